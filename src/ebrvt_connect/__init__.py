@@ -1,0 +1,63 @@
+"""ebrvt_connect: integration middleware for Vietnamese e-government (trục liên thông cấp tỉnh).
+
+The names a user needs. Each is loaded when it is first used, so importing the library costs nothing:
+
+    from ebrvt_connect import VN_2025, load_trust_folder, verify
+
+One system is spoken to without the daemon through its adapter: `ebrvt_adapters.<system>`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ebrvt_connect.api import VN_2025, load_trust_folder, sign_pdf, verify
+    from ebrvt_connect.errors import ConnectError, HeldForPerson, ReconcileFirst, Rejected, RetryLater
+    from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
+    from ebrvt_connect.trust.verdict import Indication, VerificationReport
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "VN_2025",
+    "AgencyCode",
+    "ConnectError",
+    "DocumentNumber",
+    "HeldForPerson",
+    "Indication",
+    "ReconcileFirst",
+    "Rejected",
+    "RetryLater",
+    "VerificationReport",
+    "__version__",
+    "load_trust_folder",
+    "sign_pdf",
+    "verify",
+]
+
+_HOMES = {
+    "api": ("VN_2025", "load_trust_folder", "sign_pdf", "verify"),
+    "errors": ("ConnectError", "HeldForPerson", "ReconcileFirst", "Rejected", "RetryLater"),
+    "model.ids": ("AgencyCode", "DocumentNumber"),
+    "trust.verdict": ("Indication", "VerificationReport"),
+}
+"""The module each public name is defined in, below this package."""
+
+# Hidden from the type checker, which would take a module with `__getattr__` for one that has every name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load the home of a public name on its first use (PEP 562); it is found directly afterwards."""
+        from importlib import import_module
+
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not, and the rooms imported so far."""
+    return sorted({*globals(), *__all__})

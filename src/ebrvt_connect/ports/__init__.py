@@ -1,0 +1,1 @@
+"""What the rooms offer each other: clocks, blobs, adapters, gates, simulators."""

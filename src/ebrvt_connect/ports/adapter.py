@@ -1,0 +1,247 @@
+"""What an adapter is to the engine: a source that fetches, a sink that submits, one that can be asked after.
+
+The public methods are finished: they let `ConnectError` pass and re-wrap whatever else escapes
+(never a raw `requests`, `lxml` or `KeyError`), in the sense that is safe for the moment. Adapters
+write the underscore methods. Everything handed over is a frozen value.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from ebrvt_connect.errors import (
+    UNEXPECTED,
+    ConnectError,
+    HeldForPerson,
+    ReconcileFirst,
+    RetryLater,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from pydantic import BaseModel
+
+    from ebrvt_connect.model.document import Document, DocumentStatus
+    from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, Receipt, State
+    from ebrvt_connect.ports.blobs import Blobs
+    from ebrvt_connect.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an adapter is handed when it is opened, beside its own settings."""
+
+    system: str
+    """The name of this instance in the configuration (`axis`)."""
+    clock: Clock
+    blobs: Blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing fetched: stored before it is judged, acknowledged only after it is stored."""
+
+    kind: Kind
+    external_id: str
+    """The remote's own id (dms id, axis docId, event number)."""
+    version: str
+    """Distinguishes a changed thing under the same id (revision and content hash)."""
+    lane: str
+    """Document id; where unreadable, the external id."""
+    business_key: str = ""
+    title: str = ""
+    record: Document | DocumentStatus | None = None
+    """None when the bytes could not be read: then `fault` says why and the message is held."""
+    original: BlobRef | None = None
+    """The untouched bytes."""
+    fault: ConnectError | None = None
+    same_as: str = ""
+    """A content identity across external ids (sender, document id, recipient): a second arrival under
+    another id is recognised by it and not delivered again. Empty: only the external id counts."""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some items and the checkpoint that holds once all of them are stored."""
+
+    items: tuple[Item, ...]
+    checkpoint: str
+    """Opaque text of the adapter's own; handed back at the next fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All a sink may know of a message it prepares, submits or asks after."""
+
+    message: Message
+    record: Document | DocumentStatus
+    origin: Message | None = None
+    """The document's own message, for a status told about it."""
+    origin_record: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The remote has it: do not send again."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class NotThere:
+    """The remote surely has not got it: send (again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Not there yet, but it may still turn up: ask again after `after`."""
+
+    after: timedelta
+
+
+Answer = Settled | NotThere | AskAgain
+"""What asking after an in-doubt message can yield; several candidates raise `HeldForPerson`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an item, told to the source it came from (see `Source.feedback`)."""
+
+    state: State
+    code: str = ""
+    reason_vi: str = ""
+    advice_vi: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A status the engine shall deliver back to the source, as a message of its own."""
+
+    key: str
+    """Distinguishes the feedbacks of one message; part of the idempotency key."""
+    record: DocumentStatus
+
+
+class Adapter(ABC):
+    """One linked system (hệ thống được kết nối)."""
+
+    system_kind: ClassVar[str]
+    """The adapter's folder name: `vxp`, `qlvb`."""
+    settings_type: ClassVar[type[BaseModel]]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, settings: BaseModel, surroundings: Surroundings) -> Self:
+        """Make an instance from validated `settings_type` settings; opens no connection yet."""
+
+    @abstractmethod
+    def ping(self) -> str:
+        """One harmless read for `ebrvt doctor`: a short word on what answered; raises `ConnectError`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class Source(Adapter):
+    """Things come from here."""
+
+    def fetch(self, kind: Kind, checkpoint: str | None) -> Iterator[Batch]:
+        """What is new since the checkpoint, in batches small enough to store in one transaction.
+
+        A read: whatever goes wrong is `RetryLater` unless the adapter knows better. One unreadable
+        item does not end the batch: it comes as an `Item` with a `fault`.
+        """
+        batches = self._fetch(kind, checkpoint)
+        while True:
+            try:
+                batch = next(batches, None)
+            except ConnectError:
+                raise
+            except Exception as failure:
+                raise _escaped(RetryLater, self, "fetch", failure) from failure
+            if batch is None:
+                return
+            yield batch
+
+    def acknowledge(self, kind: Kind, batch: Batch) -> None:
+        """Tell the remote that the batch is safely stored; may be repeated."""
+        try:
+            self._acknowledge(kind, batch)
+        except ConnectError:
+            raise
+        except Exception as failure:
+            raise _escaped(RetryLater, self, "acknowledge", failure) from failure
+
+    def feedback(
+        self,
+        message: Message,  # noqa: ARG002 - for those who override it
+        record: Document | DocumentStatus,  # noqa: ARG002 - for those who override it
+        outcome: Outcome,  # noqa: ARG002 - for those who override it
+    ) -> tuple[Feedback, ...]:
+        """What this source wants to be told when its item reached `outcome` (pure; nothing by default)."""
+        return ()
+
+    @abstractmethod
+    def _fetch(self, kind: Kind, checkpoint: str | None) -> Iterator[Batch]:
+        """Yield batches in order."""
+
+    @abstractmethod
+    def _acknowledge(self, kind: Kind, batch: Batch) -> None:
+        """Acknowledge each item of the batch."""
+
+
+class Sink(Adapter):
+    """Things go here."""
+
+    def prepare(self, work: Work) -> Payload:
+        """Make the payload once, before the first send: pure mapping plus writing one blob.
+
+        Raises `HeldForPerson` when a value is missing or unmapped: nothing is invented.
+        """
+        try:
+            return self._prepare(work)
+        except ConnectError:
+            raise
+        except Exception as failure:
+            raise _escaped(HeldForPerson, self, "prepare", failure) from failure
+
+    def submit(self, work: Work, payload: Payload) -> Receipt:
+        """Send once (with seconds of patience for `RetryLater`); the envelope is new, the payload is not."""
+        try:
+            return self._submit(work, payload)
+        except ConnectError:
+            raise
+        except Exception as failure:
+            raise _escaped(ReconcileFirst, self, "submit", failure) from failure
+
+    def ask_after(self, work: Work, payload: Payload) -> Answer:
+        """Whether an in-doubt message arrived. A keyed operation answers `NotThere`: send the same again."""
+        try:
+            return self._ask_after(work, payload)
+        except ConnectError:
+            raise
+        except Exception as failure:
+            raise _escaped(RetryLater, self, "ask_after", failure) from failure
+
+    @abstractmethod
+    def _prepare(self, work: Work) -> Payload: ...
+
+    @abstractmethod
+    def _submit(self, work: Work, payload: Payload) -> Receipt: ...
+
+    @abstractmethod
+    def _ask_after(self, work: Work, payload: Payload) -> Answer: ...
+
+
+def _escaped(
+    effect: type[ConnectError], adapter: Adapter, operation: str, failure: Exception
+) -> ConnectError:
+    """Re-wrap what nobody had named; only its class is told, since its text may hold data."""
+    detail = f"{type(failure).__name__} escaped from {type(adapter).__name__}.{operation}"
+    return effect(UNEXPECTED, detail, system=adapter.system_kind, operation=operation)
