@@ -1,0 +1,141 @@
+"""What one verification rests on, and the judgement of a certificate at a time that all formats share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
+from ebrvt_connect.trust.revocation import RevocationState
+from ebrvt_connect.trust.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from ebrvt_connect.trust.anchors import Anchor, TrustStore
+    from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.revocation import RevocationArchive
+    from ebrvt_connect.trust.signed_data import SignedData
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Policy, trust, revocation lists and the time of the check; the same grounds give the same verdict."""
+
+    policy: VerificationPolicy
+    trust: TrustStore
+    revocation: RevocationArchive
+    at: datetime
+
+    def chain_of(self, signed: SignedData, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
+        """The signer's chain, from what the signature carries and the store's hints."""
+        hints = (*signed.others, *self.trust.intermediates)
+        return chain_to_anchor(signed.leaf, hints, anchors, moment)
+
+    def untrusted(self, signed: SignedData) -> Finding:
+        """Why there is no chain: unknown authority, or one that bears a known name."""
+        known = (*(a.certificate for a in self.trust.anchors), *self.trust.intermediates)
+        imitated = imitates((signed.leaf, *signed.others), known)
+        return self.policy.notice(findings.ISSUER_NAME_IMITATED if imitated else findings.ISSUER_NOT_TRUSTED)
+
+    def state_of(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, used_at: datetime
+    ) -> RevocationState:
+        """Whether one certificate was revoked at a time, as far as is known at the time of the check."""
+        return self.revocation.state_of(certificate, issuer, used_at=used_at, known_at=self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateJudgement:
+    """A signer's certificate judged at the best signing time."""
+
+    found: tuple[Finding, ...]
+    revocation: RevocationState
+    vouched: bool
+    """No certificate of the chain was revoked, and all of them could be checked."""
+
+
+_UNASKED = RevocationState("unknown", reason="không có chuỗi chứng thư")
+
+
+def judge_certificate(
+    grounds: Grounds, signed: SignedData, chain: Chain | None, moment: datetime, *, proven: bool
+) -> CertificateJudgement:
+    """Judge validity, chain, revocation and algorithms at `moment`; `proven` when a timestamp proves it.
+
+    1. Validity period of the signer's certificate (TT 15/2025 Phụ lục II 1.1). 2. Chain to a pinned
+    anchor, each authority allowed and valid. 3. Revocation of every certificate (1.2). 4. Key usage
+    (1.4). 5. Algorithms (1.3).
+    """
+    found = list(_period(grounds, signed.leaf, moment, proven=proven))  # 1
+    state, vouched = _UNASKED, False
+    if chain is None:  # 2
+        found.append(grounds.untrusted(signed))
+    else:
+        if trouble := chain.trouble_at(moment):
+            found.append(grounds.policy.notice(findings.CHAIN_INVALID, reason=trouble))
+        states = [grounds.state_of(c, issuer, moment) for c, issuer in chain.links]  # 3
+        state = states[0]
+        found += _revocation(grounds, states, proven=proven)
+        vouched = all(s.status == "good" for s in states)
+        if chain.is_weak(grounds.policy):
+            found.append(grounds.policy.notice(findings.WEAK_CERTIFICATE))
+    if not _may_sign(signed.leaf):  # 4
+        found.append(grounds.policy.notice(findings.KEY_USAGE_WRONG))
+    found += _algorithms(grounds, signed)  # 5
+    return CertificateJudgement(tuple(found), state, vouched)
+
+
+def _period(
+    grounds: Grounds, certificate: x509.Certificate, moment: datetime, *, proven: bool
+) -> Iterator[Finding]:
+    notice = grounds.policy.notice
+    if moment < certificate.not_valid_before_utc:
+        yield notice(findings.NOT_YET_VALID_AT_SIGNING)
+    elif moment > certificate.not_valid_after_utc:
+        yield notice(findings.EXPIRED_AT_SIGNING)
+    elif grounds.at > certificate.not_valid_after_utc and not proven:
+        yield notice(findings.EXPIRED_SINCE_NO_PROOF)
+
+
+def _revocation(grounds: Grounds, states: list[RevocationState], *, proven: bool) -> Iterator[Finding]:
+    """The signer's state first, then those of the authorities."""
+    notice = grounds.policy.notice
+    for place, state in enumerate(states):
+        at = state.revoked_at.strftime("%d/%m/%Y %H:%M UTC") if state.revoked_at else ""
+        if state.status == "unknown":
+            yield notice(findings.REVOCATION_UNKNOWN, reason=state.reason)
+        elif place and at and not (proven and state.status == "good"):
+            yield notice(findings.ISSUER_REVOKED, revoked_at=at)
+        elif state.status == "revoked":
+            yield notice(findings.REVOKED_AT_SIGNING, revoked_at=at)
+        elif state.status == "suspended":
+            yield notice(findings.SUSPENDED_AT_SIGNING, revoked_at=at)
+        elif at:
+            yield notice(findings.REVOKED_LATER if proven else findings.REVOKED_NO_PROOF, revoked_at=at)
+
+
+def _algorithms(grounds: Grounds, signed: SignedData) -> Iterator[Finding]:
+    policy = grounds.policy
+    if signed.digest not in policy.digests:
+        yield policy.notice(findings.WEAK_DIGEST, algorithm=signed.digest)
+    if not key_allowed(signed.leaf, policy):
+        yield policy.notice(findings.WEAK_KEY, key=key_description(signed.leaf))
+    if not digest_allowed(signed.leaf, policy):
+        yield policy.notice(findings.WEAK_CERTIFICATE)
+    if signed.mechanism == "rsassa_pkcs1v15":
+        yield policy.notice(findings.RSA_PKCS1_V15)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Key usage digitalSignature or nonRepudiation; a certificate that says nothing is not for signing."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return usage.digital_signature or usage.content_commitment

@@ -1,0 +1,75 @@
+"""What a file is, by its content: names and declared media types come from others and decide nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ebrvt_connect.trust.verdict import DocumentKind
+
+_LOOK_BYTES = 4096
+_PDF_HEADER_WITHIN = 1024
+_SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
+_DER_SEQUENCE = b"\x30"
+_MARKUP = re.compile(rb"<[?!A-Za-z_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was recognised, in words for a report, and whether it may hold a signature."""
+
+    kind: DocumentKind
+    name: str
+    """`PDF`, `ZIP`, `XML`, ...; empty when nothing was recognised."""
+    may_be_signed: bool = False
+
+
+def sighted(data: bytes) -> Sighting:
+    """Recognise a file. A PDF header within the first kilobyte counts, as PDF readers take it."""
+    head = data[:_LOOK_BYTES]
+    if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
+        return Sighting(DocumentKind.PDF, "PDF", may_be_signed=True)
+    if head.startswith(b"PK\x03\x04"):
+        return _zipped(data)
+    if head.startswith(_DER_SEQUENCE) and _SIGNED_DATA_OID in head[:32]:
+        return Sighting(DocumentKind.CMS, "CMS (p7m/p7s)", may_be_signed=True)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _MARKUP.match(text):
+        signed = b"Signature" in data
+        if b"edxml" in text.lower():
+            return Sighting(DocumentKind.EDXML, "edXML", may_be_signed=signed)
+        return Sighting(DocumentKind.XML, "XML", may_be_signed=signed)
+    return Sighting(DocumentKind.UNKNOWN, _unsigned_kind(data))
+
+
+_MAGIC = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Office 97-2003"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (b"{\\rtf", "RTF"),
+)
+
+
+def _unsigned_kind(data: bytes) -> str:
+    """Common kinds of appendix that carry no signature we know of; empty for what nobody would recognise."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    head = data[:_LOOK_BYTES]
+    try:
+        text = head.decode() if len(data) <= _LOOK_BYTES else head.decode(errors="ignore")
+    except UnicodeDecodeError:
+        return ""
+    printable = text and all(c.isprintable() or c in "\t\r\n\f\ufeff" for c in text)
+    return "TXT" if printable and len(text.encode()) >= len(head) - 3 else ""
+
+
+def _zipped(data: bytes) -> Sighting:
+    """An OOXML package names its content types in the first entries; names stand in the clear."""
+    if b"[Content_Types].xml" in data:
+        return Sighting(DocumentKind.OOXML, "Office (OOXML)", b"_xmlsignatures/" in data)
+    return Sighting(DocumentKind.UNKNOWN, "ZIP")

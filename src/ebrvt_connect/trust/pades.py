@@ -1,0 +1,107 @@
+"""The verdict on a PDF (kết luận về tệp PDF): PAdES, adbe.pkcs7.detached, document timestamps.
+
+PyHanko parses, hashes, compares revisions and validates paths; the verdict is ours. The order:
+
+0. Limits and the structural gate (`trust.pdf_reading`, `trust.structure`).
+1. Document timestamps, each on its own chain: they prove what lies before them.
+2. Each signature by itself (`trust.pdf_signature`).
+3. The end of the file: nothing may stand behind the last revision, and signatures may not overlap.
+
+What the document's metadata says (issuing agency, order of leader and seal) is `trust.signers`' matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf
+from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp
+from ebrvt_connect.trust.signed_data import CmsMalformed
+from ebrvt_connect.trust.structure import ends_at_end_of_file, overlapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ebrvt_connect.trust.grounds import Grounds
+    from ebrvt_connect.trust.pdf_reading import PlacedSignature
+    from ebrvt_connect.trust.verdict import Finding, SignatureReport
+
+
+@dataclass(frozen=True, slots=True)
+class PdfJudgement:
+    """Signatures in signing order, and what was found about the file as a whole."""
+
+    signatures: tuple[SignatureReport, ...]
+    found: tuple[Finding, ...]
+
+
+def judge_pdf(data: bytes, grounds: Grounds) -> PdfJudgement:
+    """Judge every signature of a PDF. Never raises for bad content."""
+    policy = grounds.policy
+    try:  # 0
+        reading = open_pdf(data, most_signatures=policy.most_signatures)
+    except PdfRefused as refusal:
+        return PdfJudgement((), (policy.notice(refusal.code, reason=refusal.reason),))
+    return PdfJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds))
+
+
+def _judge_signatures(reading: PdfReading, grounds: Grounds) -> tuple[SignatureReport, ...]:
+    """Steps 1 and 2; reports come in signing order."""
+    reports: dict[int, SignatureReport] = {}
+    proofs: list[tuple[int, datetime]] = []
+    placed = list(enumerate(reading.signatures, 1))
+    # Document timestamps come first here though they stand last in the file: what they prove is needed.
+    for index, signature in sorted(placed, key=lambda p: not p[1].is_document_timestamp):
+        examined = _fenced(reading, signature, index, grounds, _proven_over(signature, proofs))
+        reports[index] = examined.report
+        if signature.is_document_timestamp and signature.slot is not None and examined.proves is not None:
+            proofs.append((signature.slot.end, examined.proves))
+    return tuple(reports[index] for index, _ in placed)
+
+
+def _proven_over(signature: PlacedSignature, proofs: list[tuple[int, datetime]]) -> tuple[datetime, ...]:
+    """Times proven by document timestamps that cover all of a signature."""
+    slot = signature.slot
+    return () if slot is None else tuple(time for end, time in proofs if end > slot.end)
+
+
+def _fenced(
+    reading: PdfReading,
+    signature: PlacedSignature,
+    index: int,
+    grounds: Grounds,
+    proven: tuple[datetime, ...],
+) -> Examined:
+    """One signature examined; whatever a hostile one raises becomes a finding."""
+    examine: Callable[..., Examined]
+    examine = examine_timestamp if signature.is_document_timestamp else examine_signature
+    try:
+        return examine(reading, signature, index, grounds, proven)
+    except CmsMalformed as failure:
+        finding = grounds.policy.notice(failure.code, reason=failure.reason_vi)
+    except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
+        finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
+    return Examined.broken(signature, index, grounds, finding)
+
+
+def _judge_layout(reading: PdfReading, grounds: Grounds) -> tuple[Finding, ...]:
+    """Step 3, and that there is a signature at all."""
+    notice = grounds.policy.notice
+    found = []
+    if not reading.signatures:
+        found.append(notice(findings.SIGNED_DATA_NOT_FOUND))
+    if reading.outside_form:
+        found.append(notice(findings.PDF_SIGNATURE_OUTSIDE_FORM))
+    placed = [s for s in reading.signatures if s.slot is not None]
+    slots = [s.slot for s in placed if s.slot is not None]
+    if overlapping(slots):
+        found.append(notice(findings.BYTE_RANGE_OVERLAP))
+    size, covered = len(reading.data), max((s.end for s in slots), default=0)
+    # PyHanko is content with bytes behind the last end-of-file mark that no cross-reference names.
+    later = reading.revisions_after(placed[-1]) if placed else 0
+    if slots and covered < size and not (later and ends_at_end_of_file(reading.data, size)):
+        found.append(notice(findings.PDF_BYTES_AFTER_END, count=size - covered))
+    return tuple(found)

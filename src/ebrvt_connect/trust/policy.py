@@ -1,0 +1,114 @@
+"""Verification policies (chính sách kiểm tra): what a signature must be to pass. There is no default.
+
+A policy is a frozen value. Its hash covers its own fields and how every finding of the catalogue weighs
+under it, so two reports with the same hash were judged by the same rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.model.text import Value
+from ebrvt_connect.trust.findings import CATALOGUE, Weight, noticed
+from ebrvt_connect.trust.verdict import (
+    Finding,
+    Indication,
+    PolicyReference,
+    Severity,
+    SubIndication,
+    worst,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Override(Value):
+    """How one finding weighs under a policy, where that differs from the catalogue."""
+
+    code: str
+    severity: Severity
+    indication: Indication = Indication.TOTAL_PASSED
+    sub_indication: SubIndication | None = None
+
+
+class VerificationPolicy(Value):
+    """The rules one verification follows; values are limits and lists, the reasoning is in `trust`."""
+
+    id: str
+    version: str
+    legal_basis: str
+    subfilters: tuple[str, ...] = ("ETSI.CAdES.detached", "adbe.pkcs7.detached")
+    """PDF signature formats that may pass; document timestamps (ETSI.RFC3161) are always looked at."""
+    digests: tuple[str, ...] = (
+        "sha256",
+        "sha384",
+        "sha512",
+        "sha512_224",
+        "sha512_256",
+        "sha3_256",
+        "sha3_384",
+        "sha3_512",
+    )
+    """Digests that may pass, anywhere in signature, certificate or timestamp (TT 15/2025 Phụ lục I)."""
+    rsa_bits: int = 2048
+    """Shortest RSA key that may pass."""
+    ec_bits: int = 256
+    """Shortest elliptic-curve key that may pass."""
+    clock_tolerance_seconds: int = 60
+    """How much later than its proof a claimed time may be before it is remarked on."""
+    largest_bytes: int = 100 * 1024 * 1024
+    most_signatures: int = 50
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def reference(self) -> PolicyReference:
+        """Id, version and hash, as they stand in a report."""
+        return _reference(self)
+
+    def notice(self, code: str, **facts: object) -> Finding:
+        """A finding as it weighs under this policy; raises `KeyError` for a code not in the catalogue."""
+        return noticed(code, _weights(self)[code], **facts)
+
+    def conclude(self, found: Iterable[Finding]) -> tuple[Indication, tuple[SubIndication, ...]]:
+        """The verdict of some findings: the worst of them, and its reasons in the order they were found."""
+        weights = [_weights(self)[f.code] for f in found]
+        indication = worst(w.indication for w in weights)
+        reasons = (w.sub_indication for w in weights if w.indication is indication)
+        return indication, tuple(dict.fromkeys(r for r in reasons if r is not None))
+
+
+@lru_cache(maxsize=32)
+def _weights(policy: VerificationPolicy) -> Mapping[str, Weight]:
+    """How every finding weighs; kept beside the policy, since a copy of it must not take it along."""
+    own = {o.code: Weight(o.severity, o.indication, o.sub_indication) for o in policy.overrides}
+    return MappingProxyType({code: own.get(code, kind.weight) for code, kind in CATALOGUE.items()})
+
+
+@lru_cache(maxsize=32)
+def _reference(policy: VerificationPolicy) -> PolicyReference:
+    rules = policy.model_dump(mode="json", exclude={"overrides"})
+    rules["weights"] = {
+        code: [w.severity, w.indication, w.sub_indication] for code, w in sorted(_weights(policy).items())
+    }
+    canonical = json.dumps(rules, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return PolicyReference(id=policy.id, version=policy.version, sha256=digest)
+
+
+VN_2025 = VerificationPolicy(
+    id="VN_2025",
+    version="1",
+    legal_basis="TT 15/2025/TT-BKHCN Điều 6, Phụ lục I và II; Luật 20/2023/QH15 Điều 22, 23",
+)
+"""State agencies from 2025 on: a claimed time passes with a warning while the certificate lives."""
+
+POLICIES: Mapping[str, VerificationPolicy] = MappingProxyType({VN_2025.id: VN_2025})
+"""The policies by id, for configuration and the command line."""
+
+OUTDATED_SUBFILTERS = frozenset({"adbe.pkcs7.sha1", "adbe.x509.rsa_sha1"})
+"""Formats that rest on SHA-1 by definition: named as such rather than as unknown."""

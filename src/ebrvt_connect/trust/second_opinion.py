@@ -1,0 +1,90 @@
+"""What pyHanko is asked, and on what terms: its validation contexts, made for one chain and one moment.
+
+PyHanko validates the path in 'require' revocation mode, and the only thing that vouches for a
+certificate is our own judge of revocation (`trust.revocation`): whatever that has not called good,
+pyHanko refuses. It fetches nothing, trusts only the anchor our own chain ends in, and judges at the
+best signing time.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from asn1crypto import x509 as asn1_x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.ltv.poe import POEManager
+from pyhanko_certvalidator.policy_decl import DisallowWeakAlgorithmsPolicy, NonRevokedStatusAssertion
+from pyhanko_certvalidator.registry import CertificateRegistry
+from pyhanko_certvalidator.revinfo.manager import RevinfoManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from cryptography import x509
+
+    from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.policy import VerificationPolicy
+
+# Both libraries log a traceback with the signer's full name for every signature that does not hold;
+# what they have to say stands in the report, and names of citizens have no place in a log.
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+_KNOWN_DIGESTS = frozenset(
+    {
+        *("md2", "md4", "md5", "sha1", "ripemd160", "sha224", "sha256", "sha384", "sha512"),
+        *("sha512_224", "sha512_256", "sha3_224", "sha3_256", "sha3_384", "sha3_512"),
+    }
+)
+
+SIGNING_USAGE = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"})
+"""Either will do: TT 15/2025 does not ask for nonRepudiation, and certificates in use carry one or both."""
+
+
+def validation_context(
+    chain: Chain | None,
+    moment: datetime,
+    policy: VerificationPolicy,
+    *,
+    vouched: bool,
+    embedded: Iterable[x509.Certificate] = (),
+) -> ValidationContext:
+    """A context that trusts this chain's anchor at one moment; `vouched` when none of it is revoked."""
+    certificates = () if chain is None else (chain.leaf, *chain.intermediates)
+    registry = CertificateRegistry.build([_asn1(c) for c in (*certificates, *embedded)])
+    # One assertion about the leaf makes pyHanko skip revocation for the whole path: all or nothing.
+    good = certificates if vouched else ()
+    asserted = [NonRevokedStatusAssertion(c.fingerprint(_SHA256), moment) for c in good]
+    return ValidationContext(
+        trust_roots=[] if chain is None else [_asn1(chain.anchor.certificate)],
+        moment=moment,
+        best_signature_time=moment,
+        revocation_mode="require",
+        algorithm_usage_policy=algorithm_policy(policy),
+        certificate_registry=registry,
+        revinfo_manager=RevinfoManager(
+            certificate_registry=registry, poe_manager=POEManager(), crls=(), ocsps=(), assertions=asserted
+        ),
+        time_tolerance=timedelta(0),
+    )
+
+
+def algorithm_policy(policy: VerificationPolicy) -> DisallowWeakAlgorithmsPolicy:
+    """The policy's algorithms as pyHanko wants them: by what is forbidden."""
+    return DisallowWeakAlgorithmsPolicy(
+        weak_hash_algos=_KNOWN_DIGESTS - set(policy.digests), rsa_key_size_threshold=policy.rsa_bits
+    )
+
+
+_SHA256 = hashes.SHA256()
+
+
+def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    """Parsed anew for each use: asn1crypto reads lazily and is not safe to share between threads."""
+    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))

@@ -1,0 +1,180 @@
+"""CMS signed data as a signature carries it: shape checked, certificates and attributes taken out.
+
+The rules are stricter than RFC 5652: DER with nothing but zero padding behind it, exactly one signer,
+signed attributes with each mandatory one exactly once, and no content inside where it should be outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asn1crypto import cms, core, parser, tsp
+from cryptography import x509
+
+from ebrvt_connect.trust import findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+_MOST_CERTIFICATES = 100
+_MOST_TIMESTAMPS = 10
+
+
+class CmsMalformed(Exception):
+    """Signed data that is not what it must be; `code` is a finding, `reason_vi` a word for its sentence."""
+
+    def __init__(self, reason_vi: str, code: str = findings.CMS_MALFORMED) -> None:
+        """`reason_vi` completes "Khối dữ liệu chữ ký sai cấu trúc (...)"."""
+        super().__init__(reason_vi)
+        self.code = code
+        self.reason_vi = reason_vi
+
+
+@dataclass(frozen=True, slots=True)
+class SignedData:
+    """One signer's signed data, with its certificates as values."""
+
+    content: cms.SignedData
+    signer_info: cms.SignerInfo
+    leaf: x509.Certificate
+    others: tuple[x509.Certificate, ...]
+
+    @property
+    def digest(self) -> str:
+        """The signer's digest algorithm: `sha256`."""
+        return str(self.signer_info["digest_algorithm"]["algorithm"].native).lower()
+
+    @property
+    def mechanism(self) -> str:
+        """How it was signed: `rsassa_pkcs1v15`, `rsassa_pss`, `ecdsa`."""
+        algorithm = self.signer_info["signature_algorithm"]
+        try:
+            return str(algorithm.signature_algo)
+        except ValueError:
+            return str(algorithm["algorithm"].native)
+
+    @property
+    def names_its_certificate(self) -> bool:
+        """Whether the signed attributes bind the certificate (signing-certificate, v1 or v2)."""
+        return bool({"signing_certificate", "signing_certificate_v2"} & set(self._attribute_names()))
+
+    def claimed_time(self) -> datetime | None:
+        """The signingTime attribute, aware; None when absent or unreadable."""
+        times = list(self._values("signing_time"))
+        moment: datetime | None = times[0].native if len(times) == 1 else None
+        return moment
+
+    def timestamp_tokens(self) -> tuple[cms.SignedData, ...]:
+        """The signature timestamps among the unsigned attributes."""
+        attributes = self.signer_info["unsigned_attrs"]
+        found = (
+            value["content"]
+            for attribute in (() if _absent(attributes) else attributes)
+            if attribute["type"].native == "signature_time_stamp_token"
+            for value in attribute["values"]
+        )
+        return tuple(token for token, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False))
+
+    def _attribute_names(self) -> Iterator[str]:
+        return (a["type"].native for a in self.signer_info["signed_attrs"])
+
+    def _values(self, name: str) -> Iterator[cms.Any]:
+        for attribute in self.signer_info["signed_attrs"]:
+            if attribute["type"].native == name:
+                yield from attribute["values"]
+
+
+def read_contents(contents: bytes, *, timestamp: bool) -> SignedData:
+    """Signed data from a PDF's /Contents: DER, then zeros. Raises `CmsMalformed`."""
+    try:
+        length = parser.peek(contents)
+    except ValueError as failure:
+        raise CmsMalformed("không phải DER") from failure
+    if contents[length:].strip(b"\0"):
+        raise CmsMalformed("có dữ liệu lạ sau chữ ký")
+    try:
+        info = cms.ContentInfo.load(contents[:length])
+        if info["content_type"].native != "signed_data":
+            raise CmsMalformed("không phải SignedData")
+        return read_signed_data(info["content"], timestamp=timestamp)
+    except (ValueError, TypeError, KeyError) as failure:
+        raise CmsMalformed("không giải mã được") from failure
+
+
+def read_signed_data(content: cms.SignedData, *, timestamp: bool) -> SignedData:
+    """Check the shape; raises `CmsMalformed`, and what asn1crypto raises on broken encodings."""
+    signers = content["signer_infos"]
+    if len(signers) != 1:
+        raise CmsMalformed(f"có {len(signers)} người ký trong một chữ ký")
+    signer = signers[0]
+    inside = content["encap_content_info"]
+    if inside["content_type"].native != ("tst_info" if timestamp else "data"):
+        raise CmsMalformed("sai loại nội dung")
+    if _absent(inside["content"]) == timestamp:
+        raise CmsMalformed("nội dung nằm sai chỗ")
+    _check_attributes(signer, "tst_info" if timestamp else "data")
+    certificates = _certificates(content)
+    leaf = _signer_certificate(signer, certificates)
+    return SignedData(content, signer, leaf, tuple(c for c in certificates if c != leaf))
+
+
+def timestamp_info(content: cms.SignedData) -> tsp.TSTInfo:
+    """What a timestamp token says; raises `CmsMalformed`."""
+    info = content["encap_content_info"]["content"].parsed
+    if not isinstance(info, tsp.TSTInfo):
+        raise CmsMalformed("không phải dấu thời gian")
+    return info
+
+
+def _check_attributes(signer: cms.SignerInfo, content_type: str) -> None:
+    attributes = signer["signed_attrs"]
+    if _absent(attributes):
+        raise CmsMalformed("thiếu thuộc tính được ký")
+    names = [a["type"].native for a in attributes]
+    for wanted in ("content_type", "message_digest"):
+        if names.count(wanted) != 1:
+            raise CmsMalformed(f"thuộc tính {wanted} không xuất hiện đúng một lần")
+    values = {a["type"].native: a["values"] for a in attributes}
+    if any(len(values[wanted]) != 1 for wanted in ("content_type", "message_digest")):
+        raise CmsMalformed("thuộc tính bắt buộc có nhiều giá trị")
+    if values["content_type"][0].native != content_type:
+        raise CmsMalformed("thuộc tính content_type sai")
+
+
+def _certificates(content: cms.SignedData) -> tuple[x509.Certificate, ...]:
+    field = content["certificates"]
+    if _absent(field):
+        return ()
+    if len(field) > _MOST_CERTIFICATES:
+        raise CmsMalformed("quá nhiều chứng thư số")
+    raw = (choice.chosen.dump() for choice in field if choice.name == "certificate")
+    return tuple(dict.fromkeys(x509.load_der_x509_certificate(der) for der in raw))
+
+
+def _signer_certificate(
+    signer: cms.SignerInfo, certificates: tuple[x509.Certificate, ...]
+) -> x509.Certificate:
+    """The certificate the signer identifier names, by issuer and serial or by subject key identifier."""
+    sid = signer["sid"]
+    for certificate in certificates:
+        if sid.name == "issuer_and_serial_number":
+            named = (sid.chosen["issuer"].dump(), sid.chosen["serial_number"].native)
+            if named == (certificate.issuer.public_bytes(), certificate.serial_number):
+                return certificate
+        elif _key_identifier(certificate) == sid.chosen.native:
+            return certificate
+    raise CmsMalformed("thiếu chứng thư", findings.SIGNER_CERTIFICATE_MISSING)
+
+
+def _absent(field: core.Asn1Value) -> bool:
+    """Whether an optional field is not there (`.native` would tell too, but decodes all that is below)."""
+    return isinstance(field, core.Void)
+
+
+def _key_identifier(certificate: x509.Certificate) -> bytes | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, ValueError):
+        return None

@@ -1,0 +1,211 @@
+"""The register of signers (sổ đăng ký người ký): which certificate signs for whom, in which role, when.
+
+`signers.toml`, kept by the operator:
+
+    [[signer]]
+    sha256 = "…"                    # of the certificate
+    agency = "000.00.15.H06"        # in either official spelling
+    role = "agency"                 # person | agency | copy | packet
+    from = 2025-01-01
+    to = 2027-12-31                 # may be left out
+    note = "con dấu số của Sở"      # for people
+
+What is not listed is not trusted for that agency, whatever its name says.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
+from ebrvt_connect.model.text import NfcText, Value
+from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.verdict import Finding, Indication, Severity, SignatureReport, SignatureRole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.verdict import VerificationReport
+
+SIGNER_REGISTER_INVALID = explain(
+    "SIGNER_REGISTER_INVALID",
+    "Sổ đăng ký người ký signers.toml có dòng không hợp lệ ({reason}).",
+    "Sửa dòng đó: sha256 (64 chữ số hệ 16), agency, role (person, agency, copy, packet), from, to.",
+)
+
+_VIETNAM_TIME = timezone(timedelta(hours=7))
+_REGISTRABLE = frozenset(
+    {SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY, SignatureRole.PACKET}
+)
+
+
+class RegisteredSigner(Value):
+    """One line of the register: a certificate, whom it signs for, in which role, from when to when."""
+
+    sha256: str = Field(pattern=re.compile(r"^[0-9a-f]{64}$"))
+    agency: AgencyCode
+    role: SignatureRole
+    since: date
+    until: date | None = None
+    note: NfcText = ""
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the line holds on a day; both ends count."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+class IssuingDecision(Value):
+    """Whether a document is signed for its issuing agency (cơ quan ban hành), and what speaks against it."""
+
+    agency: AgencyCode
+    decided_at: AwareDatetime
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Whether the document must wait for a person: something speaks against it."""
+        return any(f.severity is Severity.ERROR for f in self.findings)
+
+    @property
+    def code(self) -> str:
+        """The stable code of the first reason to hold; empty when there is none."""
+        return next((f.code for f in self.findings if f.severity is Severity.ERROR), "")
+
+    @property
+    def reason_vi(self) -> str:
+        """Why it is held, for the operator; empty when it is not."""
+        return " ".join(f.message_vi for f in self.findings if f.severity is Severity.ERROR)
+
+    def __bool__(self) -> bool:
+        """Raises `TypeError`: ask for `held`."""
+        raise TypeError("an issuing decision is neither true nor false; ask whether it is `held`")
+
+
+@dataclass(frozen=True, slots=True)
+class SignerRegister:
+    """The lines of `signers.toml`."""
+
+    signers: tuple[RegisteredSigner, ...] = ()
+
+    @classmethod
+    def from_toml(cls, content: bytes) -> SignerRegister:
+        """Read the file; raises `InvalidValue` `SIGNER_REGISTER_INVALID` naming the first bad line."""
+        try:
+            rows = tomllib.loads(content.decode()).get("signer", [])
+        except ValueError as failure:
+            raise _invalid(str(failure)) from failure
+        if not isinstance(rows, list):
+            raise _invalid("[signer] phải là [[signer]]")
+        return cls(tuple(_row(nth, row) for nth, row in enumerate(rows, 1)))
+
+    def lines_of(self, certificate_sha256: str, at: datetime) -> tuple[RegisteredSigner, ...]:
+        """What a certificate is registered for at a time; a day is a day in Vietnam."""
+        day = at.astimezone(_VIETNAM_TIME).date()
+        return tuple(s for s in self.signers if s.sha256 == certificate_sha256 and s.holds_on(day))
+
+    def role_of(self, certificate_sha256: str, at: datetime) -> SignatureRole:
+        """In which role a certificate signs at a time; unknown when it is not listed or has several."""
+        roles = {line.role for line in self.lines_of(certificate_sha256, at)}
+        return roles.pop() if len(roles) == 1 else SignatureRole.UNKNOWN
+
+    def signed_for(
+        self,
+        report: VerificationReport,
+        agency: AgencyCode,
+        *,
+        at: datetime,
+        policy: VerificationPolicy,
+        history: AgencyHistory | None = None,
+    ) -> IssuingDecision:
+        """Whether `report` is of a document its issuing agency may send out.
+
+        1. The document as a whole has passed. 2. It carries a passed signature registered, at its best
+        signing time, for this agency in role agency; another agency's seal alone does not do. 3. It
+        carries a passed signature registered for this agency in role person. 4. The person signed
+        before the seal (weighed by the policy). `agency` may be spelled either way and carry an old or
+        a new code (`history`, compared as of `at`).
+        """
+        view = _Registered(self, agency, at, history or AgencyHistory())
+        found: list[Finding] = []
+        if report.indication is not Indication.TOTAL_PASSED:
+            found.append(
+                policy.notice(
+                    findings.DOCUMENT_NOT_PASSED, headline=report.headline_vi, indication=report.indication
+                )
+            )
+        seals = view.passed(report, SignatureRole.AGENCY)
+        leaders = view.passed(report, SignatureRole.PERSON)
+        if not seals:
+            found.append(self._no_seal(report, view, policy))
+        if not leaders:
+            found.append(policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=agency))
+        if seals and leaders and max(seals) < min(leaders):
+            found.append(policy.notice(findings.SEAL_BEFORE_LEADER))
+        return IssuingDecision(agency=agency, decided_at=at, findings=tuple(found))
+
+    def _no_seal(self, report: VerificationReport, view: _Registered, policy: VerificationPolicy) -> Finding:
+        others = [
+            str(line.agency)
+            for signature in report.signatures
+            for line in view.lines(signature)
+            if line.role is SignatureRole.AGENCY and not view.is_issuer(line)
+        ]
+        if not others:
+            return policy.notice(findings.AGENCY_SEAL_MISSING, agency=view.agency)
+        return policy.notice(findings.AGENCY_SEAL_FOREIGN, agency=view.agency, other=", ".join(others))
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    """A report seen through the register, for one agency and time."""
+
+    register: SignerRegister
+    agency: AgencyCode
+    at: datetime
+    history: AgencyHistory
+
+    def is_issuer(self, line: RegisteredSigner) -> bool:
+        day = self.at.astimezone(_VIETNAM_TIME).date()
+        return self.history.same_agency(line.agency, self.agency, day)
+
+    def lines(self, signature: SignatureReport) -> tuple[RegisteredSigner, ...]:
+        """What the signature's certificate was registered for when it signed."""
+        if signature.certificate is None or signature.best_time is None:
+            return ()
+        return self.register.lines_of(signature.certificate.sha256, signature.best_time.value)
+
+    def passed(self, report: VerificationReport, role: SignatureRole) -> list[int]:
+        """Places, in signing order, of passed signatures registered for the agency in a role."""
+        return list(self._passed(report, role))
+
+    def _passed(self, report: VerificationReport, role: SignatureRole) -> Iterator[int]:
+        for signature in report.signatures:
+            if signature.indication is not Indication.TOTAL_PASSED:
+                continue
+            if any(line.role is role and self.is_issuer(line) for line in self.lines(signature)):
+                yield signature.index
+
+
+def _row(nth: int, row: Any) -> RegisteredSigner:  # noqa: ANN401 - whatever stands in the file
+    try:
+        fields = {{"from": "since", "to": "until"}.get(k, k): v for k, v in row.items()}
+        fields["sha256"] = str(fields.get("sha256", "")).replace(":", "").lower()
+        line = RegisteredSigner.model_validate(fields)
+    except (ValidationError, AttributeError, ValueError) as failure:
+        reason = failure.errors()[0]["msg"] if isinstance(failure, ValidationError) else str(failure)
+        raise _invalid(f"dòng {nth}: {reason}") from failure
+    if line.role not in _REGISTRABLE:
+        raise _invalid(f"dòng {nth}: role {line.role}")
+    return line
+
+
+def _invalid(reason: str) -> InvalidValue:
+    return InvalidValue(SIGNER_REGISTER_INVALID, f"signers.toml: {reason}", reason=reason)

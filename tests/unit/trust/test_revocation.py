@@ -1,0 +1,140 @@
+"""What revocation lists say of a certificate at a time, as a table."""
+
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ebrvt_connect.testing.pki_issue import revocation_list
+from ebrvt_connect.trust.revocation import RevocationArchive
+
+HOLD = x509.ReasonFlags.certificate_hold
+
+
+def day(number):
+    return datetime(2026, 1, number, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def issuer(pki):
+    return pki.identity("issuer")
+
+
+@pytest.fixture(scope="module")
+def leaf(pki):
+    return pki.identity("000.00.15.H06-agency-good").certificate
+
+
+@pytest.fixture
+def state(issuer, leaf):
+    """Judge the leaf; each list is (made, current until, revoked at or None, reason)."""
+
+    def judge(*lists, used, known=31):
+        ders = [
+            revocation_list(
+                issuer,
+                [leaf] if revoked else [],
+                issued_at=day(made),
+                next_at=day(until),
+                revoked_at=day(revoked or 1),
+                reason=reason,
+            )
+            for made, until, revoked, reason in (
+                (*entry, x509.ReasonFlags.unspecified) if len(entry) == 3 else entry for entry in lists
+            )
+        ]
+        archive = RevocationArchive.of(ders)
+        return archive.state_of(leaf, issuer.certificate, used_at=day(used), known_at=day(known))
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("lists", "used", "expected"),
+    [
+        pytest.param([(1, 20, None)], 10, "good", id="the newest list before it is current"),
+        pytest.param([(15, 20, None)], 10, "good", id="a list made afterwards"),
+        pytest.param([(1, 5, None)], 10, "unknown", id="the newest list had run out"),
+        pytest.param([(1, 5, None), (8, 20, None)], 10, "good", id="an older one had run out, the newer not"),
+        pytest.param([], 10, "unknown", id="no list at all"),
+        pytest.param([(12, 20, 8)], 10, "revoked", id="revoked before"),
+        pytest.param([(12, 20, 10)], 10, "revoked", id="revoked at that very time"),
+        pytest.param([(12, 20, 11)], 10, "good", id="revoked afterwards"),
+        pytest.param([(5, 7, 4), (9, 20, None)], 10, "revoked", id="dropped from a later list is still revoked"),
+        pytest.param([(9, 20, 8, HOLD)], 10, "suspended", id="suspended"),
+        pytest.param([(5, 7, 4, HOLD), (9, 20, None)], 10, "good", id="suspension lifted before"),
+        pytest.param([(9, 12, 8, HOLD), (15, 20, None)], 10, "suspended", id="suspension lifted only afterwards"),
+        pytest.param([(15, 20, 12, HOLD), (21, 30, None)], 10, "good", id="suspended for a while afterwards"),
+    ],
+)
+def test_status_at_signing_time(state, lists, used, expected):
+    assert state(*lists, used=used).status == expected
+
+
+def test_a_later_revocation_is_remembered(state):
+    assert state((12, 20, 11), used=10).revoked_at == day(11)
+    assert state((15, 20, 12, HOLD), (21, 30, None), used=10).revoked_at is None
+
+
+def test_lists_made_after_the_time_of_the_check_are_not_looked_at(state):
+    assert state((1, 20, None), (12, 20, 8), used=10, known=11).status == "good"
+
+
+def test_the_list_that_speaks_is_named(state):
+    told = state((1, 20, None), (15, 25, None), used=10)
+
+    assert (told.source, told.this_update, told.next_update) == ("crl", day(15), day(25))
+
+
+def test_a_list_of_the_same_name_by_another_key_says_nothing(pki, issuer, leaf):
+    forged = revocation_list(pki.identity("impostor-issuer"), [], issued_at=day(1), next_at=day(20))
+
+    state = RevocationArchive.of([forged]).state_of(leaf, issuer.certificate, used_at=day(10), known_at=day(31))
+
+    assert state.status == "unknown"
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        x509.DeltaCRLIndicator(1),
+        x509.IssuingDistributionPoint(
+            full_name=None,
+            relative_name=None,
+            only_contains_user_certs=False,
+            only_contains_ca_certs=True,
+            only_some_reasons=None,
+            indirect_crl=False,
+            only_contains_attribute_certs=False,
+        ),
+    ],
+    ids=["delta", "authorities only"],
+)
+def test_a_list_with_a_scope_of_its_own_says_nothing(issuer, leaf, extension):
+    scoped = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(day(1))
+        .next_update(day(20))
+        .add_extension(extension, critical=True)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    archive = RevocationArchive.of([scoped.public_bytes(Encoding.DER)])
+
+    state = archive.state_of(leaf, issuer.certificate, used_at=day(10), known_at=day(31))
+
+    assert (state.status, state.reason != "") == ("unknown", True)
+
+
+def test_lists_are_read_from_pem_too(issuer):
+    der = revocation_list(issuer, [])
+    pem = x509.load_der_x509_crl(der).public_bytes(Encoding.PEM)
+
+    assert RevocationArchive.of([pem]) == RevocationArchive.of([der])
+
+
+def test_what_is_no_list_is_refused():
+    with pytest.raises(ValueError, match=r".+"):
+        RevocationArchive.of([b"not a list"])

@@ -1,0 +1,164 @@
+"""Which certificate signs for which agency: the register decides, never a name."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.model.ids import AgencyCode, AgencyHistory, CodeSuccession
+from ebrvt_connect.trust.policy import VN_2025, Override
+from ebrvt_connect.trust.signers import SignerRegister
+from ebrvt_connect.trust.verdict import Severity, SignatureRole
+from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY, plain_pdf
+
+SHA = "ab" * 32
+
+
+def codes(decision):
+    return [f.code for f in decision.findings]
+
+
+@pytest.fixture
+def decide(desk):
+    def judge(pdf, agency=AGENCY, **more):
+        report = desk.verdict(pdf)
+        return desk.trust.signers.signed_for(
+            report, AgencyCode.parse(agency), at=AT, policy=more.pop("policy", VN_2025), **more
+        )
+
+    return judge
+
+
+def test_leader_and_seal_of_the_issuing_agency_may_go(desk, decide):
+    decision = decide(desk.issued())
+
+    assert (decision.held, decision.code, decision.reason_vi, codes(decision)) == (False, "", "", [])
+
+
+@pytest.mark.parametrize("spelling", ["000.00.15.H06", "H06.15"])
+def test_either_spelling_of_the_code_is_the_same_agency(desk, decide, spelling):
+    assert decide(desk.issued(), spelling).held is False
+
+
+def test_an_old_code_is_the_agency_that_follows_it(desk, decide):
+    history = AgencyHistory.of([CodeSuccession("H06", "H29", date(2025, 7, 1), (("H06.15", "H29.15"),))])
+
+    assert decide(desk.issued(), "H29.15", history=history).held is False
+    assert decide(desk.issued(), "H29.15").held is True
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        pytest.param(lambda d: d.issued(agency=OTHER_AGENCY), "AGENCY_SEAL_FOREIGN", id="another agency's seal"),
+        pytest.param(lambda d: d.signed(role="person"), "AGENCY_SEAL_MISSING", id="leader without seal"),
+        pytest.param(lambda d: d.signed(role="agency"), "LEADER_SIGNATURE_MISSING", id="seal without leader"),
+        pytest.param(
+            lambda d: d.signed(d.signed(role="person", agency=OTHER_AGENCY)),
+            "LEADER_SIGNATURE_MISSING",
+            id="another agency's leader",
+        ),
+        pytest.param(lambda d: d.issued(flavour="unlisted"), "AGENCY_SEAL_MISSING", id="in nobody's register"),
+        pytest.param(lambda d: d.issued(flavour="impostor"), "DOCUMENT_NOT_PASSED", id="imitated"),
+        pytest.param(lambda d: d.issued(flavour="revoked"), "DOCUMENT_NOT_PASSED", id="revoked"),
+        pytest.param(lambda d: d.issued() + b"x", "DOCUMENT_NOT_PASSED", id="bytes appended"),
+        pytest.param(lambda d: plain_pdf(), "DOCUMENT_NOT_PASSED", id="unsigned"),
+    ],
+)
+def test_anything_else_is_held(desk, decide, make, expected):
+    decision = decide(make(desk))
+
+    assert decision.held is True
+    assert expected in codes(decision)
+    assert decision.code == codes(decision)[0]
+    assert decision.reason_vi
+
+
+def test_a_foreign_seal_is_named_in_the_reason(desk, decide):
+    reason = decide(desk.issued(agency=OTHER_AGENCY)).reason_vi
+
+    assert OTHER_AGENCY in reason
+    assert AGENCY in reason
+
+
+def test_seal_before_leader_is_a_warning_or_a_hold_by_policy(desk, decide):
+    turned = desk.signed(desk.signed(role="agency"), role="person")
+    strict = VN_2025.model_copy(
+        update={"overrides": (Override(code="SEAL_BEFORE_LEADER", severity=Severity.ERROR),)}
+    )
+
+    assert (codes(decide(turned)), decide(turned).held) == (["SEAL_BEFORE_LEADER"], False)
+    assert decide(turned, policy=strict).held is True
+
+
+def test_the_register_counts_at_signing_time(desk, pki):
+    """A seal retired since is still good for what it sealed; one not yet introduced is not."""
+    report = desk.verdict(desk.issued())
+    line = '[[signer]]\nsha256 = "{}"\nagency = "{}"\nrole = "{}"\nfrom = {}\nto = {}\n'
+
+    def register(since, until):
+        rows = [
+            line.format(pki.signer(AGENCY, role=role).certificate_sha256, AGENCY, role, since, until)
+            for role in ("person", "agency")
+        ]
+        return SignerRegister.from_toml("".join(rows).encode())
+
+    def held(since, until):
+        decision = register(since, until).signed_for(
+            report, AgencyCode.parse(AGENCY), at=AT.replace(year=2030), policy=VN_2025
+        )
+        return decision.held
+
+    assert held("2026-11-23", "2026-11-23") is False
+    assert held("2026-11-24", "2027-11-23") is True
+    assert held("2025-01-01", "2026-11-22") is True
+
+
+def test_a_decision_is_not_a_yes(desk, decide):
+    with pytest.raises(TypeError, match="held"):
+        bool(decide(desk.issued()))
+
+
+def test_days_begin_in_vietnam():
+    register = SignerRegister.from_toml(
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="copy"\nfrom=2026-01-02\n'.encode()
+    )
+
+    assert register.role_of(SHA, datetime(2026, 1, 1, 16, 59, tzinfo=UTC)) is SignatureRole.UNKNOWN
+    assert register.role_of(SHA, datetime(2026, 1, 1, 17, 0, tzinfo=UTC)) is SignatureRole.COPY
+
+
+def test_a_certificate_with_two_roles_shows_none():
+    rows = "".join(
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="{role}"\nfrom=2020-01-01\n' for role in ("copy", "agency")
+    )
+
+    assert SignerRegister.from_toml(rows.encode()).role_of(SHA, AT) is SignatureRole.UNKNOWN
+
+
+def test_fingerprints_may_be_written_with_colons_and_capitals():
+    row = f'[[signer]]\nsha256="{":".join(["AB"] * 32)}"\nagency="H06.15"\nrole="agency"\nfrom=2020-01-01\n'
+
+    assert SignerRegister.from_toml(row.encode()).signers[0].sha256 == SHA
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not toml =",
+        "signer = 3",
+        "signer = [3]",
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="king"\nfrom=2020-01-01\n',
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="timestamp"\nfrom=2020-01-01\n',
+        f'[[signer]]\nsha256="{SHA}"\nagency="not a code"\nrole="agency"\nfrom=2020-01-01\n',
+        '[[signer]]\nsha256="ab"\nagency="H06.15"\nrole="agency"\nfrom=2020-01-01\n',
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="agency"\n',
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="agency"\nfrom=2020-01-01\nuntill=2021-01-01\n',
+        "\udcff",
+    ],
+)
+def test_a_broken_register_is_refused(text):
+    with pytest.raises(InvalidValue) as refusal:
+        SignerRegister.from_toml(text.encode("utf-8", "surrogateescape"))
+
+    assert refusal.value.code == "SIGNER_REGISTER_INVALID"
