@@ -1,0 +1,1 @@
+"""Moves messages: fetches, judges, sends, asks after, tells back. Imports ports, never an adapter."""

@@ -1,0 +1,228 @@
+"""The engine, put together: ledger, blobs, systems, links and gates become a running daemon's inside."""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.engine.drain import Drain, Shared
+from ebrvt_connect.engine.intake import Intake
+from ebrvt_connect.engine.pressure import Pressure
+from ebrvt_connect.engine.schedule import Schedule
+from ebrvt_connect.engine.standing import Standing
+from ebrvt_connect.engine.sweep import Sweep
+from ebrvt_connect.engine.work import Steps
+from ebrvt_connect.errors import ConnectError
+from ebrvt_connect.ports.adapter import Sink, Source
+from ebrvt_connect.resilience.breaker import Position
+from ebrvt_connect.store.seat import Seat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ebrvt_connect.engine.dispatch import Dispatcher
+    from ebrvt_connect.engine.settings import EngineSettings, LinkSpec
+    from ebrvt_connect.ports.adapter import Adapter
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.ports.gate import Gate
+    from ebrvt_connect.store.ledger import Ledger
+
+_LOOK_SECONDS = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Moves messages along its links until it is stopped. One per process, one per SQLite file."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        systems: Mapping[str, Adapter],
+        links: Sequence[LinkSpec],
+        gates: Mapping[str, Gate | None],
+        settings: EngineSettings,
+        clock: Clock,
+    ) -> None:
+        """`gates` by link name. Raises `ValueError` for links that contradict each other or the systems."""
+        _refuse_contradictions(systems, links)
+        self._ledger = ledger
+        self._settings = settings
+        self._clock = clock
+        self._links = tuple(links)
+        self._systems = dict(systems)
+        self._standing = Standing(ledger, clock, settings.store_rest)
+        self._intake = Intake(ledger, systems, links, clock, self._standing)
+        self._schedule = Schedule(links, self._tick, self._intake, self._standing, clock)
+        jitter = random.SystemRandom()
+        self._shared = Shared(
+            ledger=ledger,
+            steps=Steps(
+                ledger, systems, gates, clock, settings.ladder, lambda most: jitter.uniform(0.0, most)
+            ),
+            clock=clock,
+            settings=settings,
+            standing=self._standing,
+            pressures={name: self._pressure(name) for name in systems},
+            judges=ThreadPoolExecutor(settings.judges, thread_name_prefix="ebrvt-judge"),
+            senders=ThreadPoolExecutor(
+                sum(settings.limits_of(name).in_flight for name in systems) or 1,
+                thread_name_prefix="ebrvt-send",
+            ),
+        )
+        self._seat = Seat(ledger.url)
+        self._look = threading.Event()
+        self._moved_at = clock.monotonic()
+        self._dispatcher: Dispatcher | None = None
+        self._sweep: Sweep | None = None
+
+    def start(self) -> None:
+        """Take the seat, launch the dispatcher, wake what was left, and begin to fetch.
+
+        Raises `HeldForPerson` `ALREADY_RUNNING` (another daemon works on this SQLite file),
+        `STORE_SHARDS_DIFFER`, or whatever keeps the store from being written.
+        """
+        # Here and not above: importing the engine must not cost what DBOS costs.
+        from ebrvt_connect.engine.dispatch import Dispatcher
+
+        self._seat.take()
+        settings = self._settings
+        self._ledger.fix_shards(settings.shards)
+        executor = settings.executor or self._own_name()
+        dispatcher = Dispatcher(
+            self._ledger.url,
+            executor=executor,
+            systems=self._systems,
+            links=[link.name for link in self._links],
+            settings=settings,
+            clock=self._clock,
+            drain=self._drain,
+            fetch=self._schedule.fetch,
+        )
+        dispatcher.launch()
+        self._dispatcher = dispatcher
+        self._ledger.activate_with(dispatcher.activate)
+        self._sweep = Sweep(
+            self._ledger, dispatcher, settings, self._clock, self._standing, self._systems, executor
+        )
+        self._sweep.start()
+        self._schedule.start()
+
+    def stop(self, timeout: timedelta = timedelta(seconds=30)) -> bool:
+        """Begin nothing new, let what is under way end, and let go; True when all of it ended in time.
+
+        What did not end is found by the next start: it is asked after before anything is sent again.
+        """
+        self._standing.stop()
+        ended = self._until(lambda: self._standing.idle() and self._schedule.idle(), timeout)
+        self._schedule.join(1.0)
+        if self._sweep is not None:
+            self._sweep.join(1.0)
+        if self._dispatcher is not None:
+            self._ledger.activate_with(None)
+            self._dispatcher.destroy()
+            self._dispatcher = None
+        for pool in (self._shared.judges, self._shared.senders):
+            pool.shutdown(wait=ended, cancel_futures=True)
+        self._seat.leave()
+        return ended
+
+    def settled(self) -> bool:
+        """Whether nothing stored will move by itself any more (`Ledger.settled`), and no drain runs."""
+        return self._standing.idle() and self._ledger.settled()
+
+    def run_until_settled(self, timeout: timedelta) -> bool:
+        """Wait until everything is settled and every link's source, asked since, had nothing new.
+
+        A link whose source is paused is not waited for. False when the time ran out first; waiting in
+        several short turns comes to the same as waiting in one long one.
+        """
+        return self._until(self._quiet, timeout)
+
+    def pause(self, system: str, by: str, why: str) -> bool:
+        """Leave a system alone (tạm dừng): no fetching, no sending; False when it already was."""
+        paused = self._ledger.pause_system(system, by=by, why=why, now=self._clock.now())
+        self._standing.look_again()
+        return paused
+
+    def resume(self, system: str) -> bool:
+        """Take a system up again (tiếp tục); False when it was not paused."""
+        resumed = self._ledger.resume_system(system)
+        self._standing.look_again()
+        return resumed
+
+    def trouble(self) -> ConnectError | None:
+        """Why everything pauses (the store cannot be written), or None."""
+        return self._standing.trouble()
+
+    def _quiet(self) -> bool:
+        if not self.settled():
+            self._moved_at = self._clock.monotonic()
+            return False
+        return all(self._had_nothing_new(link) for link in self._links)
+
+    def _had_nothing_new(self, link: LinkSpec) -> bool:
+        """Since anything last moved, as far as anybody looked."""
+        if self._standing.paused(link.source):
+            return True
+        last = self._intake.last(link.name)
+        return last is not None and last.began >= self._moved_at and last.new == 0 and last.failures == 0
+
+    def _until(self, holds: Callable[[], bool], timeout: timedelta) -> bool:
+        """Look again and again, until it holds or the time is over."""
+        deadline = self._clock.monotonic() + timeout.total_seconds()
+        while not holds():
+            if self._clock.monotonic() >= deadline:
+                return False
+            self._look.wait(_LOOK_SECONDS)
+        return True
+
+    def _drain(self, system: str, shard: int) -> None:
+        with self._standing.draining():
+            Drain(self._shared, system, shard).run()
+
+    def _tick(self, link: str) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.tick(link)
+
+    def _own_name(self) -> str:
+        """One daemon per SQLite file needs no more; elsewhere a machine's name must tell them apart."""
+        backend = self._ledger.database.dialect.name
+        return "daemon-1" if backend == "sqlite" else f"{socket.gethostname()}-1"
+
+    def _pressure(self, system: str) -> Pressure:
+        return Pressure(
+            self._settings.limits_of(system),
+            self._settings.breaker,
+            self._clock,
+            lambda position: self._turned(system, position),
+        )
+
+    def _turned(self, system: str, position: Position) -> None:
+        """The breaker of a system has turned: for people to see, and to wake its shards when it is well."""
+        log = _log.info if position is Position.CLOSED else _log.warning
+        log("breaker of %s: %s", system, position)
+        try:
+            self._ledger.note_breaker(system, position.value, self._clock.now())
+            if position is Position.CLOSED:
+                self._ledger.wake_system(system)
+        except ConnectError as error:
+            self._standing.store_trouble(error)
+
+
+def _refuse_contradictions(systems: Mapping[str, Adapter], links: Sequence[LinkSpec]) -> None:
+    """A thing fetched twice would be known as its own duplicate: one link a source and kind."""
+    fetched: dict[tuple[str, str], str] = {}
+    for link in links:
+        if not isinstance(systems.get(link.source), Source) or not isinstance(systems.get(link.target), Sink):
+            raise ValueError(  # noqa: TRY004 - the configuration is wrong, not the program
+                f"link {link.name} needs a Source {link.source!r} and a Sink {link.target!r}"
+            )
+        other = fetched.setdefault((link.source, link.kind), link.name)
+        if other != link.name:
+            raise ValueError(f"links {other} and {link.name} both fetch {link.kind} from {link.source}")

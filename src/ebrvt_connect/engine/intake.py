@@ -1,0 +1,163 @@
+"""Fetching: a link's source is asked what is new; it is stored; only then is the source told so.
+
+A crash between storing and acknowledging leaves items the source may never offer again (the checkpoint
+has passed them) and whose acknowledgement is owed: they are acknowledged first at the next fetch. What the
+source offers a second time, under the same id or another, is known by the inbox, acknowledged again, and
+not delivered again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.errors import ConnectError, HeldForPerson, RetryLater, Scope
+from ebrvt_connect.ports.adapter import Adapter, Batch, Source
+from ebrvt_connect.ports.ledger import Origin, Pause
+from ebrvt_connect.store.crash_points import crash_point
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ebrvt_connect.engine.settings import LinkSpec
+    from ebrvt_connect.engine.standing import Standing
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.ports.ledger import IntakeLedger
+
+_LEFTOVERS_AT_ONCE = 100
+_LONGEST_REST_SECONDS = 60.0
+_LONGEST_REST_PERIODS = 10
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How the last fetch of a link went."""
+
+    began: float
+    """By the monotonic clock."""
+    new: int
+    failures: int
+    """In a row; 0 when it went well."""
+    not_before: float
+    """The source is left in peace until then (monotonic)."""
+
+
+class Intake:
+    """All links' fetching. One link is fetched by one at a time (its queue's partition sees to that)."""
+
+    def __init__(
+        self,
+        ledger: IntakeLedger,
+        systems: Mapping[str, Adapter],
+        links: Sequence[LinkSpec],
+        clock: Clock,
+        standing: Standing,
+    ) -> None:
+        """`links` by whatever order; `fetch` takes their names."""
+        self._ledger = ledger
+        self._systems = systems
+        self._links = {link.name: link for link in links}
+        self._clock = clock
+        self._standing = standing
+        self._lock = threading.Lock()
+        self._last: dict[str, Fetched] = {}
+
+    def last(self, link: str) -> Fetched | None:
+        """How the last fetch of a link in this process went."""
+        with self._lock:
+            return self._last.get(link)
+
+    def fetch(self, name: str) -> None:
+        """Fetch a link once, to its end. Failures are noted in the ledger and make the next fetch wait."""
+        link = self._links.get(name)
+        if link is None or self._standing.stopping() or self._standing.paused(link.source):
+            return
+        began = self._clock.monotonic()
+        new = 0
+        try:
+            new = self._fetch_all(link)
+            error = None
+        except ConnectError as failure:
+            error = failure
+        self._note(link, began, new, error)
+
+    def _fetch_all(self, link: LinkSpec) -> int:
+        source = self._systems[link.source]
+        if not isinstance(source, Source):
+            raise TypeError(f"link {link.name} fetches from {link.source}, which is no Source")
+        origin = Origin(
+            link=link.name,
+            source=link.source,
+            target=link.target,
+            kind=link.kind,
+            give_up_after=link.give_up_after,
+        )
+        self._acknowledge_leftovers(source, origin)
+        checkpoint = self._ledger.checkpoint(link.name)
+        new = 0
+        for batch in source.fetch(link.kind, checkpoint):
+            crash_point("after_fetch_before_store")
+            if batch.items or batch.checkpoint != checkpoint:
+                new += self._ledger.store_batch(origin, batch, self._clock.now()).new
+                checkpoint = batch.checkpoint
+            crash_point("after_store_before_acknowledge")
+            if batch.items:
+                self._acknowledge(source, origin, batch)
+            if self._standing.stopping():
+                break
+        return new
+
+    def _acknowledge(self, source: Source, origin: Origin, batch: Batch) -> None:
+        source.acknowledge(origin.kind, batch)
+        crash_point("after_acknowledge_before_note")
+        self._ledger.acknowledged(origin, batch.items, self._clock.now())
+
+    def _acknowledge_leftovers(self, source: Source, origin: Origin) -> None:
+        while (left := self._ledger.unacknowledged(origin, limit=_LEFTOVERS_AT_ONCE)).items:
+            self._acknowledge(source, origin, Batch(left.items, left.checkpoint))
+
+    def _note(self, link: LinkSpec, began: float, new: int, error: ConnectError | None) -> None:
+        """Remember how it went; the ledger hears of it when that has changed."""
+        before = self.last(link.name)
+        failures = 0 if error is None else (before.failures if before else 0) + 1
+        fetched = Fetched(began, new, failures, self._clock.monotonic() + _rest(link, error, failures))
+        with self._lock:
+            self._last[link.name] = fetched
+        if error is not None:
+            self._heed(link, error)
+        if error is not None or before is None or before.failures:
+            try:
+                self._ledger.note_fetch(
+                    link.name,
+                    self._clock.now(),
+                    error.code if error else "",
+                    error.explanation_vi if error else "",
+                )
+            except ConnectError as trouble:
+                self._standing.store_trouble(trouble)
+
+    def _heed(self, link: LinkSpec, error: ConnectError) -> None:
+        _log.warning("fetch of %s failed: %s", link.name, error)
+        if not isinstance(error, HeldForPerson):
+            return
+        if error.scope is Scope.STORE:
+            self._standing.store_trouble(error)
+        elif error.scope is Scope.SYSTEM:
+            pause = Pause(link.source, "engine", error.explanation_vi, error.code, self._clock.now())
+            self._ledger.pause(pause)
+            self._standing.look_again()
+
+
+def _rest(link: LinkSpec, error: ConnectError | None, failures: int) -> float:
+    """A source in trouble is asked ever less often: once in ten periods, a minute, or as it wishes."""
+    if error is None:
+        return 0.0
+    every = link.every.total_seconds()
+    longest = max(every, min(_LONGEST_REST_SECONDS, every * _LONGEST_REST_PERIODS))
+    rest: float = min(every * 2.0 ** min(failures - 1, 16), longest)
+    wish = error.retry_after if isinstance(error, RetryLater) else None
+    return max(rest, wish.total_seconds()) if wish else rest

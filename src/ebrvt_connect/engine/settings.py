@@ -1,0 +1,72 @@
+"""What an engine is told when it is put together: links, limits and its patience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ebrvt_connect.model.message import Kind
+from ebrvt_connect.resilience.breaker import BreakerPolicy
+from ebrvt_connect.resilience.retry import DEFAULT_LADDER, Ladder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSpec:
+    """A link (liên kết): one direction of one kind of thing between two systems."""
+
+    name: str
+    kind: Kind
+    source: str
+    """System instance it fetches from."""
+    target: str
+    """System instance it delivers to."""
+    every: timedelta
+    """How often the source is asked."""
+    give_up_after: timedelta | None = None
+    """How long a message is tried before it is dead; None: until a person says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLimits:
+    """How hard a system may be pressed by all drains of this process together."""
+
+    in_flight: int = 4
+    per_second: float = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Knobs of the engine; the defaults suit one province on one machine."""
+
+    executor: str = ""
+    """Stable and unique for each daemon on one store; empty: one made from the store and the host."""
+    poll: timedelta = timedelta(milliseconds=200)
+    """How soon new work is noticed."""
+    drains: int = 4
+    """Drains at once for each system."""
+    shards: int = 16
+    """Fixed while messages are open."""
+    judges: int = 4
+    """Threads that judge and prepare."""
+    window: int = 64
+    """Lane heads read ahead."""
+    drain_messages: int = 500
+    drain_seconds: float = 30.0
+    """A drain ends after so many messages or so long, to give other shards their turn."""
+    ladder: Ladder = DEFAULT_LADDER
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    limits: Mapping[str, SystemLimits] = field(default_factory=dict)
+    """By system; what is not named has `SystemLimits()`."""
+    sweep_every: timedelta = timedelta(minutes=1)
+    heartbeat_every: timedelta = timedelta(seconds=5)
+    dead_after: timedelta = timedelta(seconds=60)
+    """A daemon silent for so long is taken for dead, and its drains are taken over."""
+    keep_finished: timedelta = timedelta(minutes=10)
+    """How long finished workflows of the dispatcher are kept."""
+    store_rest: timedelta = timedelta(seconds=5)
+    """How long everything pauses when the store cannot be written, before it is tried again."""
+
+    def limits_of(self, system: str) -> SystemLimits:
+        """The limits of a system."""
+        return self.limits.get(system, SystemLimits())

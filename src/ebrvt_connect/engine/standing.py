@@ -1,0 +1,110 @@
+"""How the engine itself stands: asked to stop, paused systems, trouble with the store, what is at work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from ebrvt_connect.errors import ConnectError, HeldForPerson, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.ports.ledger import Pause
+
+_PAUSES_KEPT_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class PausedSystems(Protocol):
+    """Where pauses are kept."""
+
+    def paused(self) -> dict[str, Pause]:
+        """The systems that are left alone."""
+        ...
+
+
+class Standing:
+    """Shared by drains, intakes and housekeeping; any thread may ask."""
+
+    def __init__(self, ledger: PausedSystems, clock: Clock, store_rest: timedelta) -> None:
+        """`store_rest`: how long everything pauses when the store cannot be written."""
+        self._ledger = ledger
+        self._clock = clock
+        self._store_rest = store_rest.total_seconds()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._drains = 0
+        self._pauses: dict[str, Pause] = {}
+        self._pauses_until = -1.0
+        self._trouble: ConnectError | None = None
+        self._trouble_until = -1.0
+        self.sweep_wanted = threading.Event()
+        """Something may have lost its activation: the sweep need not wait for its minute."""
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stop.set()
+
+    def stopping(self) -> bool:
+        """Whether to begin nothing new: asked to stop, or the store cannot be written."""
+        return self._stop.is_set() or self.trouble() is not None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long or until asked to stop; True when asked to stop."""
+        return self._stop.wait(seconds)
+
+    @contextmanager
+    def draining(self) -> Iterator[None]:
+        """Counts as a drain at work while inside."""
+        with self._lock:
+            self._drains += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._drains -= 1
+
+    def idle(self) -> bool:
+        """Whether no drain of this process is at work."""
+        with self._lock:
+            return self._drains == 0
+
+    def paused(self, system: str) -> bool:
+        """Whether a system is left alone, known to the second."""
+        with self._lock:
+            fresh = self._clock.monotonic() < self._pauses_until
+        if not fresh:
+            self.look_again()
+        with self._lock:
+            return system in self._pauses
+
+    def look_again(self) -> None:
+        """Read the pauses anew (after one of our own)."""
+        pauses = self._ledger.paused()
+        with self._lock:
+            self._pauses = pauses
+            self._pauses_until = self._clock.monotonic() + _PAUSES_KEPT_SECONDS
+
+    def trouble(self) -> ConnectError | None:
+        """Why everything pauses (the store cannot be written), or None."""
+        with self._lock:
+            return self._trouble if self._clock.monotonic() < self._trouble_until else None
+
+    def store_trouble(self, error: ConnectError) -> None:
+        """The store failed somebody. Where it cannot be written at all everything pauses for a while."""
+        self.sweep_wanted.set()
+        if not (isinstance(error, HeldForPerson) and error.scope is Scope.STORE):
+            _log.warning("%s", error)
+            return
+        with self._lock:
+            known = self._trouble is not None and self._clock.monotonic() < self._trouble_until
+            self._trouble = error
+            self._trouble_until = self._clock.monotonic() + self._store_rest
+        if not known:
+            _log.critical("everything pauses: %s (%s %s)", error, error.explanation_vi, error.advice_vi)

@@ -1,0 +1,172 @@
+"""Housekeeping (dọn dẹp): heartbeat, the mandatory sweep, dead machines, old workflows.
+
+The sweep heals what nothing else can: an activation that was cancelled, deleted, or lost with a
+workflow that ended in an error leaves a flag that says "somebody is coming" when nobody is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from ebrvt_connect.errors import ConnectError, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime, timedelta
+
+    from ebrvt_connect.engine.settings import EngineSettings
+    from ebrvt_connect.engine.standing import Standing
+    from ebrvt_connect.ports.clock import Clock
+
+DISPATCH_SPENT = explain(
+    "DISPATCH_SPENT",
+    "Một tác vụ nền ({workflow}) đã chạy lại quá nhiều lần mà không hoàn thành.",
+    "Báo bộ phận kỹ thuật kèm nhật ký; chương trình đã tự lập tác vụ mới thay thế.",
+)
+
+_TURN_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class SweepLedger(Protocol):
+    """What housekeeping asks of the ledger."""
+
+    def due_shards(self, now: datetime) -> list[tuple[str, int]]:
+        """All (system, shard) with work due now."""
+        ...
+
+    def revive(self, shards: Collection[tuple[str, int]]) -> None:
+        """Activate these whatever their flags say."""
+        ...
+
+    def beat(self, executor: str, host: str, pid: int, now: datetime) -> None:
+        """Note that a daemon lives."""
+        ...
+
+    def silent_executors(self, now: datetime, dead_after: timedelta) -> list[str]:
+        """Daemons whose last beat is too long ago."""
+        ...
+
+    def forget_executor(self, executor: str) -> None:
+        """A daemon whose work has been taken over."""
+        ...
+
+
+class SweepDispatcher(Protocol):
+    """What housekeeping asks of the dispatcher."""
+
+    def drains_at_work(self) -> set[tuple[str, int]]:
+        """The (system, shard) of every drain that waits for its turn or runs."""
+        ...
+
+    def take_over(self, executor: str) -> int:
+        """Give a dead machine's work back to its queues."""
+        ...
+
+    def spent(self) -> list[str]:
+        """Ids of work begun too often."""
+        ...
+
+    def forget_finished(self, before: datetime) -> int:
+        """Delete workflows that ended before then."""
+        ...
+
+
+class Sweep:
+    """Runs in a thread of its own."""
+
+    def __init__(
+        self,
+        ledger: SweepLedger,
+        dispatcher: SweepDispatcher,
+        settings: EngineSettings,
+        clock: Clock,
+        standing: Standing,
+        systems: Collection[str],
+        executor: str,
+    ) -> None:
+        """`systems` are those this engine serves; other shards are left to those who do."""
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._clock = clock
+        self._standing = standing
+        self._systems = frozenset(systems)
+        self._executor = executor
+        self._host = socket.gethostname()
+        self._thread = threading.Thread(target=self._run, name="ebrvt-sweep", daemon=True)
+        self._reported: set[str] = set()
+
+    def start(self) -> None:
+        """Beat and sweep once, then regularly in the background; raises `ConnectError` if the first fails."""
+        self.beat()
+        self.sweep()
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread to end after `standing.stop`."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def beat(self) -> None:
+        """Tell the others that this daemon lives."""
+        self._ledger.beat(self._executor, self._host, os.getpid(), self._clock.now())
+
+    def sweep(self) -> int:
+        """Activate every shard with due work for which no drain waits or runs; returns how many.
+
+        Read in this order, a drain that ends in between costs one idle run, and none is missed.
+        """
+        due = {shard for shard in self._ledger.due_shards(self._clock.now()) if shard[0] in self._systems}
+        asleep = due - self._dispatcher.drains_at_work() if due else set()
+        if asleep:
+            self._ledger.revive(asleep)
+        return len(asleep)
+
+    def take_over(self) -> None:
+        """Take over the work of machines that have fallen silent."""
+        for executor in self._ledger.silent_executors(self._clock.now(), self._settings.dead_after):
+            if executor != self._executor:
+                taken = self._dispatcher.take_over(executor)
+                self._ledger.forget_executor(executor)
+                _log.warning("took over %s unfinished drains of silent executor %s", taken, executor)
+
+    def tidy(self) -> None:
+        """Delete old workflows, and cry out once over each that was begun too often."""
+        for workflow in self._dispatcher.spent():
+            if workflow not in self._reported:
+                self._reported.add(workflow)
+                sentence = DISPATCH_SPENT.sentence_vi.format(workflow=workflow)
+                _log.critical("%s: %s %s", DISPATCH_SPENT.code, sentence, DISPATCH_SPENT.advice_vi)
+        self._dispatcher.forget_finished(self._clock.now() - self._settings.keep_finished)
+
+    def _run(self) -> None:
+        sweep_at = self._clock.monotonic() + self._settings.sweep_every.total_seconds()
+        beat_at = self._clock.monotonic() + self._settings.heartbeat_every.total_seconds()
+        while not self._standing.wait(_TURN_SECONDS):
+            now = self._clock.monotonic()
+            try:
+                if now >= beat_at:
+                    beat_at = now + self._settings.heartbeat_every.total_seconds()
+                    self.beat()
+                if now >= sweep_at or self._wanted():
+                    sweep_at = now + self._settings.sweep_every.total_seconds()
+                    self.sweep()
+                    self.take_over()
+                    self.tidy()
+            except ConnectError as error:
+                self._standing.store_trouble(error)
+            except Exception:  # noqa: BLE001 - housekeeping must outlive whatever a database says
+                _log.exception("housekeeping failed; it will be tried again")
+
+    def _wanted(self) -> bool:
+        """Somebody may have lost an activation, and the store can be written again."""
+        if not self._standing.sweep_wanted.is_set() or self._standing.trouble() is not None:
+            return False
+        self._standing.sweep_wanted.clear()
+        return True

@@ -1,0 +1,114 @@
+"""Bytes on the local disk: `blobs/ab/cd/<sha256>`, written beside, synced, renamed, and the folder synced.
+
+Only after all four may a row name them; until then a crash leaves a temporary file, cleaned at the next
+opening. What is there already is hashed again but not written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.ports.blobs import Blobs
+from ebrvt_connect.store.crash_points import crash_point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_TEMPORARY = ".tmp"
+_HEX = frozenset("0123456789abcdef")
+_SHA256_HEX = 64
+_IN_MEMORY_BYTES = 256 * 1024
+
+
+class LocalBlobs(Blobs):
+    """Blobs in a folder of this machine; one process writes at a time, any number of threads."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Make the folder if need be and clean up what a crash left half written."""
+        self.folder = Path(folder)
+        self._temporary = self.folder / _TEMPORARY
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        for leftover in self._temporary.iterdir():
+            leftover.unlink(missing_ok=True)
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the bytes lie; raises `KeyError` for what is not a SHA-256: never a path somebody made up."""
+        if len(sha256) != _SHA256_HEX or not _HEX.issuperset(sha256):
+            raise KeyError(sha256)
+        return self.folder / sha256[:2] / sha256[2:4] / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether the bytes are here."""
+        return self.path_of(sha256).is_file()
+
+    def _put(self, chunks: Iterable[bytes]) -> BlobRef:
+        """Small contents are known before the disk is touched; large ones are written as they come."""
+        digest = hashlib.sha256()
+        flow = iter(chunks)
+        held = bytearray()
+        for chunk in flow:
+            digest.update(chunk)
+            held += chunk
+            if len(held) > _IN_MEMORY_BYTES:
+                return self._spill(bytes(held), flow, digest)
+        sha256 = digest.hexdigest()
+        if not self.has(sha256):
+            self._spill(bytes(held), iter(()), digest)
+        return BlobRef(sha256=sha256, size_bytes=len(held))
+
+    def _spill(self, begun: bytes, rest: Iterator[bytes], digest: hashlib._Hash) -> BlobRef:
+        """Write what was read so far and what follows; `digest` has already seen the beginning."""
+        handle, name = tempfile.mkstemp(dir=self._temporary)
+        temporary = Path(name)
+        try:
+            size = len(begun)
+            with os.fdopen(handle, "wb") as out:
+                out.write(begun)
+                for chunk in rest:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    out.write(chunk)
+                sha256 = digest.hexdigest()
+                if not self.has(sha256):
+                    out.flush()
+                    os.fsync(out.fileno())
+            self._keep(temporary, self.path_of(sha256))
+        finally:
+            temporary.unlink(missing_ok=True)
+        return BlobRef(sha256=sha256, size_bytes=size)
+
+    def _keep(self, temporary: Path, final: Path) -> None:
+        """Move into place and sync what names it; nothing to do where it is already."""
+        if final.is_file():
+            return
+        crash_point("after_blob_written_before_rename")
+        self._make_folder(final.parent)
+        temporary.replace(final)
+        _sync_folder(final.parent)
+        crash_point("after_blob_renamed")
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make `ab/cd`, syncing each parent that gained an entry."""
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            new.mkdir(exist_ok=True)
+            _sync_folder(new.parent)
+
+    def _open(self, sha256: str) -> BinaryIO:
+        return self.path_of(sha256).open("rb")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,122 @@
+"""Opens the database the same way everywhere, and says in our own words when it cannot be written.
+
+SQLite needs all of its settings repeated on every connection: WAL (readers do not wait for the
+writer), synchronous FULL (a commit survives a power cut), a generous busy timeout, and BEGIN IMMEDIATE
+(a writer takes its lock first instead of failing on the way up). PostgreSQL runs in READ COMMITTED: a
+drain clears its flag in one transaction and reads in a newer snapshot.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from ebrvt_connect.errors import HeldForPerson, RetryLater, Scope, explain
+from ebrvt_connect.ports.blobs import STORE_FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STORE_BUSY = explain(
+    "STORE_BUSY",
+    "Cơ sở dữ liệu đang bận hoặc tạm thời không kết nối được.",
+    "Chương trình tự thử lại; nếu kéo dài, kiểm tra máy chủ cơ sở dữ liệu và chương trình khác đang mở tệp.",
+)
+STORE_DAMAGED = explain(
+    "STORE_DAMAGED",
+    "Tệp cơ sở dữ liệu bị hỏng hoặc không phải là sổ cái của chương trình.",
+    "Dừng chương trình, giữ nguyên tệp để kiểm tra và khôi phục từ bản sao lưu gần nhất.",
+)
+
+POOL_SIZE = 50
+"""Twice the worker threads and some: a starved pool shows up as a locked database, thirty seconds late."""
+_OVERFLOW = 20
+_SQLITE_SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+_FULL = (
+    "disk is full",
+    "disk i/o error",
+    "readonly database",
+    "unable to open",
+    "no space left",
+    "could not extend",
+)
+_DAMAGED = ("malformed", "not a database")
+
+
+def open_database(url: str) -> sa.Engine:
+    """An engine for `sqlite:///...` or `postgresql+psycopg://...`; makes the SQLite file's folder.
+
+    Raises `HeldForPerson` `STORE_FULL` when the folder cannot be made.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            max_overflow=_OVERFLOW,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+        )
+    if parsed.database:
+        with telling_apart():
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, pool_size=POOL_SIZE, max_overflow=_OVERFLOW)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection
+    connection.isolation_level = "IMMEDIATE"
+    for setting in _SQLITE_SETTINGS:
+        connection.execute(f"PRAGMA {setting}")
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that writes: takes SQLite's write lock first, commits at the end.
+
+    Raises `HeldForPerson` `STORE_FULL`/`STORE_DAMAGED` (scope store) and `RetryLater` `STORE_BUSY`.
+    """
+    with telling_apart(), engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One consistent snapshot to read from; raises as `writing`."""
+    with telling_apart(), engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN DEFERRED")
+        yield connection
+
+
+@contextmanager
+def telling_apart() -> Iterator[None]:
+    """Turn what a database or disk says into what must happen next."""
+    try:
+        yield
+    except exc.DBAPIError as failure:
+        # Only the driver's own sentence: SQLAlchemy's adds the parameters, which hold people's data.
+        said = str(failure.orig)
+        lowered = said.lower()
+        if any(word in lowered for word in _FULL):
+            raise HeldForPerson(
+                STORE_FULL, f"cannot write the ledger: {said}", scope=Scope.STORE
+            ) from failure
+        if any(word in lowered for word in _DAMAGED):
+            raise HeldForPerson(
+                STORE_DAMAGED, f"cannot use the ledger: {said}", scope=Scope.STORE
+            ) from failure
+        if isinstance(failure, exc.OperationalError):
+            raise RetryLater(STORE_BUSY, f"the ledger is busy: {said}") from failure
+        raise
+    except exc.TimeoutError as failure:
+        raise RetryLater(STORE_BUSY, "no free connection to the ledger") from failure
+    except OSError as failure:
+        raise HeldForPerson(STORE_FULL, f"cannot write the store: {failure}", scope=Scope.STORE) from failure

@@ -1,0 +1,82 @@
+"""The ledger (sổ cái): one SQL database that holds the business truth; SQLite by default, PostgreSQL by URL.
+
+Four faces, a file each: `delivery` for drains, `intake_rows` for fetching, `steering` for people,
+`queries` for reports; `shards` below them says where work is. Here they are put together, opened, and
+told which daemons live.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import sqlalchemy as sa
+
+from ebrvt_connect.store import schema
+from ebrvt_connect.store.connect import open_database, reading, writing
+from ebrvt_connect.store.migrations import migrate
+from ebrvt_connect.store.queries import Queries
+from ebrvt_connect.store.shards import insert_for
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+
+class Ledger(Queries):
+    """The ledger. Methods are short transactions and may be called from any thread.
+
+    All of them may raise `HeldForPerson` `STORE_FULL`/`STORE_DAMAGED` (scope store) and `RetryLater`
+    `STORE_BUSY`.
+    """
+
+    @classmethod
+    def open(cls, url: str, now: datetime) -> Self:
+        """Open (and make, and migrate) the ledger at a SQLAlchemy URL.
+
+        Raises `HeldForPerson` `STORE_TOO_NEW` for a store made by a newer program.
+        """
+        engine = open_database(url)
+        try:
+            migrate(engine, now)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    @property
+    def url(self) -> str:
+        """Where it lies, password included: not for logs."""
+        return self.database.url.render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.database.dispose()
+
+    def beat(self, executor: str, host: str, pid: int, now: datetime) -> None:
+        """Note that a daemon lives (nhịp sống)."""
+        x = schema.executor
+        with writing(self.database) as tx:
+            insert = insert_for(tx, x).values(id=executor, host=host, pid=pid, started_at=now, beat_at=now)
+            tx.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["id"],
+                    set_={
+                        "host": host,
+                        "pid": pid,
+                        "beat_at": now,
+                        "started_at": sa.case(
+                            (x.c.pid == pid, x.c.started_at), else_=sa.literal(now, schema.Instant)
+                        ),
+                    },
+                )
+            )
+
+    def silent_executors(self, now: datetime, dead_after: timedelta) -> list[str]:
+        """Daemons whose last beat is too long ago."""
+        x = schema.executor
+        with reading(self.database) as tx:
+            return list(tx.scalars(sa.select(x.c.id).where(x.c.beat_at < now - dead_after).order_by(x.c.id)))
+
+    def forget_executor(self, executor: str) -> None:
+        """A daemon that is gone for good and whose work has been taken over."""
+        with writing(self.database) as tx:
+            tx.execute(schema.executor.delete().where(schema.executor.c.id == executor))

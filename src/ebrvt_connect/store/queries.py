@@ -1,0 +1,239 @@
+"""What people ask the ledger: counts, what is held, the story of one message, how the links are doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ebrvt_connect.model.message import Message, State
+from ebrvt_connect.model.text import nfc
+from ebrvt_connect.store import rows, schema
+from ebrvt_connect.store.connect import reading
+from ebrvt_connect.store.steering import Steering
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from ebrvt_connect.ports.ledger import Exchange, Pause
+
+_M = schema.message
+_A = schema.attempt
+_MOVING = tuple(s.value for s in (State.RECEIVED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING))
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one message (diễn biến): what was tried, and what was told back about it."""
+
+    message: Message
+    exchanges: tuple[Exchange, ...]
+    related: tuple[Message, ...]
+    """Messages that tell about this one (feedback, statuses), in order."""
+    duplicates: tuple[str, ...]
+    """External ids under which the same thing arrived again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatistics:
+    """How a link is doing (thống kê liên thông), counted from recorded states."""
+
+    link: str
+    by_state: dict[str, int]
+    duplicates: int
+    """Arrivals recognised as known and not delivered again."""
+    attempts: int
+    """Sends, the first of each message included."""
+    retries: int
+    oldest_open_at: datetime | None
+    last_done_at: datetime | None
+    fetched_at: datetime | None
+    failing_since: datetime | None
+    code: str
+    reason_vi: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStanding:
+    """How a linked system stands: paused or not, and its breaker."""
+
+    system: str
+    pause: Pause | None
+    breaker: str
+    breaker_at: datetime | None
+
+
+class Queries(Steering):
+    """The ledger as reports and the command line read it."""
+
+    def message(self, message_id: int) -> Message | None:
+        """One message by its id."""
+        with reading(self.database) as tx:
+            row = tx.execute(sa.select(_M).where(_M.c.id == message_id)).one_or_none()
+        return None if row is None else rows.message_of(row)
+
+    def messages(
+        self,
+        *,
+        states: Collection[State] = (),
+        link: str | None = None,
+        target: str | None = None,
+        after_id: int = 0,
+        limit: int | None = None,
+    ) -> list[Message]:
+        """Messages in the order they were stored, narrowed by state, link and target."""
+        query = sa.select(_M).where(_M.c.id > after_id).order_by(_M.c.id)
+        if states:
+            query = query.where(_M.c.state.in_([state.value for state in states]))
+        if link is not None:
+            query = query.where(_M.c.link == link)
+        if target is not None:
+            query = query.where(_M.c.target == target)
+        with reading(self.database) as tx:
+            return [rows.message_of(row) for row in tx.execute(query.limit(limit))]
+
+    def held(self, *, limit: int | None = None) -> list[Message]:
+        """What waits for a person, oldest first."""
+        return self.messages(states=(State.HELD,), limit=limit)
+
+    def dead(self, *, limit: int | None = None) -> list[Message]:
+        """What was given up, oldest first."""
+        return self.messages(states=(State.DEAD,), limit=limit)
+
+    def counts(self) -> dict[str, dict[State, int]]:
+        """How many messages each link has in each state."""
+        query = sa.select(_M.c.link, _M.c.state, sa.func.count()).group_by(_M.c.link, _M.c.state)
+        counted: dict[str, dict[State, int]] = {}
+        with reading(self.database) as tx:
+            for link, state, number in tx.execute(query.order_by(_M.c.link, _M.c.state)):
+                counted.setdefault(link, {})[State(state)] = number
+        return counted
+
+    def find(self, text: str, *, limit: int = 50) -> list[Message]:
+        """Messages by ledger id, document id, number and symbol, external id or idempotency key."""
+        wanted = nfc(text).strip()
+        names = [
+            _M.c.business_key == wanted,
+            _M.c.title == wanted,
+            _M.c.external_id == wanted,
+            _M.c.idem_key == wanted,
+        ]
+        if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:  # noqa: PLR2004 - fits a BIGINT
+            names.append(_M.c.id == int(wanted))
+        with reading(self.database) as tx:
+            found = tx.execute(sa.select(_M).where(sa.or_(*names)).order_by(_M.c.id).limit(limit))
+            return [rows.message_of(row) for row in found]
+
+    def story(self, message_id: int) -> Story | None:
+        """One message with all that was tried and told; None where there is none such."""
+        i = schema.inbox
+        with reading(self.database) as tx:
+            row = tx.execute(sa.select(_M).where(_M.c.id == message_id)).one_or_none()
+            if row is None:
+                return None
+            lines = tx.execute(sa.select(_A).where(_A.c.message_id == message_id).order_by(_A.c.id))
+            related = tx.execute(sa.select(_M).where(_M.c.origin_id == message_id).order_by(_M.c.id))
+            again = tx.scalars(
+                sa.select(i.c.external_id)
+                .where(i.c.message_id == message_id, i.c.duplicate == 1)
+                .order_by(i.c.id)
+            )
+            return Story(
+                rows.message_of(row),
+                tuple(rows.exchange_of(line) for line in lines),
+                tuple(rows.message_of(other) for other in related),
+                tuple(again),
+            )
+
+    def stories(self, text: str, *, limit: int = 50) -> Iterator[Story]:
+        """The story of every message `find` finds."""
+        for message in self.find(text, limit=limit):
+            story = self.story(message.id)
+            if story is not None:
+                yield story
+
+    def link_statistics(self) -> list[LinkStatistics]:
+        """One row a link that has ever stored or fetched anything."""
+        i, c = schema.inbox, schema.checkpoint
+        with reading(self.database) as tx:
+            totals = tx.execute(
+                sa.select(
+                    _M.c.link,
+                    sa.func.sum(_M.c.attempts).label("attempts"),
+                    sa.func.sum(sa.case((_M.c.attempts > 1, _M.c.attempts - 1), else_=0)).label("retries"),
+                    sa.func.min(sa.case((_M.c.state.in_(_MOVING), _M.c.created_at))).label("oldest"),
+                    sa.func.max(sa.case((_M.c.state == State.DONE.value, _M.c.updated_at))).label("done"),
+                ).group_by(_M.c.link)
+            ).all()
+            counting = sa.select(i.c.link, sa.func.sum(i.c.duplicate)).group_by(i.c.link)
+            doubles = {row[0]: int(row[1]) for row in tx.execute(counting)}
+            fetches = {row.link: row for row in tx.execute(sa.select(c))}
+        by_link = {row.link: row for row in totals}
+        counted = self.counts()
+        return [
+            _statistics(
+                link, by_link.get(link), fetches.get(link), doubles.get(link, 0), counted.get(link, {})
+            )
+            for link in sorted({*by_link, *fetches})
+        ]
+
+    def systems(self) -> list[SystemStanding]:
+        """Every system the ledger has something to say about."""
+        s = schema.system
+        with reading(self.database) as tx:
+            return [
+                SystemStanding(
+                    row.name, rows.pause_of(row) if row.paused else None, row.breaker, row.breaker_at
+                )
+                for row in tx.execute(sa.select(s).order_by(s.c.name))
+            ]
+
+    def settled(self) -> bool:
+        """Whether nothing more will happen without a person.
+
+        True when every message is done, refused, cancelled, superseded, held or dead, or waits behind a
+        held or dead one in its lane, or for a paused system (where `received` still counts as open:
+        judging goes on).
+        """
+        s = schema.system
+        earlier = _M.alias("earlier")
+        paused = sa.select(s.c.name).where(s.c.paused == 1)
+        stuck = sa.exists().where(
+            earlier.c.target == _M.c.target,
+            earlier.c.lane == _M.c.lane,
+            earlier.c.in_lane == 1,
+            earlier.c.id < _M.c.id,
+            earlier.c.state.in_((State.HELD.value, State.DEAD.value)),
+        )
+        moving = sa.exists().where(
+            _M.c.state.in_(_MOVING),
+            ~stuck,
+            sa.or_(_M.c.target.not_in(paused), _M.c.state == State.RECEIVED.value),
+        )
+        untold = sa.exists().where(_M.c.untold == 1)
+        with reading(self.database) as tx:
+            return not tx.scalar(sa.select(sa.or_(moving, untold)))
+
+
+def _statistics(
+    link: str,
+    totals: rows.AnyRow | None,
+    fetch: rows.AnyRow | None,
+    duplicates: int,
+    by_state: dict[State, int],
+) -> LinkStatistics:
+    return LinkStatistics(
+        link=link,
+        by_state={state.value: number for state, number in by_state.items()},
+        duplicates=duplicates,
+        attempts=int(totals.attempts) if totals else 0,
+        retries=int(totals.retries) if totals else 0,
+        oldest_open_at=totals.oldest if totals else None,
+        last_done_at=totals.done if totals else None,
+        fetched_at=fetch.fetched_at if fetch else None,
+        failing_since=fetch.failing_since if fetch else None,
+        code=fetch.code if fetch else "",
+        reason_vi=fetch.reason_vi if fetch else "",
+    )

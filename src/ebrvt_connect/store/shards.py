@@ -1,0 +1,233 @@
+"""Shards: how work is found. Sixteen flags a system, raised with the message, cleared by the drain.
+
+Raising is an upsert even where the flag is up already: it locks the row, so that on PostgreSQL a drain
+clearing the flag and a submitter storing a message can never miss each other. Flags come before message
+rows in a transaction, sorted, so that nobody waits in a circle and ids follow the order of commits.
+A sequence number is used for one activation only: a workflow id used twice is silently nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ebrvt_connect.errors import HeldForPerson, Scope, explain
+from ebrvt_connect.model.message import State
+from ebrvt_connect.ports.ledger import Rest
+from ebrvt_connect.store import schema
+from ebrvt_connect.store.connect import reading, writing
+from ebrvt_connect.store.crash_points import crash_point
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from ebrvt_connect.ports.ledger import Activate
+
+SHARDS_DIFFER = explain(
+    "STORE_SHARDS_DIFFER",
+    "Sổ cái đang có {found} ngăn hàng đợi, cấu hình lại ghi {wanted}, mà vẫn còn thông điệp chưa xong.",
+    "Đặt lại engine.shards = {found}, hoặc chờ mọi thông điệp xử lý xong rồi mới đổi.",
+)
+
+_WAKE_GRAIN = timedelta(milliseconds=250)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RECEIVED = State.RECEIVED.value
+_BY_ITSELF = tuple(
+    state.value for state in (State.RECEIVED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING)
+)
+"""States a message leaves without a person."""
+
+DEFAULT_SHARDS = 16
+
+
+def insert_for(tx: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 - two dialects' inserts have no common type
+    """An INSERT of the connection's own dialect, for its ON CONFLICT."""
+    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def raising(dialect: str) -> Any:  # noqa: ANN401 - see insert_for
+    """The upsert that raises a flag, made once: making statements costs more than running them."""
+    flags = schema.shard
+    insert = postgresql.insert(flags) if dialect == "postgresql" else sqlite.insert(flags)
+    return insert.on_conflict_do_update(
+        index_elements=["system", "shard"],
+        set_={"pending": 1, "seq": flags.c.seq + 1},
+        where=flags.c.pending == 0,
+    ).returning(flags.c.seq)
+
+
+def wake_bucket(at: datetime) -> datetime:
+    """The moment rounded up, so that many retries share one waking."""
+    return at + (_EPOCH - at) % _WAKE_GRAIN
+
+
+class Shards:
+    """The flags, and who is told of them."""
+
+    def __init__(self, engine: sa.Engine, *, shards: int = DEFAULT_SHARDS) -> None:
+        """`shards` is the number a lane is spread over."""
+        self.database = engine
+        self.shards = shards
+        self._activate: Activate | None = None
+
+    def activate_with(self, activate: Activate | None) -> None:
+        """From now on tell this dispatcher. Without one no flag is raised, and the sweep finds the work."""
+        self._activate = activate
+
+    def fix_shards(self, wanted: int) -> None:
+        """Settle the number of shards.
+
+        Raises `HeldForPerson` `STORE_SHARDS_DIFFER` while open messages lie in another number of them.
+        """
+        meta = schema.store_meta
+        with writing(self.database) as tx:
+            found = int(tx.scalar(sa.select(meta.c.value).where(meta.c.key == "shards")) or wanted)
+            if found != wanted and tx.scalar(sa.select(sa.exists().where(schema.message.c.in_lane == 1))):
+                raise HeldForPerson(
+                    SHARDS_DIFFER,
+                    f"store has {found} shards and open messages, configuration says {wanted}",
+                    scope=Scope.STORE,
+                    found=found,
+                    wanted=wanted,
+                )
+            insert = insert_for(tx, meta).values(key="shards", value=str(wanted))
+            tx.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": str(wanted)}))
+        self.shards = wanted
+
+    def shard_of(self, lane: str) -> int:
+        """The shard a lane lies in; the same for ever."""
+        return zlib.crc32(lane.encode()) % self.shards
+
+    def raise_flags(self, tx: sa.Connection, touched: Iterable[tuple[str, int]]) -> None:
+        """Raise the flags of these (system, shard), and activate those that were down."""
+        if self._activate is None:
+            return
+        for system, shard in sorted(set(touched)):
+            row = {"system": system, "shard": shard, "pending": 1, "seq": 1}
+            seq = tx.scalar(raising(tx.dialect.name), row)
+            if seq is not None:
+                self._activate(tx, system, shard, seq, None)
+
+    def open_shard(self, system: str, shard: int, now: datetime) -> None:
+        """Clear the flag (and a waking that has come) and commit, before anything is read."""
+        flags = schema.shard
+        with writing(self.database) as tx:
+            tx.execute(
+                flags.update()
+                .where(flags.c.system == system, flags.c.shard == shard)
+                .values(pending=0, wake_at=sa.case((flags.c.wake_at <= now, None), else_=flags.c.wake_at))
+            )
+        crash_point("after_shard_opened")
+
+    def close_shard(
+        self, system: str, shard: int, *, now: datetime, sendable: bool, not_before: datetime | None
+    ) -> Rest:
+        """Activate again for due work, or set one waking for what is due later."""
+        crash_point("before_shard_closed")
+        with writing(self.database) as tx:
+            due, later = self._outlook(tx, system, shard, now, sendable=sendable)
+            if due and not_before is not None:
+                due, later = False, min(filter(None, (later, not_before)))
+            rest = Rest(activated=due)
+            if due:
+                self.raise_flags(tx, [(system, shard)])
+            elif later is not None:
+                rest = Rest(activated=False, wake_at=self._wake(tx, system, shard, later, now))
+        crash_point("after_shard_closed")
+        return rest
+
+    def _outlook(
+        self, tx: sa.Connection, system: str, shard: int, now: datetime, *, sendable: bool
+    ) -> tuple[bool, datetime | None]:
+        m = schema.message
+        here = (m.c.target == system, m.c.shard == shard, m.c.in_lane == 1)
+        due = bool(
+            tx.scalar(sa.select(sa.exists().where(*here, *due_heads(now, judging_only=not sendable))))
+        ) or bool(
+            tx.scalar(sa.select(sa.exists().where(m.c.target == system, m.c.shard == shard, m.c.untold == 1)))
+        )
+        wanted = _BY_ITSELF if sendable else (_RECEIVED,)
+        later = tx.scalar(
+            sa.select(sa.func.min(m.c.next_at)).where(*here, m.c.state.in_(wanted), m.c.next_at > now)
+        )
+        return due, later
+
+    def _wake(self, tx: sa.Connection, system: str, shard: int, at: datetime, now: datetime) -> datetime:
+        """One delayed activation, unless an earlier one stands."""
+        flags = schema.shard
+        at = wake_bucket(at)
+        row = tx.execute(
+            sa.select(flags.c.wake_at, flags.c.seq).where(flags.c.system == system, flags.c.shard == shard)
+        ).one_or_none()
+        if self._activate is None or (row and row.wake_at is not None and now < row.wake_at <= at):
+            return at if row is None or row.wake_at is None else min(row.wake_at, at)
+        seq = (row.seq if row else 0) + 1
+        insert = insert_for(tx, flags).values(system=system, shard=shard, pending=0, seq=seq, wake_at=at)
+        tx.execute(
+            insert.on_conflict_do_update(index_elements=["system", "shard"], set_={"seq": seq, "wake_at": at})
+        )
+        self._activate(tx, system, shard, seq, at)
+        return at
+
+    def due_shards(self, now: datetime) -> list[tuple[str, int]]:
+        """All (system, shard) with work due now, for the sweep; of a paused system what is to be judged.
+
+        A flag left up counts as work: with its activation gone, whatever is stored next would not raise it
+        again and the shard would sleep.
+        """
+        m, s, f = schema.message, schema.system, schema.shard
+        paused = sa.select(s.c.name).where(s.c.paused == 1)
+        query = sa.select(m.c.target, m.c.shard).distinct()
+        with reading(self.database) as tx:
+            found = {
+                *tx.execute(
+                    query.where(
+                        m.c.in_lane == 1, m.c.target.not_in(paused), *due_heads(now, judging_only=False)
+                    )
+                ),
+                *tx.execute(
+                    query.where(m.c.in_lane == 1, m.c.target.in_(paused), *due_heads(now, judging_only=True))
+                ),
+                *tx.execute(query.where(m.c.untold == 1)),
+                *tx.execute(sa.select(f.c.system, f.c.shard).where(f.c.pending == 1)),
+            }
+        return sorted((str(row[0]), int(row[1])) for row in found)
+
+    def revive(self, shards: Collection[tuple[str, int]]) -> None:
+        """Activate these whatever their flags say: their activations were lost (the sweep found none)."""
+        flags = schema.shard
+        with writing(self.database) as tx:
+            for system, shard in sorted(shards):
+                tx.execute(
+                    flags.update().where(flags.c.system == system, flags.c.shard == shard).values(pending=0)
+                )
+            self.raise_flags(tx, shards)
+
+
+def due_heads(now: datetime, *, judging_only: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition on `message`: due now, and nothing before it in its lane keeps its place.
+
+    A lane whose head waits, is in doubt or is held is left out altogether, or one poison lane would
+    fill every window. What is only to be judged need not be the head: judging sends nothing.
+    """
+    m = schema.message
+    timely = sa.or_(m.c.next_at.is_(None), m.c.next_at <= now)
+    if judging_only:
+        return (m.c.state == _RECEIVED, timely)
+    earlier = m.alias("earlier")
+    return (
+        m.c.state.in_(_BY_ITSELF),
+        timely,
+        ~sa.exists().where(
+            earlier.c.target == m.c.target,
+            earlier.c.lane == m.c.lane,
+            earlier.c.in_lane == 1,
+            earlier.c.id < m.c.id,
+        ),
+    )

@@ -1,0 +1,104 @@
+"""kill -9 at every named point and at random moments: nothing lost, nothing doubled, lanes in order.
+
+The remote's effects are journalled by the remote itself, and every effect counts, whatever its key.
+"""
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ebrvt_connect.model.message import State
+from ebrvt_connect.store.crash_points import CRASH_AT, KILLED, POINTS
+from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.testing.clock import FakeClock
+
+DAEMON = Path(__file__).with_name("crashing_daemon.py")
+A_RUN = 12
+"""New documents offered at each run."""
+
+
+def start(folder: Path, items: int, crash_at: str | None = None) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    if crash_at is not None:
+        environment[CRASH_AT] = crash_at
+    with (folder / "daemon.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, str(DAEMON), str(folder), str(items)], env=environment, stdout=log, stderr=log
+        )
+
+
+def run(folder: Path, items: int, crash_at: str | None = None) -> int:
+    return start(folder, items, crash_at).wait(90)
+
+
+def effects(folder: Path, system: str) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(folder / f"{system}.db")) as journal:
+        return journal.execute("SELECT key, lane FROM effect ORDER BY id").fetchall()
+
+
+def assert_nothing_lost_or_doubled(folder: Path, items: int) -> None:
+    log = (folder / "daemon.log").read_text()
+    for system, suffix in (("axis", ""), ("dms", ">SENT")):
+        counted = Counter(key for key, _lane in effects(folder, system))
+        wanted = {f"out:d{n}:1{suffix}" for n in range(items)}
+        assert wanted - counted.keys() == set(), f"lost at {system}\n{log}"
+        assert {key: n for key, n in counted.items() if n > 1} == {}, f"doubled at {system}\n{log}"
+        assert counted.keys() == wanted
+    lanes: dict[str, list[int]] = {}
+    for key, lane in effects(folder, "axis"):
+        lanes.setdefault(lane, []).append(int(key.split(":")[1][1:]))
+    assert all(order == sorted(order) for order in lanes.values())
+    with closing(sqlite3.connect(folder / "dms.db")) as journal:
+        acknowledged = {row[0] for row in journal.execute("SELECT external_id FROM acknowledged")}
+    assert acknowledged == {f"d{n}" for n in range(items)}
+
+
+def assert_the_books_agree(folder: Path, items: int) -> None:
+    ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", FakeClock().now())
+    try:
+        assert ledger.counts() == {"out": {State.DONE: items}, "out~feedback": {State.DONE: items}}
+    finally:
+        ledger.close()
+    with closing(sqlite3.connect(folder / "ledger.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        # A drain reads only after a mark's commit: nothing was sent that had not been marked.
+        assert database.execute("SELECT count(*) FROM message WHERE attempts = 0").fetchone() == (0,)
+
+
+def test_killed_at_every_named_point_in_turn(tmp_path):
+    chance = random.Random(20261123)
+    points = list(POINTS)
+    chance.shuffle(points)
+    items = 0
+    for point in points:
+        items += A_RUN
+        crash_at = f"{point}:{chance.randint(1, 2)}"
+        assert run(tmp_path, items, crash_at) == KILLED, f"{crash_at} was not reached"
+    assert run(tmp_path, items) == 0, (tmp_path / "daemon.log").read_text()
+    assert_nothing_lost_or_doubled(tmp_path, items)
+    assert_the_books_agree(tmp_path, items)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_killed_at_random_moments(tmp_path, seed):
+    chance = random.Random(seed)
+    items = 60
+    for _ in range(6):
+        daemon = start(tmp_path, items)
+        try:
+            code = daemon.wait(chance.uniform(0.7, 2.0))
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            code = daemon.wait(30)
+        if code == 0:
+            items += 30
+    assert run(tmp_path, items) == 0, (tmp_path / "daemon.log").read_text()
+    assert_nothing_lost_or_doubled(tmp_path, items)
+    assert_the_books_agree(tmp_path, items)

@@ -1,0 +1,121 @@
+"""The transition table, looked at as a whole and walked at random."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ebrvt_connect.engine.flow import TOLD, TRANSITIONS, Event, after
+from ebrvt_connect.model.message import SETTLED, State
+from ebrvt_connect.ports.ledger import KEEPS_PLACE
+
+BY_PERSON = {Event.RELEASED, Event.REQUEUED, Event.RETURNED, Event.DENIED, Event.SKIPPED}
+
+
+def reachable(start: State) -> set[State]:
+    seen, open_ends = {start}, [start]
+    while open_ends:
+        for to in TRANSITIONS[open_ends.pop()].values():
+            if to not in seen:
+                seen.add(to)
+                open_ends.append(to)
+    return seen
+
+
+def test_every_state_has_its_row():
+    assert set(TRANSITIONS) == set(State)
+
+
+def test_every_event_is_used():
+    assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
+
+
+def test_every_state_but_superseded_is_reached_from_received():
+    assert reachable(State.RECEIVED) == set(State) - {State.SUPERSEDED}
+
+
+@pytest.mark.parametrize("state", sorted(SETTLED))
+def test_a_settled_message_moves_by_a_persons_hand_only(state):
+    assert set(TRANSITIONS[state]) <= BY_PERSON
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.QUEUED, State.WAITING}))
+def test_only_what_is_queued_or_waiting_departs(state):
+    with pytest.raises(ValueError, match="cannot be departed"):
+        after(state, Event.DEPARTED)
+
+
+def test_what_is_in_doubt_is_never_sent_without_having_been_asked_after():
+    assert {e for e, to in TRANSITIONS[State.IN_DOUBT].items() if to is State.QUEUED} == {Event.ABSENT}
+    assert State.SENDING not in TRANSITIONS[State.IN_DOUBT].values()
+
+
+def test_nothing_is_skipped_while_it_is_under_way():
+    assert Event.SKIPPED not in TRANSITIONS[State.SENDING]
+
+
+def test_a_payload_is_made_before_anything_is_queued():
+    entries = {
+        (state, event)
+        for state, row in TRANSITIONS.items()
+        for event, to in row.items()
+        if to is State.QUEUED
+    }
+    assert entries == {
+        (State.RECEIVED, Event.PASSED),
+        (State.SENDING, Event.UNHARMED),
+        (State.IN_DOUBT, Event.ABSENT),
+    }
+
+
+def test_done_is_the_end():
+    assert TRANSITIONS[State.DONE] == {}
+
+
+def test_what_ends_or_waits_for_a_person_is_told():
+    assert (SETTLED - {State.SUPERSEDED}) | {State.HELD} == TOLD
+
+
+def test_what_is_dead_or_held_keeps_its_place_in_the_lane():
+    assert {State.DEAD, State.HELD} <= KEEPS_PLACE
+    assert {State.DONE, State.REFUSED, State.CANCELLED, State.SUPERSEDED} == SETTLED - KEEPS_PLACE
+
+
+class Message(RuleBasedStateMachine):
+    """A message that anything at all happens to."""
+
+    def __init__(self):
+        super().__init__()
+        self.state = State.RECEIVED
+        self.judged = False
+        self.sent_since_asked = False
+        self.past: list[State] = []
+
+    @rule(event=st.sampled_from(Event))
+    def happens(self, event):
+        before = self.state
+        try:
+            self.state = after(before, event)
+        except ValueError:
+            assert event not in TRANSITIONS[before]
+            return
+        self.past.append(before)
+        if event is Event.PASSED:
+            self.judged = True
+        if self.state is State.SENDING:
+            assert not self.sent_since_asked
+        self.sent_since_asked = self.state in {State.SENDING, State.IN_DOUBT}
+
+    @invariant()
+    def nothing_leaves_unjudged(self):
+        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING, State.DONE}:
+            assert self.judged
+
+    @invariant()
+    def nothing_done_was_not_sent(self):
+        if self.state is State.DONE:
+            assert State.SENDING in self.past
+
+
+Message.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+test_whatever_happens_to_a_message = Message.TestCase
