@@ -1,0 +1,328 @@
+"""One method for each call of the document system. Usable alone: settings and a clock are all it needs.
+
+    with QlvbClient(settings, SystemClock()) as client:
+        for row in client.outgoing().rows:
+            item = mapping.outgoing_of(row)
+            blob = client.download(item.id, 1, blobs)
+
+Every method raises `ConnectError` (see `faults`). Every call is a read, carries a key or may be repeated,
+so nothing here is ever in doubt for long. Objects are safe to share between threads.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ebrvt_adapters.qlvb import faults, wire
+from ebrvt_connect.codec.jsonwire import JsonLimits, JsonValue, json_value, write_json
+from ebrvt_connect.codec.multipart import MultipartBody, Part
+from ebrvt_connect.errors import InvalidValue, RetryLater
+from ebrvt_connect.transport.failures import is_web_page, status_failure
+from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport, path_of
+from ebrvt_connect.transport.patience import with_patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ebrvt_adapters.qlvb.settings import QlvbSettings
+    from ebrvt_connect.model.message import BlobRef
+    from ebrvt_connect.ports.blobs import Blobs
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.transport.connection import Body
+
+T = TypeVar("T")
+
+Feed = Literal["outgoing", "incoming-events", "outgoing-events"]
+"""The three feeds, as `POST /api/ack` names them."""
+
+METADATA = "metadata"
+"""The part that holds the IncomingDocument."""
+
+_JSON = "application/json; charset=utf-8"
+_SMALL_BYTES = 1024 * 1024
+_RESUMPTIONS = 3
+_LONGEST_PAUSE_SECONDS = 2.0
+_SHA256 = re.compile(r'(?:W/)?"([0-9a-f]{64})"', re.IGNORECASE)
+_CREATED = 201
+_PARTIAL = 206
+_AGENCIES = TypeAdapter(tuple[wire.AgencyRow, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The answer to an incoming document: its id there, whether it is new, and the raw words."""
+
+    id: str
+    created: bool
+    raw: bytes
+
+
+def file_part(seq: int, name: str, media_type: str, blob: BlobRef, blobs: Blobs) -> Part:
+    """A file of an incoming document as a part of the form, read from the blobs each time it is sent."""
+    return Part(
+        name=f"file-{seq}",
+        media_type=media_type,
+        filename=name,
+        size_bytes=blob.size_bytes,
+        sha256=blob.sha256,
+        open=lambda: blobs.chunks(blob.sha256),
+    )
+
+
+class QlvbClient:
+    """The document system as one account sees it."""
+
+    def __init__(self, settings: QlvbSettings, clock: Clock, *, system: str = "qlvb") -> None:
+        """Opens no connection. `system` is how errors name this connection."""
+        self._settings = settings
+        self._clock = clock
+        self._system = system
+        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    # --- documents that go out ----------------------------------------------------------------------------
+
+    def outgoing(self, after: wire.Cursor | None = None, *, limit: int | None = None) -> wire.Page:
+        """Issued documents past a place in the feed, ordered by time of change and id."""
+        place = (("updatedAfter", after.updated_after), ("afterId", after.after_id)) if after else ()
+        return self._page("GET /api/outgoing", path_of("api", "outgoing"), place, limit)
+
+    def outgoing_document(self, document_id: str) -> bytes:
+        """One outgoing document as its JSON; `Rejected` `QLVB_NOT_FOUND` where there is none."""
+        path = path_of("api", "outgoing", document_id)
+        return self._answered(self._get("GET /api/outgoing/{id}", path)).body
+
+    def download(self, document_id: str, seq: int, blobs: Blobs) -> BlobRef:
+        """Fetch a file's untouched bytes into the blobs; a transfer that breaks off is resumed.
+
+        The system's `ETag` must be the SHA-256 of what came, else `RetryLater` `QLVB_ATTACHMENT_DAMAGED`;
+        `HeldForPerson` `BLOB_TOO_LARGE` past the limit of the settings.
+        """
+        transfer = _Transfer(self._transport, self._clock, self._download_request(document_id, seq))
+        blob = blobs.put(transfer.pieces(self._system), limit_bytes=self._settings.largest_attachment_bytes)
+        if transfer.sha256 not in {"", blob.sha256}:
+            detail = f"file {seq} of {document_id!r}: got sha256 {blob.sha256}, its ETag says another"
+            raise RetryLater(
+                faults.ATTACHMENT_DAMAGED, detail, system=self._system, operation=_Transfer.operation
+            )
+        return blob
+
+    def report_status(self, document_id: str, status: Mapping[str, Any]) -> None:
+        """Tell what became of an outgoing document (`PUT .../exchange-status`); may be repeated."""
+        request = self._request(
+            operation="PUT /api/outgoing/{id}/exchange-status",
+            method="PUT",
+            path=path_of("api", "outgoing", document_id, "exchange-status"),
+            headers=(("Content-Type", _JSON),),
+            body=write_json(dict(status)),
+        )
+        self._answered(request)
+
+    # --- documents that come in ---------------------------------------------------------------------------
+
+    def deliver(self, metadata: bytes, files: Sequence[Part], *, key: str) -> Delivered:
+        """Hand an incoming document over (`POST /api/incoming`) under its key; may be repeated as it is.
+
+        `HeldForPerson` `QLVB_KEY_REUSED` where other bytes lie under the key.
+        """
+        operation = "POST /api/incoming"
+        body = MultipartBody([Part.field(METADATA, metadata, "application/json"), *files])
+        request = self._request(
+            operation=operation,
+            method="POST",
+            path=path_of("api", "incoming"),
+            headers=(("Content-Type", body.content_type), ("Idempotency-Key", key)),
+            body=body,
+            deadline_seconds=self._settings.transfer_seconds,
+        )
+        return self._patiently(lambda: self._delivered(request, operation))
+
+    def _delivered(self, request: HttpRequest, operation: str) -> Delivered:
+        reply = self._once(request)
+        try:
+            stored = wire.Stored.model_validate(json_value(reply.body))
+        except (InvalidValue, ValidationError) as failure:
+            raise self._unreadable(operation, "an answer without an id") from failure
+        return Delivered(stored.id, reply.status == _CREATED, reply.body)
+
+    # --- events and the rest ------------------------------------------------------------------------------
+
+    def incoming_events(self, after_seq: int = 0, *, limit: int | None = None) -> wire.Page:
+        """What clerks did with incoming documents, past a number."""
+        path = path_of("api", "incoming", "events")
+        return self._page("GET /api/incoming/events", path, (("afterSeq", str(after_seq)),), limit)
+
+    def outgoing_events(self, after_seq: int = 0, *, limit: int | None = None) -> wire.Page:
+        """Recalls, updates and replacements asked by issuers, past a number."""
+        path = path_of("api", "outgoing", "events")
+        return self._page("GET /api/outgoing/events", path, (("afterSeq", str(after_seq)),), limit)
+
+    def acknowledge(self, feed: Feed, cursor: JsonValue) -> None:
+        """Tell how far a feed has been stored (`POST /api/ack`); advice, which changes nothing there."""
+        request = self._request(
+            operation="POST /api/ack",
+            method="POST",
+            path=path_of("api", "ack"),
+            headers=(("Content-Type", _JSON),),
+            body=write_json({"feed": feed, "cursor": cursor}),
+        )
+        self._answered(request)
+
+    def agencies(self) -> tuple[wire.AgencyRow, ...]:
+        """The local address book."""
+        operation = "GET /api/agencies"
+        reply = self._answered(self._get(operation, path_of("api", "agencies")))
+        try:
+            limits = JsonLimits(body_bytes=self._settings.largest_page_bytes)
+            return _AGENCIES.validate_python(json_value(reply.body, limits))
+        except (InvalidValue, ValidationError) as failure:
+            raise self._unreadable(operation, "a list without readable agencies") from failure
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def _page(
+        self, operation: str, path: str, place: tuple[tuple[str, str], ...], limit: int | None
+    ) -> wire.Page:
+        query = (*place, ("limit", str(limit or self._settings.page)))
+        most = self._settings.largest_page_bytes
+        reply = self._answered(self._get(operation, path, query, most))
+        try:
+            return wire.page_of(reply.body, most)
+        except ValueError as failure:
+            raise self._unreadable(operation, "a page that cannot be read") from failure
+
+    def _get(
+        self,
+        operation: str,
+        path: str,
+        query: tuple[tuple[str, str], ...] = (),
+        limit_bytes: int | None = None,
+    ) -> HttpRequest:
+        most = limit_bytes or self._settings.largest_page_bytes
+        return self._request(
+            operation=operation, method="GET", path=path, query=query, max_response_bytes=most
+        )
+
+    def _download_request(self, document_id: str, seq: int) -> HttpRequest:
+        return self._request(
+            operation=_Transfer.operation,
+            method="GET",
+            path=path_of("api", "outgoing", document_id, "attachments", str(seq)),
+            # The bytes as they are: a length and a range count them unpacked.
+            headers=(("Accept-Encoding", "identity"),),
+            deadline_seconds=self._settings.transfer_seconds,
+            max_response_bytes=self._settings.largest_attachment_bytes,
+        )
+
+    def _request(
+        self,
+        *,
+        operation: str,
+        method: str,
+        path: str,
+        query: tuple[tuple[str, str], ...] = (),
+        headers: tuple[tuple[str, str], ...] = (),
+        body: bytes | Body = b"",
+        deadline_seconds: float | None = None,
+        max_response_bytes: int = _SMALL_BYTES,
+    ) -> HttpRequest:
+        return HttpRequest(
+            operation=operation,
+            method=method,
+            path=path,
+            query=query,
+            headers=(("Authorization", self._settings.credentials.authorization), *headers),
+            body=body,
+            safe=True,
+            deadline_seconds=deadline_seconds or self._settings.call_seconds,
+            max_response_bytes=max_response_bytes,
+        )
+
+    def _answered(self, request: HttpRequest) -> HttpReply:
+        return self._patiently(lambda: self._once(request))
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        return with_patience(attempt, clock=self._clock)
+
+    def _once(self, request: HttpRequest) -> HttpReply:
+        reply = self._transport.send(request)
+        if not reply.ok or is_web_page(reply):
+            raise faults.failure_of(reply, system=self._system, operation=request.operation)
+        return reply
+
+    def _unreadable(self, operation: str, detail: str) -> RetryLater:
+        return RetryLater(faults.REPLY_UNREADABLE, detail, system=self._system, operation=operation)
+
+
+class _Transfer:
+    """One file on its way here: its pieces, asked for again from where they broke off."""
+
+    operation = "GET /api/outgoing/{id}/attachments/{seq}"
+
+    def __init__(self, transport: HttpTransport, clock: Clock, request: HttpRequest) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._request = request
+        self._got_bytes = 0
+        self.sha256 = ""
+        """What the system says the whole file's digest is, once it has said so."""
+
+    def pieces(self, system: str) -> Iterator[bytes]:
+        """All bytes of the file, once each; raises what the last of a few attempts raised."""
+        for attempt in count():
+            try:
+                yield from self._attempt(system)
+            except RetryLater as failure:
+                pause = failure.retry_after.total_seconds() if failure.retry_after else 0.2 * 2**attempt
+                if attempt == _RESUMPTIONS or pause > _LONGEST_PAUSE_SECONDS:
+                    raise
+                self._clock.sleep(pause)
+            else:
+                return
+
+    def _attempt(self, system: str) -> Iterator[bytes]:
+        resumed = self._got_bytes > 0
+        with self._transport.download(self._ranged()) as (reply, pieces):
+            said = _SHA256.fullmatch(reply.headers.get("ETag", "").strip())
+            sha256 = said[1].lower() if said else ""
+            if not reply.ok:
+                raise faults.failure_of(reply, system=system, operation=self.operation)
+            if not sha256 and is_web_page(reply):
+                raise status_failure(reply, safe=True, system=system, operation=self.operation)
+            if resumed and not self._continues(reply, sha256):
+                detail = f"asked from byte {self._got_bytes}, got HTTP {reply.status} of another file"
+                raise RetryLater(faults.ATTACHMENT_DAMAGED, detail, system=system, operation=self.operation)
+            self.sha256 = sha256
+            for piece in pieces:
+                self._got_bytes += len(piece)
+                yield piece
+
+    def _ranged(self) -> HttpRequest:
+        if not self._got_bytes:
+            return self._request
+        return _with_header(self._request, "Range", f"bytes={self._got_bytes}-")
+
+    def _continues(self, reply: HttpReply, sha256: str) -> bool:
+        """Whether an answer to a range goes on with the same file at the right place."""
+        begins = reply.headers.get("Content-Range", "").startswith(f"bytes {self._got_bytes}-")
+        return reply.status == _PARTIAL and begins and sha256 != "" and sha256 == self.sha256
+
+
+def _with_header(request: HttpRequest, name: str, value: str) -> HttpRequest:
+    return replace(request, headers=(*request.headers, (name, value)))

@@ -1,0 +1,172 @@
+"""What an answer of the document system means for us: effect, stable code, Vietnamese sentence and advice.
+
+The system names its refusals by `error_code` (the table below). Where it said nothing of its own (status
+codes, web pages, cut connections) `transport.failures` has the word. Every call of this dialect is a read,
+carries a key or may be repeated, so a doubtful answer never needs asking after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ebrvt_adapters.qlvb.mapping import field_vi
+from ebrvt_adapters.qlvb.wire import Problem
+from ebrvt_connect.codec.jsonwire import json_value
+from ebrvt_connect.errors import (
+    ConnectError,
+    HeldForPerson,
+    InvalidValue,
+    Rejected,
+    RetryLater,
+    Scope,
+    explain,
+)
+from ebrvt_connect.transport.failures import retry_after, status_failure
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ebrvt_connect.errors import Explanation
+    from ebrvt_connect.transport.http import HttpReply
+
+UNAUTHENTICATED = explain(
+    "QLVB_UNAUTHENTICATED",
+    "Phần mềm quản lý văn bản không chấp nhận tài khoản kết nối của chương trình.",
+    "Kiểm tra mã truy cập hoặc tài khoản, mật khẩu trong cấu hình, sau đó cho hệ thống chạy tiếp bằng lệnh "
+    "ebrvt resume {system}.",
+)
+FORBIDDEN = explain(
+    "QLVB_FORBIDDEN",
+    "Tài khoản kết nối không có quyền dùng chức năng này của phần mềm quản lý văn bản.",
+    "Đề nghị quản trị phần mềm cấp quyền liên thông cho tài khoản, sau đó cho hệ thống chạy tiếp bằng lệnh "
+    "ebrvt resume {system}.",
+)
+NOT_FOUND = explain(
+    "QLVB_NOT_FOUND",
+    "Phần mềm quản lý văn bản không có văn bản hoặc tệp được hỏi.",
+    "Kiểm tra văn bản có bị xóa hoặc chuyển sổ không; nếu có, phát hành lại văn bản.",
+)
+KEY_REUSED = explain(
+    "QLVB_KEY_REUSED",
+    "Phần mềm quản lý văn bản đã có một văn bản đến khác nội dung dưới cùng mã trên trục.",
+    "So sánh hai bản trong phần mềm quản lý văn bản và trên trục; giữ bản đúng rồi bỏ thông điệp này.",
+)
+INVALID = explain(
+    "QLVB_INVALID",
+    "Phần mềm quản lý văn bản không nhận vì các mục sau chưa đạt: {fields}.",
+    "Nếu do nơi gửi ghi thiếu, đề nghị nơi gửi gửi lại; nếu không, báo bộ phận kỹ thuật kèm mã lỗi này.",
+)
+THROTTLED = explain(
+    "QLVB_THROTTLED",
+    "Phần mềm quản lý văn bản yêu cầu gửi chậm lại.",
+    "Không cần làm gì: chương trình tự chờ rồi gửi tiếp.",
+)
+INTERNAL = explain(
+    "QLVB_INTERNAL",
+    "Phần mềm quản lý văn bản gặp lỗi bên trong.",
+    "Chương trình sẽ tự gửi lại an toàn. Nếu kéo dài, báo quản trị phần mềm quản lý văn bản.",
+)
+UNAVAILABLE = explain(
+    "QLVB_UNAVAILABLE",
+    "Phần mềm quản lý văn bản đang tạm ngừng hoặc bảo trì.",
+    "Không cần làm gì: chương trình tự chờ rồi gửi tiếp. Nếu kéo dài, báo quản trị phần mềm.",
+)
+REFUSED = explain(
+    "QLVB_REFUSED",
+    "Phần mềm quản lý văn bản từ chối với mã lỗi “{said}”.",
+    "Chuyển mã lỗi này cho quản trị phần mềm quản lý văn bản và bộ phận kỹ thuật.",
+)
+REPLY_UNREADABLE = explain(
+    "QLVB_REPLY_UNREADABLE",
+    "Phần mềm quản lý văn bản trả lời bằng nội dung không đúng quy ước; không coi là đã xong.",
+    "Chương trình sẽ tự hỏi lại. Nếu kéo dài, báo quản trị phần mềm quản lý văn bản kèm mã lỗi này.",
+)
+FEED_STUCK = explain(
+    "QLVB_FEED_STUCK",
+    "Danh sách của phần mềm quản lý văn bản không đi tiếp: trang sau lặp lại trang trước.",
+    "Báo quản trị phần mềm quản lý văn bản kiểm tra; chương trình vẫn tiếp tục hỏi lại.",
+)
+ATTACHMENT_DAMAGED = explain(
+    "QLVB_ATTACHMENT_DAMAGED",
+    "Tệp tải từ phần mềm quản lý văn bản bị hỏng hoặc bị thay đổi trong lúc tải.",
+    "Chương trình sẽ tự tải lại. Nếu lặp lại, báo quản trị phần mềm quản lý văn bản.",
+)
+ATTACHMENT_CHANGED = explain(
+    "ATTACHMENT_CHANGED",
+    "Tệp “{file}” của văn bản {title} khác với tệp đã phát hành (mã băm hoặc dung lượng không khớp).",
+    "Tệp có thể đã bị lưu lại sau khi ký nên chữ ký số không còn giá trị: ký lại rồi phát hành lại văn bản.",
+)
+ATTACHMENT_TOO_LARGE = explain(
+    "ATTACHMENT_TOO_LARGE",
+    "Tệp “{file}” của văn bản {title} lớn hơn giới hạn cho phép ({limit_bytes} byte).",
+    "Giảm dung lượng tệp rồi phát hành lại, hoặc nâng giới hạn largest_attachment_bytes nếu đúng quy định.",
+)
+ATTACHMENT_UNAVAILABLE = explain(
+    "ATTACHMENT_UNAVAILABLE",
+    "Không tải được tệp “{file}” của văn bản {title} từ phần mềm quản lý văn bản.",
+    "Mở thử tệp trong phần mềm quản lý văn bản; đính kèm lại nếu tệp bị mất, rồi phát hành lại văn bản.",
+)
+
+_HELD: dict[str, tuple[Explanation, Scope]] = {
+    "UNAUTHENTICATED": (UNAUTHENTICATED, Scope.SYSTEM),
+    "FORBIDDEN": (FORBIDDEN, Scope.SYSTEM),
+    "KEY_REUSED": (KEY_REUSED, Scope.MESSAGE),
+}
+_LATER: dict[str, Explanation] = {
+    "THROTTLED": THROTTLED,
+    "INTERNAL": INTERNAL,
+    "UNAVAILABLE": UNAVAILABLE,
+}
+_REJECTED: dict[str, Explanation] = {"NOT_FOUND": NOT_FOUND, "INVALID": INVALID}
+_SHOWN_ISSUES = 5
+_LONGEST_QUOTE = 80
+
+
+def failure_of(reply: HttpReply, *, system: str, operation: str) -> ConnectError:
+    """The effect of any answer that is not a success.
+
+    The system's own word counts whatever the HTTP status; an unknown one is read by its status, and only
+    a refusal of ours (4xx) is final.
+    """
+    problem = _problem(reply)
+    if problem is None:
+        return status_failure(reply, safe=True, system=system, operation=operation)
+    fields = ", ".join(dict.fromkeys(field_vi(_path(i.field)) for i in problem.issues[:_SHOWN_ISSUES]))
+    facts: dict[str, Any] = {"system": system, "operation": operation, "fields": fields or "(không nêu rõ)"}
+    issues = ", ".join(f"{quoted(i.field)}: {quoted(i.code)}" for i in problem.issues[:_SHOWN_ISSUES])
+    detail = f"HTTP {reply.status}, error_code {quoted(problem.error_code)}" + (
+        f" ({issues})" if issues else ""
+    )
+    if problem.error_code in _HELD:
+        explanation, scope = _HELD[problem.error_code]
+        return HeldForPerson(explanation, detail, scope=scope, **facts)
+    if problem.error_code in _LATER:
+        return RetryLater(_LATER[problem.error_code], detail, retry_after=retry_after(reply), **facts)
+    if problem.error_code in _REJECTED:
+        return Rejected(_REJECTED[problem.error_code], detail, **facts)
+    if reply.status in _REFUSING:
+        return Rejected(REFUSED, detail, said=quoted(problem.error_code), **facts)
+    return status_failure(reply, safe=True, system=system, operation=operation)
+
+
+_REFUSING = frozenset({400, 404, 405, 406, 409, 410, 411, 412, 414, 415, 422})
+
+
+def quoted(text: str) -> str:
+    """The remote's word, short and printable, fit to be shown."""
+    return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_QUOTE]).strip() or "?"
+
+
+def _problem(reply: HttpReply) -> Problem | None:
+    try:
+        return Problem.model_validate(json_value(reply.body))
+    except (InvalidValue, ValidationError):
+        return None
+
+
+def _path(field: str) -> list[str]:
+    """`recipients.0.code` or `recipients[0].code` as names only."""
+    parts = field[:200].replace("[", ".").replace("]", "").split(".")
+    return [part for part in parts if part and not part.isdecimal()]
