@@ -1,0 +1,1 @@
+"""What an operator touches: configuration, command line, daemon, demonstration, reports."""

@@ -1,0 +1,1 @@
+"""The commands of `ebrvt`, one module each; every module's `command` is the click command."""

@@ -1,0 +1,54 @@
+"""`ebrvt doctor`: is everything in place, and if not, what is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ebrvt_connect.ops.console import as_json, config_path, say, say_json
+from ebrvt_connect.ops.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ebrvt_connect.ops.checks import Finding
+
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
+
+
+@click.command(epilog="Example: ebrvt doctor --config ebrvt.toml")
+@config_path
+@click.option("--offline", is_flag=True, help="Do not speak to the remote systems.")
+@as_json
+@click.pass_context
+def command(context: click.Context, *, config: Path | None, offline: bool, json_out: bool) -> None:
+    """Check configuration, clock, trust, store, disk and reachability (kiểm tra sức khỏe hệ thống).
+
+    Exit code: 0 nothing failed, 1 a check failed, 3 only a remote system cannot be reached.
+    """
+    from ebrvt_connect.ops.checks import examine
+    from ebrvt_connect.ops.config import load_config
+    from ebrvt_connect.transport.clock import SystemClock
+
+    loaded = load_config(config)
+    findings = list(examine(loaded, SystemClock(), reach=not offline))
+    if json_out:
+        say_json({"checks": [asdict(f) for f in findings], "origins": dict(loaded.origins)})
+    else:
+        for finding in findings:
+            say(f"{_MARKS[finding.grade]} {finding.name}: {finding.cause_vi}")
+            if finding.cure_vi:
+                say(f"    → {finding.cure_vi}")
+        say("\nNguồn của từng giá trị cấu hình (còn lại là mặc định):")
+        for key, origin in sorted(loaded.origins.items()):
+            say(f"  {key}: {origin}")
+    context.exit(int(_exit_code(findings)))
+
+
+def _exit_code(findings: list[Finding]) -> ExitCode:
+    failed = [f for f in findings if f.grade == "fail"]
+    if not failed:
+        return ExitCode.DONE
+    return ExitCode.UNAVAILABLE if all(f.remote for f in failed) else ExitCode.NO

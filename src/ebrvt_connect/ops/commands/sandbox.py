@@ -1,0 +1,42 @@
+"""`ebrvt sandbox`: the simulated remote systems, one process, loopback only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(epilog="Example: ebrvt sandbox --systems vxp,qlvb --seed 7")
+@click.option("--systems", default="", help="Comma-separated simulators (default: all installed).")
+@click.option("--port", type=int, default=0, help="Control port; the systems take the ports after it (0: any).")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the remotes' scripted behaviour.")
+@click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON or TOML list of faults.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML with the credentials to accept.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the worlds are kept (default: a temporary folder).")
+@click.option("--until-stdin-closes", is_flag=True, help="End when standard input closes.")
+def command(  # noqa: PLR0913 - one parameter for each option of the contract
+    *,
+    systems: str,
+    port: int,
+    seed: int,
+    faults: Path | None,
+    config: Path | None,
+    folder: Path | None,
+    until_stdin_closes: bool,
+) -> None:
+    """Run simulators (các hệ thống mô phỏng); prints one JSON line when ready, ends on SIGTERM."""
+    from ebrvt_connect.testing.sandbox_run import run_sandbox
+
+    try:
+        run_sandbox(
+            folder,
+            systems=[name.strip() for name in systems.split(",") if name.strip()] or None,
+            config_file=config,
+            faults_file=faults,
+            port=port,
+            seed=seed,
+            until_stdin_closes=until_stdin_closes,
+        )
+    except (ValueError, OSError) as failure:
+        raise click.UsageError(str(failure)) from failure

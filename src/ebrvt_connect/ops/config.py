@@ -1,0 +1,262 @@
+"""Reads the configuration once: command line > environment > credentials folder > file > defaults.
+
+Unknown keys and unknown `EBRVT_*` names are errors that name the nearest known key, the file and the
+line. Secrets are references (`{ file = ... }`, `{ env = ... }`, `{ credential = ... }`,
+`{ command = [...] }`), resolved here and nowhere else; a world-readable secret file is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.model.ids import AgencyHistory, CodeSuccession
+from ebrvt_connect.ops.config_model import AgenciesFile, Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONFIG_NOT_FOUND = explain(
+    "CONFIG_NOT_FOUND",
+    "Không tìm thấy tệp cấu hình {path}.",
+    "Chỉ đường dẫn bằng --config hoặc biến EBRVT_CONFIG, hoặc tạo tệp ebrvt.toml.",
+)
+CONFIG_UNREADABLE = explain(
+    "CONFIG_UNREADABLE",
+    "Tệp cấu hình {path} sai cú pháp TOML.",
+    "Sửa theo vị trí đã nêu rồi chạy lại.",
+)
+CONFIG_INVALID = explain(
+    "CONFIG_INVALID",
+    "Cấu hình sai ở mục {key} ({place}).",
+    "Sửa giá trị theo gợi ý; xem docs/operate/configuration.md.",
+)
+CONFIG_UNKNOWN_KEY = explain(
+    "CONFIG_UNKNOWN_KEY",
+    "Không có mục cấu hình {key} ({place}); gần nhất là: {nearest}.",
+    "Sửa tên mục hoặc xóa dòng đó.",
+)
+CONFIG_SECRET = explain(
+    "CONFIG_SECRET",
+    "Không đọc được khóa bí mật cho mục {key}.",
+    "Lưu bí mật vào tệp chỉ chủ sở hữu đọc được (chmod 600) và tham chiếu bằng {{ file = ... }}.",
+)
+
+_PREFIX = "EBRVT_"
+_NOT_CONFIGURATION = ("EBRVT_TEST_", "EBRVT_CONFIG")
+_REFERENCE_KINDS = frozenset({"file", "env", "credential", "command"})
+
+
+class ConfigInvalid(InvalidValue):
+    """The configuration cannot be used as it is; the command line ends with code 4."""
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A validated configuration, where it came from, and which value came from where."""
+
+    config: Config
+    path: Path
+    origins: Mapping[str, str]
+    """Dotted key -> `file`, `environment`, `credentials` or `command line`; the rest are defaults."""
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths of the file are relative to this."""
+        return self.path.parent
+
+    def resolve(self, path: Path | str) -> Path:
+        """A path of the configuration as an absolute one."""
+        return (self.folder / path).absolute()
+
+    def store_url(self) -> str:
+        """The store's URL with a relative SQLite path made absolute."""
+        url = self.config.store.url
+        if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            return f"sqlite:///{self.resolve(url.removeprefix('sqlite:///'))}"
+        return url
+
+
+def find_config(given: Path | None) -> Path:
+    """`--config`, else `EBRVT_CONFIG`, else `./ebrvt.toml`; raises `ConfigInvalid` when it is not there."""
+    path = (given or Path(os.environ.get("EBRVT_CONFIG", "ebrvt.toml"))).absolute()
+    if not path.is_file():
+        raise ConfigInvalid(CONFIG_NOT_FOUND, f"no configuration file at {path}", path=path)
+    return path
+
+
+def load_config(given: Path | None = None, overrides: Mapping[str, Any] | None = None) -> LoadedConfig:
+    """Read, merge and validate; raises `ConfigInvalid` naming key, file and line."""
+    path = find_config(given)
+    text = path.read_text("utf-8")
+    try:
+        from_file = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as failure:
+        raise ConfigInvalid(CONFIG_UNREADABLE, f"{path}: {failure}", path=path) from failure
+    layers = (
+        ("file", from_file),
+        ("credentials", _from_names(_credential_values())),
+        ("environment", _from_names(_environment_values())),
+        ("command line", dict(overrides or {})),
+    )
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        _merge(merged, layer)
+        origins.update(dict.fromkeys(_dotted(layer), origin))
+    try:
+        config = Config.model_validate(merged)
+    except ValidationError as failure:
+        raise _refusal(failure, path, text, origins) from failure
+    return LoadedConfig(config, path, origins)
+
+
+def load_agencies(loaded: LoadedConfig) -> AgencyHistory:
+    """The dated successions of agency codes (kế thừa mã định danh), from their data file if there is one."""
+    named = loaded.config.province.agencies
+    if named is None:
+        return AgencyHistory()
+    path = loaded.resolve(named)
+    try:
+        rows = AgenciesFile.model_validate(tomllib.loads(path.read_text("utf-8"))).succession
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as failure:
+        raise ConfigInvalid(
+            CONFIG_INVALID, f"{path}: {failure}", key="province.agencies", place=path
+        ) from failure
+    return AgencyHistory.of(CodeSuccession(r.old, r.new, r.since, tuple(r.codes.items())) for r in rows)
+
+
+def with_secrets(values: Mapping[str, Any], loaded: LoadedConfig, key: str) -> dict[str, Any]:
+    """The same table with every secret reference replaced by its secret; raises `ConfigInvalid`."""
+    return {
+        name: _resolve(value, loaded, f"{key}.{name}") if is_reference(value) else value
+        for name, value in values.items()
+    }
+
+
+def refuse_plain_secrets(model: type[BaseModel], values: Mapping[str, Any], key: str) -> None:
+    """Refuse a secret written into the file itself; raises `ConfigInvalid`."""
+    for name, field in model.model_fields.items():
+        wanted = {field.annotation, *get_args(field.annotation)}
+        given = values.get(field.alias or name)
+        if SecretStr in wanted and given is not None and not is_reference(given):
+            raise ConfigInvalid(
+                CONFIG_SECRET, f"{key}.{name} holds a secret itself, expected a reference", key=f"{key}.{name}"
+            )
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value is a secret reference: a table with exactly one of the four keys."""
+    return isinstance(value, dict) and len(value) == 1 and set(value) <= _REFERENCE_KINDS
+
+
+def _resolve(reference: Mapping[str, Any], loaded: LoadedConfig, key: str) -> str:
+    [(kind, where)] = reference.items()
+    try:
+        match kind:
+            case "file":
+                return _secret_file(loaded.resolve(where))
+            case "env":
+                return os.environ[where]
+            case "credential":
+                return _secret_file(Path(os.environ["CREDENTIALS_DIRECTORY"]) / where)
+            case _:
+                done = subprocess.run(where, check=True, capture_output=True, timeout=30)  # noqa: S603 - the operator's own command
+                return done.stdout.decode().rstrip("\r\n")
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, subprocess.SubprocessError) as failure:
+        detail = f"secret {key}: cannot read its {kind} reference ({type(failure).__name__})"
+        raise ConfigInvalid(CONFIG_SECRET, detail, key=key) from failure
+
+
+def _secret_file(path: Path) -> str:
+    if path.stat().st_mode & stat.S_IROTH:
+        msg = f"{path.name} is readable by everybody"
+        raise PermissionError(msg)
+    return path.read_text("utf-8").rstrip("\r\n")
+
+
+def _environment_values() -> Iterator[tuple[str, str]]:
+    for name, value in os.environ.items():
+        if name.startswith(_PREFIX) and not name.startswith(_NOT_CONFIGURATION):
+            yield name, value
+
+
+def _credential_values() -> Iterator[tuple[str, str]]:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    for path in sorted(Path(folder).iterdir()) if folder else ():
+        if path.name.startswith(_PREFIX):
+            yield path.name, path.read_text("utf-8").rstrip("\r\n")
+
+
+def _from_names(values: Iterator[tuple[str, str]]) -> dict[str, Any]:
+    """`EBRVT_STORE__URL` becomes `{"store": {"url": ...}}`."""
+    tree: dict[str, Any] = {}
+    for name, value in values:
+        *sections, key = name.removeprefix(_PREFIX).lower().split("__")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[key] = value
+    return tree
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict) and not is_reference(value):
+            _merge(base[key], value)
+        else:
+            base[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _dotted(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value and not is_reference(value):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _refusal(failure: ValidationError, path: Path, text: str, origins: Mapping[str, str]) -> ConfigInvalid:
+    first = failure.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    place = _place(first["loc"], path, text, origins.get(key, "file"))
+    if first["type"] == "extra_forbidden":
+        nearest = _nearest(first["loc"])
+        detail = f"{place}: unknown key {key!r}; nearest known: {nearest}"
+        return ConfigInvalid(CONFIG_UNKNOWN_KEY, detail, key=key, place=place, nearest=nearest)
+    return ConfigInvalid(CONFIG_INVALID, f"{place}: {key}: {first['msg']}", key=key, place=place)
+
+
+def _place(loc: tuple[int | str, ...], path: Path, text: str, origin: str) -> str:
+    """`file:line` for a value of the file, the layer's name otherwise."""
+    if origin != "file":
+        return origin
+    names = [str(part) for part in loc if isinstance(part, str)]
+    wanted = re.compile(rf"^\s*(\[+.*)?\b{re.escape(names[-1])}\b" if names else r"^")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if wanted.search(line.split("#")[0]):
+            return f"{path}:{number}"
+    return str(path)
+
+
+def _nearest(loc: tuple[int | str, ...]) -> str:
+    """The known key most like the unknown one, looked for beside it."""
+    model: type[BaseModel] | None = Config
+    for part in loc[:-1]:
+        if isinstance(part, str) and model is not None and part in model.model_fields:
+            inner = (model.model_fields[part].annotation, *get_args(model.model_fields[part].annotation))
+            model = next((i for i in inner if isinstance(i, type) and issubclass(i, BaseModel)), None)
+    fields = (model or Config).model_fields
+    names = [field.alias or name for name, field in fields.items()]
+    close = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.0)
+    return close[0] if close else "?"

@@ -1,0 +1,154 @@
+"""The shape of `ebrvt.toml` as frozen typed objects (see docs/operate/configuration.md)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.model.message import Kind
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def parse_duration(value: object) -> object:
+    """`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"` as a timedelta; anything else is left to pydantic."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Environment(StrEnum):
+    """Where this runs; `production` refuses what only a sandbox may do."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class ProvinceConfig(Section):
+    """Whose systems these are (tỉnh, thành phố)."""
+
+    code: AgencyCode
+    """Official code of the level-1 agency (mã định danh cấp 1)."""
+    timezone: Literal["Asia/Ho_Chi_Minh"] = "Asia/Ho_Chi_Minh"
+    agencies: Path | None = None
+    """Data file with the successions of agency codes and their dates."""
+
+
+class RetryConfig(Section):
+    """How long to wait between tries: full jitter below each rung, the last one repeats."""
+
+    ladder: tuple[Duration, ...] = tuple(
+        timedelta(seconds=s) for s in (60, 300, 900, 3600, 7200, 14400, 21600)
+    )
+    breaker_failures: int = Field(default=5, ge=1)
+    """So many failures in a row, and the system is left alone for a while."""
+    breaker_rest: Duration = timedelta(seconds=30)
+    """How long at first; it doubles while the system stays away."""
+    breaker_longest_rest: Duration = timedelta(minutes=5)
+
+
+class StoreConfig(Section):
+    """Where the ledger and the blobs lie."""
+
+    url: str = "sqlite:///var/ebrvt.db"
+    blobs: str = "var/blobs"
+
+
+class TrustConfig(Section):
+    """The pinned trust folder and the verification policy."""
+
+    folder: Path = Path("trust")
+    policy: Literal["VN_2025"] = "VN_2025"
+    revocation: Literal["offline"] = "offline"
+
+
+class Limits(Section):
+    """How hard a system may be pressed, by all workers together."""
+
+    in_flight: int = Field(default=4, ge=1, le=64)
+    per_second: float = Field(default=50.0, gt=0)
+
+
+class SystemConfig(Section):
+    """One linked system: an instance of an adapter."""
+
+    adapter: str
+    dialect: str = ""
+    transport: dict[str, Any] = {}
+    credentials: dict[str, Any] = {}
+    limits: Limits = Limits()
+    settings: dict[str, Any] = {}
+    """Further settings of the adapter; its README names them."""
+
+
+class LinkConfig(Section):
+    """One direction of one kind of thing between two systems."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    carries: Kind
+    source: Annotated[str, Field(alias="from")]
+    target: Annotated[str, Field(alias="to")]
+    every: Duration = timedelta(seconds=10)
+    gates: tuple[Literal["not-secret", "signed-by-issuing-agency"], ...] = ()
+    verify: bool = True
+    """Whether documents are verified and travel with their verdict, even where no gate holds them."""
+
+
+class EngineConfig(Section):
+    """Knobs of the daemon's engine; the defaults suit one province on one machine."""
+
+    poll: Duration = timedelta(milliseconds=500)
+    drains: int = Field(default=4, ge=1, le=16)
+    """Drains at once for each system."""
+    shards: int = Field(default=16, ge=1, le=64)
+    """Fixed once messages are stored; changing it needs an idle store."""
+    judges: int = Field(default=4, ge=1, le=32)
+    """Threads that verify and prepare."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    environment: Environment = Environment.SANDBOX
+    plain_http_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks to which production may speak without TLS (the province's own WAN)."""
+    province: ProvinceConfig
+    retry: RetryConfig = RetryConfig()
+    store: StoreConfig = StoreConfig()
+    trust: TrustConfig = TrustConfig()
+    engine: EngineConfig = EngineConfig()
+    systems: dict[str, SystemConfig] = {}
+    links: tuple[LinkConfig, ...] = ()
+
+
+class CodeSuccessionRow(Section):
+    """A row of the agencies data file: from `since`, codes under `old` are found under `new`."""
+
+    old: str
+    new: str
+    since: date
+    source: str = ""
+    """Where this is known from."""
+    codes: dict[str, str] = {}
+
+
+class AgenciesFile(Section):
+    """The agencies data file."""
+
+    succession: tuple[CodeSuccessionRow, ...] = ()

@@ -1,0 +1,165 @@
+"""The audit: what the plan wants, what the simulated remotes have in their journals, what the ledger says.
+
+Pure: everything is handed in. `lost` counts what should have an effect and has none, `doubled` what has
+one too many; an attempt to do something twice that a remote had to refuse is counted as doubled as well,
+since a remote that does not refuse would have done it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ebrvt_connect.model.message import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ebrvt_connect.model.message import Message
+    from ebrvt_connect.ops.demo.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison: how many were expected, how many found, how many are missing or too many."""
+
+    name_vi: str
+    expected: int
+    found: int
+    lost: int = 0
+    doubled: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Nothing missing, nothing too many."""
+        return self.lost == 0 and self.doubled == 0 and self.expected == self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Journals:
+    """What the simulated remotes have written down."""
+
+    axis: Sequence[Mapping[str, Any]]
+    dms: Sequence[Mapping[str, Any]]
+
+
+def audit(
+    plan: Plan, incoming: Mapping[str, Mapping[str, Any]], journals: Journals, ledger: Sequence[Message]
+) -> list[Check]:
+    """All checks, in the order a reader wants them. `incoming`: planned id -> what the axis was given."""
+    return [
+        _leaving(plan, journals),
+        _refused_doubles(journals),
+        _held(plan, journals, ledger),
+        _filed(plan, incoming, journals),
+        _statuses_home(plan, journals),
+        _statuses_out(incoming, journals),
+        _same_bytes(journals, ledger),
+        _settled(ledger),
+    ]
+
+
+def _leaving(plan: Plan, journals: Journals) -> Check:
+    accepted = Counter(entry["number"] for entry in _events(journals.axis, "document-accepted"))
+    return _once("Văn bản phải gửi có mặt trên trục đúng một lần", [d.title for d in plan.leaving], accepted)
+
+
+def _refused_doubles(journals: Journals) -> Check:
+    refused = sum(1 for _ in _events(journals.axis, "duplicate-refused"))
+    return Check("Lần gửi trùng mà trục phải từ chối", 0, refused, doubled=refused)
+
+
+def _held(plan: Plan, journals: Journals, ledger: Sequence[Message]) -> Check:
+    """None of them on the axis, all of them held in the ledger."""
+    wanted = {d.title for d in plan.to_be_held}
+    escaped = sum(1 for entry in _events(journals.axis, "document-accepted") if entry["number"] in wanted)
+    held = {m.title for m in ledger if m.state is State.HELD and m.title in wanted}
+    return Check(
+        "Văn bản phải giữ đã bị giữ, không lọt lên trục",
+        len(wanted),
+        len(held) - escaped,
+        lost=len(wanted - held),
+        doubled=escaped,
+    )
+
+
+def _filed(plan: Plan, incoming: Mapping[str, Mapping[str, Any]], journals: Journals) -> Check:
+    """Each packet given to the axis is filed once, under one of the ids the axis gave it."""
+    planned_of = {doc_id: planned for planned, doc_ids in _doc_ids(incoming) for doc_id in doc_ids}
+    filed = Counter(
+        planned_of.get(entry["axisDocId"], entry["axisDocId"])
+        for entry in _events(journals.dms, "incoming-stored")
+    )
+    return _once("Văn bản đến được vào sổ đúng một lần", [d.id for d in plan.incoming], filed)
+
+
+def _statuses_home(plan: Plan, journals: Journals) -> Check:
+    """Each status a recipient gave is written to the document it is about, once."""
+    given = Counter(
+        (_title(entry["document_id"]), entry["sender"], entry["code"])
+        for entry in _events(journals.axis, "delivered")
+        if entry["queue"] == "status"
+    )
+    titles = {planned.id: planned.title for planned in plan.outgoing}
+    applied = Counter(
+        (titles.get(entry["id"], entry["id"]), entry["agencyCode"], entry["code"])
+        for entry in _events(journals.dms, "exchange-status")
+        if entry["code"].isdecimal()
+    )
+    return _once("Trạng thái trên trục được ghi về văn bản đúng một lần", given.elements(), applied)
+
+
+def _title(document_id: str) -> str:
+    """Number and symbol out of a document id of the usual form `<agency>,<date>,<number>/<symbol>`."""
+    return document_id.split(",", 2)[-1]
+
+
+def _statuses_out(incoming: Mapping[str, Mapping[str, Any]], journals: Journals) -> Check:
+    """For each filed document 01, and for each act of a clerk its status, accepted by the axis once."""
+    document_of = {
+        entry["doc_id"]: entry["document_id"]
+        for entry in _events(journals.axis, "delivered")
+        if entry["queue"] == "edoc"
+    }
+    wanted = Counter((document_of[ids[0]], "01") for _, ids in _doc_ids(incoming) if ids)
+    wanted.update(
+        (document_of.get(entry["axisDocId"], entry["axisDocId"]), entry["code"])
+        for entry in _events(journals.dms, "incoming-event")
+    )
+    accepted = Counter(
+        (entry["document_id"], entry["code"]) for entry in _events(journals.axis, "status-accepted")
+    )
+    return _once("Trạng thái văn bản đến được báo lên trục đúng một lần", wanted.elements(), accepted)
+
+
+def _same_bytes(journals: Journals, ledger: Sequence[Message]) -> Check:
+    """What the axis accepted is, byte for byte, what the ledger says was sent."""
+    sent = {m.payload.blob.sha256 for m in ledger if m.payload and m.state is State.DONE}
+    accepted = [entry["sha256"] for entry in _events(journals.axis, "document-accepted")]
+    foreign = sum(1 for sha256 in accepted if sha256 not in sent)
+    return Check("Nội dung trên trục khớp với sổ cái", len(accepted), len(accepted) - foreign, lost=foreign)
+
+
+def _settled(ledger: Sequence[Message]) -> Check:
+    open_ones = sum(1 for m in ledger if m.state not in _ENDS)
+    return Check("Thông điệp còn dở dang trong sổ cái", 0, open_ones, lost=open_ones)
+
+
+_ENDS = frozenset({State.DONE, State.HELD})
+
+
+def _doc_ids(incoming: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, list[str]]]:
+    for planned, facts in incoming.items():
+        yield planned, facts["doc_ids"][planned]
+
+
+def _events(journal: Iterable[Mapping[str, Any]], event: str) -> Iterable[Mapping[str, Any]]:
+    return (entry for entry in journal if entry["event"] == event)
+
+
+def _once(name_vi: str, wanted: Iterable[Any], found: Counter[Any]) -> Check:
+    """Each wanted thing exactly once; what nobody wanted counts as one too many."""
+    expected = Counter(wanted)
+    missing, surplus = expected - found, found - expected
+    return Check(name_vi, expected.total(), found.total(), lost=missing.total(), doubled=surplus.total())

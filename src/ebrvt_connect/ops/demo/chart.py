@@ -1,0 +1,82 @@
+"""The report's chart as numbers for an SVG: deliveries over time, with the faults as bands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ebrvt_connect.model.message import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ebrvt_connect.model.message import Message
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 990.0, 20.0, 210.0
+_NARROWEST_BAND = 3.0
+_LINES = (
+    ("van-ban-di", "Văn bản đi", "#0b5cad"),
+    ("van-ban-den", "Văn bản đến", "#12784a"),
+    ("trang-thai-ve", "Trạng thái về", "#8a5a00"),
+    ("trang-thai-di", "Trạng thái đi", "#7a3e9d"),
+)
+
+
+def draw_chart(
+    ledger: Sequence[Message],
+    started_at: datetime,
+    finished_at: datetime,
+    bands: Sequence[tuple[datetime, float, str]],
+) -> dict[str, Any]:
+    """Points, ticks and bands in the coordinates of the template's 1000 x 260 box."""
+    span = max((finished_at - started_at).total_seconds(), 1.0)
+    done = {
+        name: sorted((m.updated_at - started_at).total_seconds() for m in ledger if _is_done(m, name))
+        for name, _, _ in _LINES
+    }
+    highest = max((len(times) for times in done.values()), default=0) or 1
+
+    def x(seconds: float) -> float:
+        return round(_LEFT + (_RIGHT - _LEFT) * min(max(seconds / span, 0.0), 1.0), 1)
+
+    def y(number: float) -> float:
+        return round(_BOTTOM - (_BOTTOM - _TOP) * number / highest, 1)
+
+    return {
+        "lines": [
+            {"label": label, "colour": colour, "points": _steps(done[name], x, y, span)}
+            for name, label, colour in _LINES
+        ],
+        "bands": [
+            {
+                "x": x((at - started_at).total_seconds()),
+                "width": max(_NARROWEST_BAND, (_RIGHT - _LEFT) * seconds / span),
+                "label": str(nth),
+            }
+            for nth, (at, seconds, _) in enumerate(bands, start=1)
+        ],
+        "x_ticks": [
+            {"x": x(second), "label": f"{second} s"} for second in range(0, int(span) + 1, _pace(span))
+        ],
+        "y_ticks": [
+            {"y": y(number), "label": str(number)} for number in range(0, highest + 1, _pace(highest))
+        ],
+    }
+
+
+def _is_done(message: Message, link: str) -> bool:
+    own = message.link == link or (link == "trang-thai-di" and message.link == "van-ban-den~feedback")
+    return own and message.state is State.DONE
+
+
+def _steps(times: list[float], x: Any, y: Any, span: float) -> str:  # noqa: ANN401 - two scales
+    points = [(0.0, 0), *((moment, nth) for nth, moment in enumerate(times, start=1)), (span, len(times))]
+    return " ".join(f"{x(moment)},{y(number)}" for moment, number in points)
+
+
+def _pace(highest: float) -> int:
+    """A round distance between ticks, some five of them."""
+    for pace in (1, 2, 5, 10, 20, 50, 100, 200, 500):
+        if highest / pace <= 6:  # noqa: PLR2004 - ticks that fit without crowding
+            return pace
+    return 1000

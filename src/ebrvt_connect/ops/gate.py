@@ -1,0 +1,137 @@
+"""The verification gate: verifies every file of a document and decides whether it may go on.
+
+An outgoing document passes only when nothing is unclear: not secret, every main file signed for its
+issuing agency, no appendix that fails. An incoming one always passes, with its verdict attached.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.api import verify
+from ebrvt_connect.errors import explain
+from ebrvt_connect.model.document import AttachmentRole, Confidentiality, Document
+from ebrvt_connect.ports.gate import Judgement
+from ebrvt_connect.trust.verdict import Indication
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from ebrvt_connect.errors import Explanation
+    from ebrvt_connect.model.document import Attachment, DocumentStatus
+    from ebrvt_connect.model.ids import AgencyHistory
+    from ebrvt_connect.model.message import Message
+    from ebrvt_connect.ports.blobs import Blobs
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.verdict import VerificationReport
+
+SECRET_HELD = explain(
+    "SECRET_HELD",
+    "Văn bản {title} có độ mật hoặc độ mật không xác định nên không được gửi qua trục liên thông.",
+    "Gửi theo quy định về bảo vệ bí mật nhà nước; nếu ghi nhầm độ mật, sửa ở phần mềm quản lý văn bản.",
+)
+NO_MAIN_FILE = explain(
+    "MAIN_FILE_MISSING",
+    "Văn bản {title} không có tệp chính.",
+    "Đính kèm tệp văn bản chính đã ký số rồi phát hành lại.",
+)
+NOT_SIGNED_FOR_AGENCY = explain(
+    "NOT_SIGNED_BY_ISSUING_AGENCY",
+    "Tệp “{file}” của văn bản {title} chưa được ký số hợp lệ cho cơ quan ban hành: {reason}",
+    "Ký lại đúng thẩm quyền (lãnh đạo ký trước, cơ quan đóng dấu số sau) rồi phát hành lại.",
+)
+APPENDIX_FAILED = explain(
+    "APPENDIX_SIGNATURE_FAILED",
+    "Phụ lục “{file}” của văn bản {title} có chữ ký số không hợp lệ: {reason}",
+    "Ký lại phụ lục hoặc thay tệp đúng rồi phát hành lại.",
+)
+
+NOT_SECRET = "not-secret"  # noqa: S105 - the name of a gate
+SIGNED_BY_ISSUING_AGENCY = "signed-by-issuing-agency"
+
+
+class DocumentGate:
+    """Judges documents of one link; statuses pass as they are."""
+
+    def __init__(
+        self,
+        checks: Collection[str],
+        *,
+        policy: VerificationPolicy,
+        trust: TrustStore,
+        history: AgencyHistory,
+        blobs: Blobs,
+        clock: Clock,
+    ) -> None:
+        """`checks` names what holds; without any, documents are verified and pass with their verdict."""
+        self._checks = frozenset(checks)
+        self._policy = policy
+        self._trust = trust
+        self._history = history
+        self._blobs = blobs
+        self._clock = clock
+
+    def judge(self, message: Message, record: Document | DocumentStatus) -> Judgement:
+        """Verify all files, then ask each check; the first that holds gives the reason."""
+        if not isinstance(record, Document):
+            return Judgement(passed=True)
+        title = message.title or str(record.number)
+        if NOT_SECRET in self._checks and record.confidentiality is not Confidentiality.NORMAL:
+            return _held(SECRET_HELD, verdict="", title=title)
+        at = self._clock.now()
+        reports = [(a, self._verify(a, at)) for a in record.attachments]
+        verdict = json.dumps({"documents": [r.to_dict() for _, r in reports]}, ensure_ascii=False)
+        if SIGNED_BY_ISSUING_AGENCY in self._checks:
+            return self._signed_for_issuer(record, title, reports, at, verdict)
+        return Judgement(passed=True, verdict=verdict)
+
+    def _verify(self, attachment: Attachment, at: datetime) -> VerificationReport:
+        content = self._blobs.read(attachment.sha256, limit_bytes=self._policy.largest_bytes)
+        return verify(content, policy=self._policy, trust=self._trust, at=at, name=attachment.name)
+
+    def _signed_for_issuer(
+        self,
+        record: Document,
+        title: str,
+        reports: list[tuple[Attachment, VerificationReport]],
+        at: datetime,
+        verdict: str,
+    ) -> Judgement:
+        if not any(a.role is AttachmentRole.MAIN for a, _ in reports):
+            return _held(NO_MAIN_FILE, verdict=verdict, title=title)
+        for attachment, report in reports:
+            if attachment.role is AttachmentRole.MAIN:
+                decision = self._trust.signers.signed_for(
+                    report, record.issuer.code, at=at, policy=self._policy, history=self._history
+                )
+                if decision.held:
+                    reason = _why(report) or decision.reason_vi
+                    return _held(
+                        NOT_SIGNED_FOR_AGENCY, verdict=verdict, title=title, file=attachment.name, reason=reason
+                    )
+            elif report.indication is Indication.TOTAL_FAILED:
+                return _held(
+                    APPENDIX_FAILED, verdict=verdict, title=title, file=attachment.name, reason=_why(report)
+                )
+        return Judgement(passed=True, verdict=verdict)
+
+
+def _why(report: VerificationReport) -> str:
+    """The errors of a report in the operator's words; empty when it passed."""
+    if report.indication is Indication.TOTAL_PASSED:
+        return ""
+    return " ".join(dict.fromkeys(f.message_vi for f in report.all_findings() if f.severity == "error"))
+
+
+def _held(explanation: Explanation, *, verdict: str, **facts: object) -> Judgement:
+    return Judgement(
+        passed=False,
+        code=explanation.code,
+        reason_vi=explanation.sentence_vi.format(**facts),
+        advice_vi=explanation.advice_vi.format(**facts),
+        verdict=verdict,
+    )
