@@ -298,13 +298,10 @@ def test_a_request_that_breaks_off_has_no_effect(host):
         assert echo.state() == {"kept": 0}
 
 
-def test_a_host_that_cannot_listen_says_so(tmp_path, echo_type, monkeypatch):
-    async def refuse(_):
-        raise OSError
-
-    monkeypatch.setattr("ebrvt_connect.testing.sandbox_listener.Listener.open", refuse)
+def test_a_host_that_cannot_listen_says_so(tmp_path, echo_type):
     host = SandboxHost(tmp_path, {"echo": echo_type})
-    with pytest.raises(RuntimeError):
+    host.seats["echo"].listener.shut()
+    with pytest.raises(RuntimeError, match="did not come up"):
         host.start()
     host.stop()
 
