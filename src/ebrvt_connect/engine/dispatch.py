@@ -3,7 +3,7 @@
 Everything DBOS is given is a few small words in portable JSON; messages never pass through it. If it is
 ever replaced, this file is.
 
-Why each setting (numbers: the engine paper's pitfalls, each held by a test):
+Why each setting (each held by a test):
 
 * our own engine, since DBOS leaves SQLite in DELETE journal mode; its four settings are repeated there;
 * `application_version` by hand: the default is a hash of the code, and after any edit old work would wait
@@ -12,6 +12,7 @@ Why each setting (numbers: the engine paper's pitfalls, each held by a test):
 * portable JSON, never pickle, whose reading runs code;
 * `max_recovery_attempts` 1000: it counts dispatches, and a drain killed ten times a day is no mystery;
 * ids zero-padded and used once; partition key = shard (link), so one drain (fetch) of it runs at a time;
+* work whose end could not be written is given back to its queue (`take_up_ended`);
 * queues written before launch: DBOS looks for new ones only each second;
 * finished workflows are deleted by us: the open part keeps them for ever.
 """
@@ -19,12 +20,14 @@ Why each setting (numbers: the engine paper's pitfalls, each held by a test):
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
 
-from ebrvt_connect.store.connect import open_database
+from ebrvt_connect.store.connect import open_database, telling_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -47,6 +50,8 @@ SPENT = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", SPENT]
 _PAGE = 500
 _SPARE_THREADS = 8
+_CLAIMED_FOR_SURE = timedelta(seconds=5)
+"""Between being claimed and being at work lies a moment."""
 
 
 def queue_of(system: str) -> str:
@@ -79,6 +84,8 @@ class Dispatcher:
         self._clock = clock
         self._drain = drain
         self._fetch = fetch
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
         self._database: sa.Engine | None = None
         self._client: DBOSClient | None = None
 
@@ -125,16 +132,30 @@ class Dispatcher:
             )
 
     def _register_workflows(self) -> None:
-        drain, fetch = self._drain, self._fetch
+        drain, fetch, running = self._drain, self._fetch, self._running
         portable = WorkflowSerializationFormat.PORTABLE
 
         @DBOS.workflow(name=DRAIN, max_recovery_attempts=MAX_DISPATCHES, serialization_type=portable)
         def run_drain(system: str, shard: int) -> None:
-            drain(system, shard)
+            with running():
+                drain(system, shard)
 
         @DBOS.workflow(name=FETCH, max_recovery_attempts=MAX_DISPATCHES, serialization_type=portable)
         def run_fetch(link: str) -> None:
-            fetch(link)
+            with running():
+                fetch(link)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """This workflow is at work in this process while inside."""
+        name = DBOS.workflow_id or ""
+        with self._lock:
+            self._at_work.add(name)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work.discard(name)
 
     def destroy(self) -> None:
         """Stop taking work and let go of the database; what still runs is taken up at the next launch."""
@@ -163,32 +184,46 @@ class Dispatcher:
         self._use().enqueue_in_transaction(transaction, options, system, shard)
 
     def tick(self, link: str) -> None:
-        """A fetch of this link, now; one at a time, over all daemons."""
-        self._use().enqueue(
-            {
-                "workflow_name": FETCH,
-                "queue_name": FETCHES,
-                "queue_partition_key": link,
-                "app_version": APPLICATION_VERSION,
-                "serialization_type": WorkflowSerializationFormat.PORTABLE,
-            },
-            link,
-        )
+        """A fetch of this link, now; one at a time, over all daemons. Raises as the ledger does."""
+        options: EnqueueOptions = {
+            "workflow_name": FETCH,
+            "queue_name": FETCHES,
+            "queue_partition_key": link,
+            "app_version": APPLICATION_VERSION,
+            "serialization_type": WorkflowSerializationFormat.PORTABLE,
+        }
+        with telling_apart():
+            self._use().enqueue(options, link)
 
     def drains_at_work(self) -> set[tuple[str, int]]:
         """The (system, shard) of every drain that waits for its turn or runs, on any machine."""
-        found = self._use().list_workflows(
-            name=DRAIN, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
-        )
+        with telling_apart():
+            found = self._use().list_workflows(
+                name=DRAIN, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+            )
         return {_shard_in(workflow.workflow_id) for workflow in found}
 
-    def fetches_at_work(self) -> bool:
-        """Whether any fetch waits for its turn or runs."""
-        return bool(
-            self._use().list_workflows(
-                name=FETCH, status=["ENQUEUED", "PENDING"], limit=1, load_input=False, load_output=False
+    def take_up_ended(self) -> int:
+        """Give back to their queues what counts as running here and is not; returns how many.
+
+        A workflow whose end could not be written (the disk was full) counts as running for as long as this
+        process lives, and keeps its shard or link shut. DBOS looks for such work at its start only.
+        """
+        claimed_before = self._clock.now() - _CLAIMED_FOR_SURE
+        client = self._use()
+        with telling_apart():
+            claimed = client.list_workflows(
+                status="PENDING",
+                executor_id=self._executor,
+                dequeued_before=claimed_before.isoformat(),
+                load_input=False,
+                load_output=False,
             )
-        )
+            with self._lock:
+                ended = [one for one in claimed if one.workflow_id not in self._at_work]
+            for workflow in ended:
+                client.resume_workflow(workflow.workflow_id, queue_name=workflow.queue_name)
+        return len(ended)
 
     def take_over(self, executor: str) -> int:
         """Give a dead machine's unfinished work back to its queues; returns how much there was.

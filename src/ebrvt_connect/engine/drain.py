@@ -272,7 +272,9 @@ class Drain:
     def _perform(self, job: _Job) -> None:
         """In a worker thread: take the step and bring its result, whatever happens."""
         try:
-            result = job.step(job.due)
+            # A frozen process thaws right here as likely as anywhere.
+            late = job.marked and self._shared.standing.late()
+            result = self._steps.unsent(job.due) if late else job.step(job.due)
         except BaseException as bug:  # noqa: BLE001 - a drain that waits for a result must get one
             result = self._steps.broken(job.due, bug)
         self._arrived.put(result)

@@ -56,7 +56,7 @@ class Engine:
         self._clock = clock
         self._links = tuple(links)
         self._systems = dict(systems)
-        self._standing = Standing(ledger, clock, settings.store_rest)
+        self._standing = Standing(ledger, clock, settings.store_rest, late_after=settings.dead_after / 2)
         self._intake = Intake(ledger, systems, links, clock, self._standing)
         self._schedule = Schedule(links, self._tick, self._intake, self._standing, clock)
         jitter = random.SystemRandom()

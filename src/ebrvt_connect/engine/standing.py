@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.ledger import Pause
 
 _PAUSES_KEPT_SECONDS = 1.0
+_SAME_TROUBLE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +33,18 @@ class PausedSystems(Protocol):
 class Standing:
     """Shared by drains, intakes and housekeeping; any thread may ask."""
 
-    def __init__(self, ledger: PausedSystems, clock: Clock, store_rest: timedelta) -> None:
-        """`store_rest`: how long everything pauses when the store cannot be written."""
+    def __init__(
+        self, ledger: PausedSystems, clock: Clock, store_rest: timedelta, late_after: timedelta
+    ) -> None:
+        """`store_rest`: how long everything pauses when the store cannot be written.
+
+        `late_after`: how old this daemon's own heartbeat may be before it must think itself replaced.
+        """
         self._ledger = ledger
         self._clock = clock
         self._store_rest = store_rest.total_seconds()
+        self._late_after = late_after.total_seconds()
+        self._beat_at: float | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._drains = 0
@@ -52,8 +60,23 @@ class Standing:
         self._stop.set()
 
     def stopping(self) -> bool:
-        """Whether to begin nothing new: asked to stop, or the store cannot be written."""
-        return self._stop.is_set() or self.trouble() is not None
+        """Whether to begin nothing new: asked to stop, the store cannot be written, or frozen too long."""
+        return self._stop.is_set() or self.trouble() is not None or self.late()
+
+    def beaten(self) -> None:
+        """This daemon's heartbeat has just been written."""
+        if self.late():
+            self.sweep_wanted.set()
+        with self._lock:
+            self._beat_at = self._clock.monotonic()
+
+    def late(self) -> bool:
+        """Whether this daemon was frozen so long that others may have taken over its work.
+
+        It must send nothing until it has told them that it lives.
+        """
+        with self._lock:
+            return self._beat_at is not None and self._clock.monotonic() - self._beat_at > self._late_after
 
     def wait(self, seconds: float) -> bool:
         """Wait so long or until asked to stop; True when asked to stop."""
@@ -102,9 +125,11 @@ class Standing:
         if not (isinstance(error, HeldForPerson) and error.scope is Scope.STORE):
             _log.warning("%s", error)
             return
+        now = self._clock.monotonic()
         with self._lock:
-            known = self._trouble is not None and self._clock.monotonic() < self._trouble_until
+            # Trouble that comes straight back after each rest is one trouble, and one alarm.
+            known = self._trouble is not None and now < self._trouble_until + _SAME_TROUBLE_SECONDS
             self._trouble = error
-            self._trouble_until = self._clock.monotonic() + self._store_rest
+            self._trouble_until = now + self._store_rest
         if not known:
             _log.critical("everything pauses: %s (%s %s)", error, error.explanation_vi, error.advice_vi)

@@ -29,6 +29,7 @@ DISPATCH_SPENT = explain(
 )
 
 _TURN_SECONDS = 0.5
+_SOON_SECONDS = 6.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,10 @@ class SweepDispatcher(Protocol):
 
     def drains_at_work(self) -> set[tuple[str, int]]:
         """The (system, shard) of every drain that waits for its turn or runs."""
+        ...
+
+    def take_up_ended(self) -> int:
+        """Give back to their queues what counts as running here and is not."""
         ...
 
     def take_over(self, executor: str) -> int:
@@ -116,12 +121,14 @@ class Sweep:
     def beat(self) -> None:
         """Tell the others that this daemon lives."""
         self._ledger.beat(self._executor, self._host, os.getpid(), self._clock.now())
+        self._standing.beaten()
 
     def sweep(self) -> int:
         """Activate every shard with due work for which no drain waits or runs; returns how many.
 
         Read in this order, a drain that ends in between costs one idle run, and none is missed.
         """
+        self._dispatcher.take_up_ended()
         due = {shard for shard in self._ledger.due_shards(self._clock.now()) if shard[0] in self._systems}
         asleep = due - self._dispatcher.drains_at_work() if due else set()
         if asleep:
@@ -154,8 +161,11 @@ class Sweep:
                 if now >= beat_at:
                     beat_at = now + self._settings.heartbeat_every.total_seconds()
                     self.beat()
-                if now >= sweep_at or self._wanted():
-                    sweep_at = now + self._settings.sweep_every.total_seconds()
+                wanted = self._wanted()
+                if now >= sweep_at or wanted:
+                    # After trouble look once more soon: what ended in its midst is known for sure only then.
+                    every = self._settings.sweep_every.total_seconds()
+                    sweep_at = now + (min(every, _SOON_SECONDS) if wanted else every)
                     self.sweep()
                     self.take_over()
                     self.tidy()

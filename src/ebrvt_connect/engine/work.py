@@ -215,6 +215,11 @@ class Steps:
         )
         return Result(due, change)
 
+    def unsent(self, due: Due) -> Result:
+        """Marked, but this daemon was frozen before the first byte: others may be sending it now."""
+        change = Change(was=due.message, state=flow.after(due.message.state, Event.UNHARMED), rung=due.rung)
+        return Result(due, change)
+
     def broken(self, due: Due, bug: BaseException) -> Result:
         """A step failed in a way no step should: the message is held, so that it cannot spin."""
         _log.error("a step of message %s broke", due.message.id, exc_info=bug)

@@ -52,7 +52,7 @@ class DurableRemote(Source, Sink):
         self.calls = 0
 
     @classmethod
-    def open(cls, settings, surroundings):
+    def open(cls, _settings, _surroundings):
         raise RuntimeError("made by hand")
 
     def ping(self) -> str:
@@ -61,7 +61,7 @@ class DurableRemote(Source, Sink):
     def close(self) -> None:
         self.journal.close()
 
-    def feedback(self, message, record, outcome):
+    def feedback(self, message, _record, outcome):
         return told(message, outcome) if self.name == "dms" else ()
 
     def _fetch(self, kind, checkpoint):
@@ -73,7 +73,7 @@ class DurableRemote(Source, Sink):
             done = numbers.stop
             yield Batch(tuple(item(n, lane=f"lane{n % LANES}") for n in numbers), str(done))
 
-    def _acknowledge(self, kind, batch) -> None:
+    def _acknowledge(self, _kind, batch) -> None:
         with self.lock:
             for one in batch.items:
                 self.journal.execute("INSERT OR IGNORE INTO acknowledged VALUES (?)", (one.external_id,))
@@ -99,7 +99,7 @@ class DurableRemote(Source, Sink):
             raise ReconcileFirst(TROUBLE, "reply lost after acceptance", system=self.name)
         return Receipt(external_id=str(calls), raw=b"accepted")
 
-    def _ask_after(self, work, payload):
+    def _ask_after(self, work, _payload):
         with self.lock:
             found = self.journal.execute(
                 "SELECT id FROM effect WHERE key = ?", (work.message.idem_key,)

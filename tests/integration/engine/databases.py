@@ -1,4 +1,4 @@
-"""The databases a store can lie in: SQLite always, PostgreSQL where `EBRVT_TEST_POSTGRES_URL` names a server."""
+"""Where a store can lie: in SQLite, and in PostgreSQL if `EBRVT_TEST_POSTGRES_URL` names a server."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_a_source_that_refuses_our_password_is_paused_and_told_so(province):
 
 def test_a_gate_holds_what_must_not_leave_and_a_person_lets_it_go(province_with):
     class Careful:
-        def judge(self, message, record):
+        def judge(self, message, _record):
             passed = message.external_id != "d1"
             return Judgement(
                 passed, "" if passed else "SIGNATURE_MISSING", "Văn bản chưa ký số.", verdict='{"v": 1}'
@@ -232,8 +232,9 @@ def test_a_store_that_cannot_be_written_pauses_everything_and_goes_on_by_itself(
     province.dms.outbox = [item(n) for n in range(10)]
     with caplog.at_level(logging.CRITICAL):
         province.engine.start()
-        until(lambda: province.engine.trouble() is not None)
-    assert province.engine.trouble().code == "STORE_FULL"
+        seen = set()
+        until(lambda: seen.add(getattr(province.engine.trouble(), "code", None)) or seen - {None})
+    assert seen - {None} == {"STORE_FULL"}
     assert "STORE_FULL" in caplog.text
     assert province.ledger.paused() == {}
     full.clear()

@@ -11,6 +11,7 @@ from ebrvt_connect.engine.schedule import Schedule
 from ebrvt_connect.engine.standing import Standing
 from ebrvt_connect.engine.sweep import Sweep
 from ebrvt_connect.errors import RetryLater, Scope
+from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import BACK, FAST, OUT, TROUBLE, held
 from tests.integration.engine.test_engine import until
@@ -45,7 +46,7 @@ class Pauses:
 
 @pytest.fixture
 def standing():
-    made = Standing(Pauses(), SystemClock(), timedelta(milliseconds=200))
+    made = Standing(Pauses(), SystemClock(), timedelta(milliseconds=200), late_after=timedelta(seconds=30))
     yield made
     made.stop()
 
@@ -128,6 +129,20 @@ def test_pauses_are_read_once_a_second(standing):
     assert standing.paused("axis")
 
 
+def test_a_daemon_frozen_for_long_begins_nothing_until_it_has_told_that_it_lives():
+    clock = FakeClock()
+    standing = Standing(Pauses(), clock, timedelta(seconds=5), late_after=timedelta(seconds=30))
+    clock.advance(100)
+    assert not standing.stopping()
+    standing.beaten()
+    clock.advance(31)
+    assert standing.stopping()
+    assert not standing.sweep_wanted.is_set()
+    standing.beaten()
+    assert not standing.stopping()
+    assert standing.sweep_wanted.is_set()
+
+
 class Books:
     """A ledger and dispatcher as far as housekeeping goes."""
 
@@ -141,7 +156,7 @@ class Books:
         self.fail = None
         self.tidied = 0
 
-    def due_shards(self, now):
+    def due_shards(self, _now):
         if self.fail is not None:
             raise self.fail
         return self.due
@@ -152,14 +167,17 @@ class Books:
     def revive(self, shards):
         self.revived.append(set(shards))
 
-    def beat(self, executor, host, pid, now):
+    def beat(self, executor, _host, _pid, _now):
         self.beats.append(executor)
 
-    def silent_executors(self, now, dead_after):
+    def silent_executors(self, _now, _dead_after):
         return self.silent
 
     def forget_executor(self, executor):
         self.silent.remove(executor)
+
+    def take_up_ended(self):
+        return 0
 
     def take_over(self, executor):
         self.taken.append(executor)
@@ -168,7 +186,7 @@ class Books:
     def spent(self):
         return []
 
-    def forget_finished(self, before):
+    def forget_finished(self, _before):
         self.tidied += 1
         return 0
 

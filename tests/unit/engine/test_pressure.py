@@ -39,6 +39,7 @@ def test_so_many_calls_at_once_and_no_more(watched):
     assert first == watched.pressure.admit() == Ticket()
     assert watched.pressure.admit() == Crowded()
     watched.pressure.settle(first, None)
+    watched.clock.advance(1)
     assert watched.pressure.admit() == Ticket()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_the_file_and_every_folder_that_names_it_are_synced_before_it_counts(blo
     sync = os.fsync
 
     def noting(handle):
-        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
         sync(handle)
 
     monkeypatch.setattr("os.fsync", noting)
