@@ -10,6 +10,7 @@ from asn1crypto import cms, tsp, x509
 from pyhanko.sign.timestamps import TimeStamper
 
 from ebrvt_connect.transport.signers import run_steps
+from ebrvt_connect.transport.timestamp import TimestampReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,4 +82,4 @@ class _WithinProcess(TimeStamper):
 
 def _rejection(failure: str) -> bytes:
     status = tsp.PKIStatusInfo({"status": "rejection", "fail_info": {failure}})
-    return bytes(tsp.TimeStampResp({"status": status}).dump())
+    return bytes(TimestampReply({"status": status}).dump())

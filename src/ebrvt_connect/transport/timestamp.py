@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 from pyhanko.sign.timestamps import TimeStamper
 
 from ebrvt_connect.errors import ConnectError, HeldForPerson, RetryLater, Scope, explain
@@ -43,6 +43,15 @@ _DEADLINE_SECONDS = 180.0
 """Authorities in use answer within two seconds or two minutes."""
 
 
+class TimestampReply(core.Sequence):  # type: ignore[misc]
+    """TimeStampResp of RFC 3161, 2.4.2: a refusal has no token, which asn1crypto's own class insists on."""
+
+    _fields = [  # noqa: RUF012 - asn1crypto's way of declaring
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
+
+
 class TimestampClient(TimeStamper):
     """Asks an authority through a plain function: request body in, reply body out.
 
@@ -62,14 +71,6 @@ class TimestampClient(TimeStamper):
         """Over HTTP as RFC 3161, 3.4 has it. The caller opens and closes the transport."""
         return cls(lambda request: _posted(transport, path, request), policy_oid=policy_oid)
 
-    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        """Send one request; raises `RetryLater` `TIMESTAMP_UNUSABLE` for a reply that does not read."""
-        answer = self._ask(req.dump())
-        try:
-            return tsp.TimeStampResp.load(answer, strict=True)
-        except (ValueError, TypeError) as failure:
-            raise _unusable("không phải trả lời RFC 3161") from failure
-
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         """A token for a digest.
 
@@ -79,8 +80,9 @@ class TimestampClient(TimeStamper):
         nonce, request = self.request_cms(message_digest, md_algorithm)  # type: ignore[no-untyped-call]
         if self._policy_oid is not None:
             request["req_policy"] = self._policy_oid
-        reply = await self.async_request_tsa_response(request)
+        answer = self._ask(request.dump())
         try:
+            reply = TimestampReply.load(answer, strict=True)
             _check_granted(reply)
             token = reply["time_stamp_token"]
             info = token["content"]["encap_content_info"]["content"].parsed
@@ -114,7 +116,7 @@ def _posted(transport: HttpTransport, path: str, request: bytes) -> bytes:
     return reply.body
 
 
-def _check_granted(reply: tsp.TimeStampResp) -> None:
+def _check_granted(reply: TimestampReply) -> None:
     status = reply["status"]
     if status["status"].native in _GRANTED:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -31,6 +32,10 @@ class Grounds:
     trust: TrustStore
     revocation: RevocationArchive
     at: datetime
+
+    def lies_ahead(self, moment: datetime) -> bool:
+        """Whether a time is later than the check by more than clocks may differ."""
+        return moment > self.at + timedelta(seconds=self.policy.clock_tolerance_seconds)
 
     def chain_of(self, signed: SignedData, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
         """The signer's chain, from what the signature carries and the store's hints."""

@@ -1,13 +1,12 @@
 """Opening a PDF for judgement: strictly, once, and with every signature found and placed.
 
-PyHanko reads the masked copy (see `trust.structure`); digests are always taken from the original bytes.
+PyHanko reads the masked view (see `trust.structure`); digests are always taken from the original bytes.
 Nothing raised by a hostile file leaves this module but `PdfRefused`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pyhanko.pdf_utils import generic
@@ -87,7 +86,7 @@ class MaskedSignature(EmbeddedPdfSignature):
         super().__init__(reading.reader, placed.field, placed.field_name)
 
     def compute_digest(self, hash_algo: str | None = None) -> bytes:
-        """The digest of the covered bytes, cached; never of the masked copy."""
+        """The digest of the covered bytes, cached; never of the masked view."""
         algorithm = hash_algo or self.external_md_algorithm
         if algorithm not in self.external_digests:
             self.external_digests[algorithm] = self._slot.digest(self._original, algorithm)
@@ -120,7 +119,7 @@ def _fenced(data: bytes, labels: dict[bytes, Gap], most_signatures: int) -> PdfR
 
 
 def _read(data: bytes, labels: dict[bytes, Gap], most_signatures: int) -> PdfReading:
-    reader = PdfFileReader(BytesIO(masked(data, labels)), strict=True)
+    reader = PdfFileReader(masked(data, labels), strict=True)
     if "/Encrypt" in reader.trailer:
         raise PdfRefused(findings.PDF_ENCRYPTED)
     if reader.xrefs.hybrid_xrefs_present:

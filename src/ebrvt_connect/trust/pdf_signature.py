@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, Self
 
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.general import SigningError
 from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.generic_cms import message_imprint_checker
-from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko.sign.validation.generic_cms import async_validate_cms_signature, message_imprint_checker
+from pyhanko.sign.validation.pdf_embedded import report_seed_value_validation
+from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
 
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.anchors import sha256_of
@@ -49,7 +49,7 @@ from ebrvt_connect.trust.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pyhanko.sign.validation.status import PdfSignatureStatus
+    from pyhanko.sign.validation.status import SignatureStatus
 
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.grounds import CertificateJudgement, Grounds
@@ -187,7 +187,7 @@ def _claimed_time(signed: SignedData, embedded: MaskedSignature) -> datetime | N
     if claimed is None:
         try:
             claimed = embedded.self_reported_timestamp
-        except (SignatureValidationError, SigningError, ValueError, KeyError, AttributeError):
+        except (PdfError, ValueError, KeyError, AttributeError, TypeError):
             return None
     if claimed is None:
         return None
@@ -201,7 +201,7 @@ def _best_time(claimed: datetime | None, proven: Iterable[datetime], grounds: Gr
     earliest = min(proven, default=None)
     if earliest is not None:
         return BestTime(value=earliest, proof="timestamp")
-    if claimed is not None and claimed <= grounds.at:
+    if claimed is not None and not grounds.lies_ahead(claimed):
         return BestTime(value=claimed, proof="claimed")
     return BestTime(value=grounds.at, proof="validation")
 
@@ -218,7 +218,7 @@ def _time_findings(
             yield notice(findings.NO_TIMESTAMP)
         if claimed is None:
             yield notice(findings.NO_SIGNING_TIME)
-        elif claimed > grounds.at:
+        elif grounds.lies_ahead(claimed):
             yield notice(findings.CLAIMED_TIME_IN_FUTURE)
         return
     ahead = 0 if claimed is None else int((claimed - best.value).total_seconds())
@@ -255,11 +255,14 @@ def _ask_pyhanko(
         chain, best.value, grounds.policy, vouched=certificate.vouched, embedded=signed.others
     )
     try:
+        embedded.compute_integrity_info()  # type: ignore[no-untyped-call]
+        # Not its one call for a PDF signature: that would judge every timestamp a second time.
         status = run_to_end(
-            async_validate_pdf_signature(
-                embedded,
-                signer_validation_context=context,
-                ts_validation_context=context,
+            async_validate_cms_signature(
+                embedded.signed_data,
+                status_cls=StandardCMSSignatureStatus,
+                raw_digest=embedded.compute_digest(),
+                validation_context=context,
                 key_usage_settings=SIGNING_USAGE,
             )
         )
@@ -267,7 +270,7 @@ def _ask_pyhanko(
         return _Asked((_refusal(failure, grounds),), intact=False, embedded=embedded)
     found = (*_integrity(status, grounds), *_changes(embedded, grounds))
     intact = bool(status.intact and status.valid)
-    return _Asked(found, intact, embedded, doubt=_doubt(status))
+    return _Asked(found, intact, embedded, doubt=_doubt(status, embedded, proven=best.proof == "timestamp"))
 
 
 def _refusal(failure: SignatureValidationError, grounds: Grounds) -> Finding:
@@ -278,19 +281,20 @@ def _refusal(failure: SignatureValidationError, grounds: Grounds) -> Finding:
     return grounds.policy.notice(findings.CMS_MALFORMED, reason=indication or type(failure).__name__)
 
 
-def _integrity(status: PdfSignatureStatus, grounds: Grounds) -> Iterator[Finding]:
+def _integrity(status: SignatureStatus, grounds: Grounds) -> Iterator[Finding]:
     if not status.intact:
         yield grounds.policy.notice(findings.HASH_MISMATCH)
     if not status.valid:
         yield grounds.policy.notice(findings.SIGNATURE_VALUE_WRONG)
 
 
-def _doubt(status: PdfSignatureStatus) -> str:
+def _doubt(status: SignatureStatus, embedded: MaskedSignature, *, proven: bool) -> str:
     if status.trust_problem_indic is not None:
         return getattr(status.trust_problem_indic, "name", "path")
-    if not status.seed_value_ok:
-        return "seed values"
-    return "" if status.trusted and status.docmdp_ok is not False else "path"
+    if status.validation_path is None or not status.trusted:
+        return "path"
+    seeds = report_seed_value_validation(embedded, status.validation_path, timestamp_found=proven)
+    return "seed values" if seeds["seed_value_constraint_error"] is not None else ""
 
 
 def _changes(embedded: MaskedSignature, grounds: Grounds) -> Iterator[Finding]:

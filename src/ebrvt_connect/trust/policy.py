@@ -60,7 +60,7 @@ class VerificationPolicy(Value):
     ec_bits: int = 256
     """Shortest elliptic-curve key that may pass."""
     clock_tolerance_seconds: int = 60
-    """How much later than its proof a claimed time may be before it is remarked on."""
+    """How much clocks may differ: a claimed time from its proof, any time from that of the check."""
     largest_bytes: int = 100 * 1024 * 1024
     most_signatures: int = 50
     overrides: tuple[Override, ...] = ()

@@ -91,7 +91,7 @@ def _distrusted(
 ) -> tuple[Finding, ...]:
     """Signature of the token, its order in time, the authority's certificate and chain."""
     notice = grounds.policy.notice
-    if time > grounds.at:
+    if grounds.lies_ahead(time):
         return (notice(findings.TIMESTAMP_IN_FUTURE),)
     chain = grounds.chain_of(signed, grounds.trust.for_timestamps, time)
     trouble = _authority_trouble(grounds, signed, chain, time)

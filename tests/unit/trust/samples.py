@@ -33,11 +33,11 @@ OTHER_AGENCY = "000.00.08.H06"
 def plain_pdf() -> bytes:
     """One page, one line, one text field: written by hand so that every offset is known."""
     content = b"BT /F1 18 Tf 72 700 Td (Van ban mau) Tj ET"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Annots[6 0 R]"
     bodies = [
         b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[6 0 R]/DA(/F1 0 Tf 0 g)>>>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R"
-        b"/Resources<</Font<</F1 5 0 R>>>>/Annots[6 0 R]>>",
+        page + b"/Resources<</Font<</F1 5 0 R>>>>>>",
         b"<</Length %d>>\nstream\n%s\nendstream" % (len(content), content),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         b"<</Type/Annot/Subtype/Widget/FT/Tx/T(ghichu)/V(moi)/Rect[72 600 200 620]/P 3 0 R/F 4>>",
@@ -97,7 +97,9 @@ class Desk:
         output = PdfTimeStamper(self.stamped(at)).timestamp_pdf(writer, "sha256")
         return output.getvalue()
 
-    def verdict(self, pdf: bytes, *, at: datetime = AT, policy: VerificationPolicy = VN_2025) -> VerificationReport:
+    def verdict(
+        self, pdf: bytes, *, at: datetime = AT, policy: VerificationPolicy = VN_2025
+    ) -> VerificationReport:
         return verify_bytes(pdf, policy=policy, trust=self.trust, at=at)
 
     def without_revocation_lists(self) -> "Desk":
@@ -181,7 +183,7 @@ def with_signed_data(pdf: bytes, change: Callable[[cms.SignedData], None]) -> by
     def rewrite(contents: bytes) -> bytes:
         info = cms.ContentInfo.load(contents)
         change(info["content"])
-        return info.dump(force=True)
+        return cms.ContentInfo({"content_type": "signed_data", "content": info["content"]}).dump()
 
     return with_contents(pdf, rewrite)
 

@@ -165,8 +165,8 @@ def test_a_certificate_signed_with_a_weak_digest_is_weak(root, digest, allowed):
 
 def test_a_short_key_on_the_way_up_leaves_it_undecided(desk, pki, root):
     """The authority's 1,024 bits are found although the signer's own key is long enough."""
-    from ebrvt_connect.transport.signers import KeySigner, sign_pdf
     from ebrvt_connect.testing.pki import _asn1
+    from ebrvt_connect.transport.signers import KeySigner, sign_pdf
     from tests.unit.trust.samples import plain_pdf
 
     leaf = issue(Request("Leaf"), root)

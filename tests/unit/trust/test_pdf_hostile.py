@@ -49,7 +49,18 @@ def repeat(pdf, choose):
 
 def insert(pdf, choose):
     token = choose.choice(
-        [b"<<", b">>", b"[", b"obj", b"stream\n", b"%%EOF\n", b"endobj", b"0 R", b"\0" * 50, b"/ByteRange [0 9 9 9]"]
+        [
+            b"<<",
+            b">>",
+            b"[",
+            b"obj",
+            b"stream\n",
+            b"%%EOF\n",
+            b"endobj",
+            b"0 R",
+            b"\0" * 50,
+            b"/ByteRange [0 9 9 9]",
+        ]
     )
     start = choose.randrange(len(pdf))
     return pdf[:start] + token + pdf[start:]
@@ -132,7 +143,7 @@ def test_a_signature_of_another_file_does_not_pass(desk):
     start, end = gap_of(other)
     stolen = bytes.fromhex(other[start + 1 : end - 1].decode())
 
-    report = desk.verdict(with_contents(desk.signed(), lambda own: stolen))
+    report = desk.verdict(with_contents(desk.signed(), lambda _: stolen))
 
     assert report.sub_indications == ("HASH_FAILURE",)
 

@@ -75,8 +75,8 @@ def hybrid(desk):
     """A classic cross-reference table whose trailer also names a cross-reference stream."""
     pdf = plain_pdf()
     at = len(pdf)
-    stream = b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[7 1]/Length 4>>\nstream\n\x01%s\x00\nendstream\nendobj\n"
-    pdf += stream % at.to_bytes(2, "big")
+    head = b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[7 1]/Length 4>>\nstream\n"
+    pdf += head + b"\x01%s\x00\nendstream\nendobj\n" % at.to_bytes(2, "big")
     start = len(pdf)
     previous = pdf.rindex(b"xref\n0 ")
     pdf += b"xref\n0 0\ntrailer\n<</Size 8/Root 1 0 R/Prev %d/XRefStm %d>>\nstartxref\n%d\n%%%%EOF\n" % (
@@ -121,7 +121,10 @@ GOOD = {
 def test_sound_documents_pass(desk, name):
     report = desk.verdict(GOOD[name](desk))
 
-    assert (report.indication, [f.code for f in report.all_findings() if f.severity == "error"]) == (PASSED, [])
+    assert (report.indication, [f.code for f in report.all_findings() if f.severity == "error"]) == (
+        PASSED,
+        [],
+    )
 
 
 BAD = {
@@ -142,7 +145,9 @@ BAD = {
     "bytes appended": (lambda d: d.signed() + b"more", FAILED, "PDF_BYTES_AFTER_END", "FORMAT_FAILURE"),
     "a line end appended": (lambda d: d.signed() + b"\n", FAILED, "PDF_BYTES_AFTER_END", "FORMAT_FAILURE"),
     "an object appended that no table names": (
-        lambda d: (pdf := d.signed()) + b"9 0 obj\n<</Type/Catalog>>\nendobj\n" + pdf[pdf.rindex(b"startxref") :],
+        lambda d: (
+            (pdf := d.signed()) + b"9 0 obj\n<</Type/Catalog>>\nendobj\n" + pdf[pdf.rindex(b"startxref") :]
+        ),
         FAILED,
         "PDF_BYTES_AFTER_END",
         "FORMAT_FAILURE",
@@ -184,7 +189,7 @@ BAD = {
         "FORMAT_FAILURE",
     ),
     # --- no signature
-    "unsigned": (lambda d: plain_pdf(), UNCLEAR, "SIGNED_DATA_NOT_FOUND", "SIGNED_DATA_NOT_FOUND"),
+    "unsigned": (lambda _: plain_pdf(), UNCLEAR, "SIGNED_DATA_NOT_FOUND", "SIGNED_DATA_NOT_FOUND"),
     "signature taken out of the form": (
         lambda d: updated(d.signed(), signature_hidden),
         UNCLEAR,
@@ -199,7 +204,12 @@ BAD = {
         "NO_CERTIFICATE_CHAIN_FOUND",
     ),
     # --- time and revocation
-    "not yet valid": (lambda d: d.signed(flavour="future"), FAILED, "NOT_YET_VALID_AT_SIGNING", "NOT_YET_VALID"),
+    "not yet valid": (
+        lambda d: d.signed(flavour="future"),
+        FAILED,
+        "NOT_YET_VALID_AT_SIGNING",
+        "NOT_YET_VALID",
+    ),
     "expired when signed": (lambda d: d.signed(flavour="expired"), FAILED, "EXPIRED_AT_SIGNING", "EXPIRED"),
     "timestamped after it had expired": (
         lambda d: d.signed(flavour="expired", at=EARLY, timestamper=d.stamped()),
@@ -278,7 +288,7 @@ BAD = {
         "FORMAT_FAILURE",
     ),
     "signature of zeros": (
-        lambda d: with_contents(d.signed(), lambda c: b""),
+        lambda d: with_contents(d.signed(), lambda _: b""),
         FAILED,
         "CMS_MALFORMED",
         "FORMAT_FAILURE",
@@ -302,7 +312,9 @@ BAD = {
         "FORMAT_FAILURE",
     ),
     "gap wider than the signature": (
-        lambda d: with_byte_range(d.signed(), lambda r: (r.__setitem__(2, r[2] + 8), r.__setitem__(3, r[3] - 8))),
+        lambda d: with_byte_range(
+            d.signed(), lambda r: (r.__setitem__(2, r[2] + 8), r.__setitem__(3, r[3] - 8))
+        ),
         FAILED,
         "BYTE_RANGE_GAP",
         "FORMAT_FAILURE",
@@ -326,9 +338,9 @@ BAD = {
         "FORMAT_FAILURE",
     ),
     # --- the file
-    "garbage": (lambda d: bytes(range(256)) * 9, FAILED, "KIND_UNKNOWN", "FORMAT_FAILURE"),
-    "empty": (lambda d: b"", FAILED, "FILE_EMPTY", "FORMAT_FAILURE"),
-    "header only": (lambda d: b"%PDF-1.7\n", FAILED, "PDF_UNREADABLE", "FORMAT_FAILURE"),
+    "garbage": (lambda _: bytes(range(256)) * 9, FAILED, "KIND_UNKNOWN", "FORMAT_FAILURE"),
+    "empty": (lambda _: b"", FAILED, "FILE_EMPTY", "FORMAT_FAILURE"),
+    "header only": (lambda _: b"%PDF-1.7\n", FAILED, "PDF_UNREADABLE", "FORMAT_FAILURE"),
     "truncated": (lambda d: d.signed()[:-200], FAILED, "PDF_UNREADABLE", "FORMAT_FAILURE"),
     "truncated in the middle": (lambda d: d.signed()[:700], FAILED, "PDF_UNREADABLE", "FORMAT_FAILURE"),
     "something before the header": (
@@ -338,13 +350,13 @@ BAD = {
         "FORMAT_FAILURE",
     ),
     "object ten thousand deep": (
-        lambda d: assembled([b"<</Type/Catalog/Pages " + b"[" * 10_000 + b"]" * 10_000 + b">>"]),
+        lambda _: assembled([b"<</Type/Catalog/Pages " + b"[" * 10_000 + b"]" * 10_000 + b">>"]),
         FAILED,
         "PDF_UNREADABLE",
         "FORMAT_FAILURE",
     ),
     "page tree that is its own child": (
-        lambda d: assembled([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 1>>"]),
+        lambda _: assembled([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 1>>"]),
         FAILED,
         "PDF_UNREADABLE",
         "FORMAT_FAILURE",

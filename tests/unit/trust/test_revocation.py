@@ -62,10 +62,14 @@ def state(issuer, leaf):
         pytest.param([(12, 20, 8)], 10, "revoked", id="revoked before"),
         pytest.param([(12, 20, 10)], 10, "revoked", id="revoked at that very time"),
         pytest.param([(12, 20, 11)], 10, "good", id="revoked afterwards"),
-        pytest.param([(5, 7, 4), (9, 20, None)], 10, "revoked", id="dropped from a later list is still revoked"),
+        pytest.param(
+            [(5, 7, 4), (9, 20, None)], 10, "revoked", id="dropped from a later list is still revoked"
+        ),
         pytest.param([(9, 20, 8, HOLD)], 10, "suspended", id="suspended"),
         pytest.param([(5, 7, 4, HOLD), (9, 20, None)], 10, "good", id="suspension lifted before"),
-        pytest.param([(9, 12, 8, HOLD), (15, 20, None)], 10, "suspended", id="suspension lifted only afterwards"),
+        pytest.param(
+            [(9, 12, 8, HOLD), (15, 20, None)], 10, "suspended", id="suspension lifted only afterwards"
+        ),
         pytest.param([(15, 20, 12, HOLD), (21, 30, None)], 10, "good", id="suspended for a while afterwards"),
     ],
 )
@@ -91,7 +95,9 @@ def test_the_list_that_speaks_is_named(state):
 def test_a_list_of_the_same_name_by_another_key_says_nothing(pki, issuer, leaf):
     forged = revocation_list(pki.identity("impostor-issuer"), [], issued_at=day(1), next_at=day(20))
 
-    state = RevocationArchive.of([forged]).state_of(leaf, issuer.certificate, used_at=day(10), known_at=day(31))
+    state = RevocationArchive.of([forged]).state_of(
+        leaf, issuer.certificate, used_at=day(10), known_at=day(31)
+    )
 
     assert state.status == "unknown"
 

@@ -50,7 +50,9 @@ def test_an_old_code_is_the_agency_that_follows_it(desk, decide):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        pytest.param(lambda d: d.issued(agency=OTHER_AGENCY), "AGENCY_SEAL_FOREIGN", id="another agency's seal"),
+        pytest.param(
+            lambda d: d.issued(agency=OTHER_AGENCY), "AGENCY_SEAL_FOREIGN", id="another agency's seal"
+        ),
         pytest.param(lambda d: d.signed(role="person"), "AGENCY_SEAL_MISSING", id="leader without seal"),
         pytest.param(lambda d: d.signed(role="agency"), "LEADER_SIGNATURE_MISSING", id="seal without leader"),
         pytest.param(
@@ -58,11 +60,13 @@ def test_an_old_code_is_the_agency_that_follows_it(desk, decide):
             "LEADER_SIGNATURE_MISSING",
             id="another agency's leader",
         ),
-        pytest.param(lambda d: d.issued(flavour="unlisted"), "AGENCY_SEAL_MISSING", id="in nobody's register"),
+        pytest.param(
+            lambda d: d.issued(flavour="unlisted"), "AGENCY_SEAL_MISSING", id="in nobody's register"
+        ),
         pytest.param(lambda d: d.issued(flavour="impostor"), "DOCUMENT_NOT_PASSED", id="imitated"),
         pytest.param(lambda d: d.issued(flavour="revoked"), "DOCUMENT_NOT_PASSED", id="revoked"),
         pytest.param(lambda d: d.issued() + b"x", "DOCUMENT_NOT_PASSED", id="bytes appended"),
-        pytest.param(lambda d: plain_pdf(), "DOCUMENT_NOT_PASSED", id="unsigned"),
+        pytest.param(lambda _: plain_pdf(), "DOCUMENT_NOT_PASSED", id="unsigned"),
     ],
 )
 def test_anything_else_is_held(desk, decide, make, expected):
@@ -130,7 +134,8 @@ def test_days_begin_in_vietnam():
 
 def test_a_certificate_with_two_roles_shows_none():
     rows = "".join(
-        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="{role}"\nfrom=2020-01-01\n' for role in ("copy", "agency")
+        f'[[signer]]\nsha256="{SHA}"\nagency="H06.15"\nrole="{role}"\nfrom=2020-01-01\n'
+        for role in ("copy", "agency")
     )
 
     assert SignerRegister.from_toml(rows.encode()).role_of(SHA, AT) is SignatureRole.UNKNOWN

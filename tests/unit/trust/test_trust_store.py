@@ -122,7 +122,9 @@ def test_bundles_and_pem_lists_are_read(root, pki):
     pins = f'[[pin]]\nbranch = "national"\nsha256 = "{sha256_of(root).upper()}"\n'.encode()
     bundle = pkcs7.serialize_certificates([root], Encoding.DER)
 
-    store = store_of_files({"pins.toml": pins, "national/a.p7b": bundle, "intermediate/b.pem": pem(issuer) * 2})
+    store = store_of_files(
+        {"pins.toml": pins, "national/a.p7b": bundle, "intermediate/b.pem": pem(issuer) * 2}
+    )
 
     assert (store.anchors[0].kind, len(store.intermediates)) == (SignatureKind.PUBLIC, 2)
 

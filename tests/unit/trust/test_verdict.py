@@ -77,7 +77,8 @@ def test_the_text_shows_what_the_circular_asks_for(desk, issued):
         "Kết luận: HỢP LỆ",
         "Người ký: Trần Thị Ví Dụ, Giám đốc",
         "Đơn vị quản lý: Sở Thông tin và Truyền thông (mẫu)",
-        "Cơ quan cấp chứng thư: Cơ quan cấp chứng thư cho cơ quan nhà nước (mẫu) (chữ ký chuyên dùng công vụ)",
+        "Cơ quan cấp chứng thư: Cơ quan cấp chứng thư cho cơ quan nhà nước (mẫu)",
+        "(chữ ký chuyên dùng công vụ)",
         "Hiệu lực chứng thư: 01/01/2015 07:00:00 đến 31/12/2049 07:00:00",
         "Thời điểm ký: 23/11/2026 08:00:00 (căn cứ: dấu thời gian)",
         "Toàn vẹn: có; bao phủ: toàn bộ tệp",
@@ -100,14 +101,18 @@ def test_the_text_of_a_bad_file_says_why(desk):
 def test_every_finding_is_whole(kind):
     weight = kind.weight
 
-    assert kind.message_vi.strip() and kind.message_en.strip()
+    assert kind.message_en.strip()
     assert kind.message_vi[-1] == "."
     assert (weight.severity is Severity.ERROR) == (weight.indication is not PASSED)
     assert (weight.indication is PASSED) == (weight.sub_indication is None)
 
 
 def test_every_name_in_the_catalogue_is_its_code():
-    names = {name: value for name, value in vars(findings).items() if value in CATALOGUE.values() or name in CATALOGUE}
+    names = {
+        name: value
+        for name, value in vars(findings).items()
+        if value in CATALOGUE.values() or name in CATALOGUE
+    }
 
     assert {name: getattr(findings, name) for name in CATALOGUE} == {name: name for name in CATALOGUE}
     assert names.keys() >= CATALOGUE.keys()

@@ -1,0 +1,118 @@
+"""Verifying and signing as a library user does."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pytest
+
+from ebrvt_connect.api import POLICIES, VN_2025, load_trust_folder, sign_pdf, verify
+from ebrvt_connect.testing.clock import FakeClock
+from ebrvt_connect.testing.pki import SandboxPki
+from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
+from ebrvt_connect.trust.anchors import TrustStore
+from ebrvt_connect.trust.revocation import RevocationArchive
+
+AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    return SandboxPki.open(tmp_path_factory.mktemp("api") / "pki", {"H06.15": "Sở mẫu"})
+
+
+@pytest.fixture(scope="module")
+def trust(pki):
+    return load_trust_folder(pki.trust_folder)
+
+
+@pytest.fixture(scope="module")
+def signed(pki):
+    pdf = letter_pdf(Letter("Sở mẫu", "1", "CV-STTTT", "V/v thử nghiệm"))
+    return sign_pdf(pdf, pki.signer("H06.15"), role="agency", signed_at=AT)
+
+
+def test_bytes_a_path_and_a_stream_are_judged_alike(tmp_path, trust, signed):
+    path = tmp_path / "cong-van.pdf"
+    path.write_bytes(signed)
+
+    reports = [verify(s, policy=VN_2025, trust=trust, at=AT) for s in (signed, path, BytesIO(signed))]
+
+    assert {r.sha256 for r in reports} == {reports[0].sha256}
+    assert [r.indication for r in reports] == ["TOTAL_PASSED"] * 3
+    assert [r.file for r in reports] == ["", "cong-van.pdf", ""]
+    assert verify(path, policy=VN_2025, trust=trust, at=AT, name="Công văn 7849").file == "Công văn 7849"
+
+
+def test_without_a_time_the_clock_is_asked(trust, signed):
+    report = verify(signed, policy=VN_2025, trust=trust, clock=FakeClock(AT))
+
+    assert report.validation_time == AT
+    assert verify(signed, policy=VN_2025, trust=trust).validation_time > AT.replace(year=2025)
+
+
+def test_revocation_lists_can_be_added(pki, trust, signed):
+    bare = TrustStore(trust.anchors, trust.intermediates)
+    lists = RevocationArchive.of(p.read_bytes() for p in (pki.trust_folder / "crl").iterdir())
+
+    assert verify(signed, policy=VN_2025, trust=bare, at=AT).sub_indications == ("TRY_LATER",)
+    with_lists = verify(signed, policy=VN_2025, trust=bare, revocation=lists, at=AT)
+    assert with_lists.indication == "TOTAL_PASSED"
+
+
+def test_a_policy_must_be_passed(trust, signed):
+    with pytest.raises(TypeError, match="policy"):
+        verify(signed, trust=trust)
+
+
+def test_detached_content_is_not_silently_left_out(trust, signed):
+    with pytest.raises(ValueError, match="detached"):
+        verify(signed, policy=VN_2025, trust=trust, detached={"a.pdf": b""})
+
+
+def test_a_path_that_is_not_there_is_an_os_error(tmp_path, trust):
+    with pytest.raises(FileNotFoundError):
+        verify(tmp_path / "nothing.pdf", policy=VN_2025, trust=trust)
+
+
+def test_a_stream_past_the_limit_is_not_read_to_its_end(trust):
+    class Endless(BytesIO):
+        asked = 0
+
+        def read(self, size=-1):
+            self.asked = size
+            return b"%PDF-" + bytes(size - 5)
+
+    stream = Endless()
+    policy = VN_2025.model_copy(update={"largest_bytes": 1000})
+
+    report = verify(stream, policy=policy, trust=trust, at=AT)
+
+    assert (stream.asked, report.findings[0].code) == (1001, "FILE_TOO_LARGE")
+
+
+def test_verifying_works_inside_a_running_event_loop(trust, signed):
+    async def within():
+        return verify(signed, policy=POLICIES["VN_2025"], trust=trust, at=AT)
+
+    assert asyncio.run(within()).indication == "TOTAL_PASSED"
+
+
+def test_the_pure_judge_agrees_whichever_thread_asks(trust, signed):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(lambda _: verify(signed, policy=VN_2025, trust=trust, at=AT), range(40)))
+
+    assert {r.indication for r in reports} == {"TOTAL_PASSED"}
+    assert len({r.to_json() for r in reports}) == 1
+
+
+def test_importing_it_loads_neither_pyhanko_nor_cryptography():
+    program = "import sys, ebrvt_connect.api; print(*{n.partition('.')[0] for n in sys.modules})"
+
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert set(answer.stdout.split()) & {"pyhanko", "cryptography", "asn1crypto", "requests"} == set()
