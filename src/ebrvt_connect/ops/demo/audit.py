@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.ops.demo.plan import Plan
 
+_ENDS = frozenset({State.DONE, State.HELD})
+"""States the plan foresees; anything else in the end is a thing unfinished, refused or given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -52,10 +55,12 @@ def audit(
         _leaving(plan, journals),
         _refused_doubles(journals),
         _held(plan, journals, ledger),
+        _told(plan, journals),
         _filed(plan, incoming, journals),
         _statuses_home(plan, journals),
         _statuses_out(incoming, journals),
-        _same_bytes(journals, ledger),
+        _same_bytes_out(journals, ledger),
+        _same_bytes_in(journals),
         _settled(ledger),
     ]
 
@@ -82,6 +87,22 @@ def _held(plan: Plan, journals: Journals, ledger: Sequence[Message]) -> Check:
         lost=len(wanted - held),
         doubled=escaped,
     )
+
+
+def _told(plan: Plan, journals: Journals) -> Check:
+    """The document system knows of each document and recipient what became of it: SENT, or HELD."""
+    wanted = [
+        (document.id, recipient.code, code)
+        for documents, code in ((plan.leaving, "SENT"), (plan.to_be_held, "HELD"))
+        for document in documents
+        for recipient in document.recipients
+    ]
+    told = Counter(
+        (entry["id"], entry["agencyCode"], entry["code"])
+        for entry in _events(journals.dms, "exchange-status")
+        if not entry["code"].isdecimal()
+    )
+    return _once("Nơi gửi được báo kết quả từng văn bản đúng một lần", wanted, told)
 
 
 def _filed(plan: Plan, incoming: Mapping[str, Mapping[str, Any]], journals: Journals) -> Check:
@@ -122,7 +143,7 @@ def _statuses_out(incoming: Mapping[str, Mapping[str, Any]], journals: Journals)
         for entry in _events(journals.axis, "delivered")
         if entry["queue"] == "edoc"
     }
-    wanted = Counter((document_of[ids[0]], "01") for _, ids in _doc_ids(incoming) if ids)
+    wanted = Counter((document_of.get(ids[0], ids[0]), "01") for _, ids in _doc_ids(incoming) if ids)
     wanted.update(
         (document_of.get(entry["axisDocId"], entry["axisDocId"]), entry["code"])
         for entry in _events(journals.dms, "incoming-event")
@@ -133,20 +154,33 @@ def _statuses_out(incoming: Mapping[str, Mapping[str, Any]], journals: Journals)
     return _once("Trạng thái văn bản đến được báo lên trục đúng một lần", wanted.elements(), accepted)
 
 
-def _same_bytes(journals: Journals, ledger: Sequence[Message]) -> Check:
-    """What the axis accepted is, byte for byte, what the ledger says was sent."""
-    sent = {m.payload.blob.sha256 for m in ledger if m.payload and m.state is State.DONE}
-    accepted = [entry["sha256"] for entry in _events(journals.axis, "document-accepted")]
-    foreign = sum(1 for sha256 in accepted if sha256 not in sent)
-    return Check("Nội dung trên trục khớp với sổ cái", len(accepted), len(accepted) - foreign, lost=foreign)
+def _same_bytes_out(journals: Journals, ledger: Sequence[Message]) -> Check:
+    """What the axis accepted under a number is, byte for byte, what the ledger says was sent under it."""
+    sent = {(m.title, m.payload.blob.sha256) for m in ledger if m.payload and m.state is State.DONE}
+    accepted = [(e["number"], e["sha256"]) for e in _events(journals.axis, "document-accepted")]
+    return _unchanged("Nội dung trên trục khớp với sổ cái", [one in sent for one in accepted])
+
+
+def _same_bytes_in(journals: Journals) -> Check:
+    """What was filed is, byte for byte, what the axis handed over under that id."""
+    given = {entry["doc_id"]: entry["sha256"] for entry in _events(journals.axis, "delivered")}
+    for entry in _events(journals.axis, "redelivered"):
+        given[entry["as_doc_id"]] = entry["sha256"]
+    same = [
+        given.get(entry["axisDocId"]) == entry["packetSha256"]
+        for entry in _events(journals.dms, "incoming-stored")
+    ]
+    return _unchanged("Nội dung đã vào sổ khớp với gói tin trên trục", same)
+
+
+def _unchanged(name_vi: str, same: Sequence[bool]) -> Check:
+    """What arrived as something else is lost, whatever else arrived."""
+    return Check(name_vi, len(same), sum(same), lost=len(same) - sum(same))
 
 
 def _settled(ledger: Sequence[Message]) -> Check:
     open_ones = sum(1 for m in ledger if m.state not in _ENDS)
     return Check("Thông điệp còn dở dang trong sổ cái", 0, open_ones, lost=open_ones)
-
-
-_ENDS = frozenset({State.DONE, State.HELD})
 
 
 def _doc_ids(incoming: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, list[str]]]:

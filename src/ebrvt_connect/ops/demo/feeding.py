@@ -17,7 +17,7 @@ from ebrvt_connect.model.document import (
     Signatory,
 )
 from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
-from ebrvt_connect.ops.demo.papers import write_papers
+from ebrvt_connect.ops.demo.papers import leader_of, write_papers
 from ebrvt_connect.ops.demo.plan import Flaw
 from ebrvt_connect.ops.words import VIETNAM_TIME
 from ebrvt_connect.testing.memory import MemoryBlobs
@@ -104,22 +104,24 @@ class Feeder:
             }
             for seq, (paper, blob) in enumerate(zip(papers, kept, strict=True), start=1)
         ]
-        return self._sandbox.seed("qlvb", {"documents": [_as_issued(planned, attachments, now)]})
+        leader = leader_of(planned, self._province.pki)
+        return self._sandbox.seed("qlvb", {"documents": [_as_issued(planned, attachments, now, leader)]})
 
     def _deliver(self, planned: PlannedDocument) -> dict[str, Any]:
         """A packet of another agency on the axis."""
         now = self._clock.now()
         blobs = MemoryBlobs()
         papers = write_papers(planned, self._province.pki, now)
-        document = _as_document(
-            planned, [_attachment(blobs, n, p) for n, p in enumerate(papers, start=1)], now
-        )
+        attachments = [_attachment(blobs, n, p) for n, p in enumerate(papers, start=1)]
+        document = _as_document(planned, attachments, now, leader_of(planned, self._province.pki))
         packet = b"".join(write_document(document, blobs, passed_at=now))
         kept = self._sandbox.keep("vxp", packet)
         return self._sandbox.seed("vxp", {"incoming": [{"id": planned.id, "sha256": kept["sha256"]}]})
 
 
-def _as_issued(planned: PlannedDocument, attachments: list[dict[str, Any]], now: datetime) -> dict[str, Any]:
+def _as_issued(
+    planned: PlannedDocument, attachments: list[dict[str, Any]], now: datetime, leader: dict[str, str]
+) -> dict[str, Any]:
     at = now.astimezone(VIETNAM_TIME).isoformat(timespec="milliseconds")
     return {
         "id": planned.id,
@@ -130,7 +132,7 @@ def _as_issued(planned: PlannedDocument, attachments: list[dict[str, Any]], now:
         "abstract": planned.abstract,
         "promulgation": {"place": planned.sender.place, "date": at[:10]},
         "issuer": {"code": planned.sender.code, "name": planned.sender.name},
-        "signatory": {"position": "GIÁM ĐỐC", "fullName": "Trần Thị Ví Dụ"},
+        "signatory": {"position": leader["title"].upper(), "fullName": leader["common_name"]},
         "urgency": 0,
         "confidentiality": "MAT" if planned.flaw is Flaw.SECRET else "NORMAL",
         "recipients": [{"code": r.code, "name": r.name} for r in planned.recipients],
@@ -145,7 +147,9 @@ def _as_issued(planned: PlannedDocument, attachments: list[dict[str, Any]], now:
     }
 
 
-def _as_document(planned: PlannedDocument, attachments: Iterable[Attachment], now: datetime) -> Document:
+def _as_document(
+    planned: PlannedDocument, attachments: Iterable[Attachment], now: datetime, leader: dict[str, str]
+) -> Document:
     day = now.astimezone(VIETNAM_TIME).date()
     return Document(
         document_id=f"{planned.sender.code},{day:%Y/%m/%d},{planned.title}",
@@ -156,7 +160,7 @@ def _as_document(planned: PlannedDocument, attachments: Iterable[Attachment], no
         abstract=planned.abstract,
         place=planned.sender.place,
         promulgated_on=day,
-        signatory=Signatory(position="CHÁNH VĂN PHÒNG", full_name="Phạm Thu Nghiệm"),
+        signatory=Signatory(position=leader["title"].upper(), full_name=leader["common_name"]),
         steering=0,
         attachments=tuple(attachments),
     )

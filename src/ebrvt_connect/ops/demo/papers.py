@@ -49,7 +49,16 @@ def write_papers(planned: PlannedDocument, pki: SandboxPki, now: datetime) -> li
     return papers
 
 
+def leader_of(planned: PlannedDocument, pki: SandboxPki) -> dict[str, str]:
+    """The sender's leader as named in the certificate: `common_name` and `title`."""
+    named: dict[str, str] = pki.signer(
+        planned.sender.code, role=SignatureRole.PERSON
+    ).certificate.subject.native
+    return named
+
+
 def _letter(planned: PlannedDocument, pki: SandboxPki, now: datetime) -> bytes:
+    leader = leader_of(planned, pki)
     pdf = letter_pdf(
         Letter(
             agency=planned.sender.name,
@@ -60,6 +69,8 @@ def _letter(planned: PlannedDocument, pki: SandboxPki, now: datetime) -> bytes:
             place=planned.sender.place,
             promulgated_on=now.date(),
             recipients=tuple(r.name for r in planned.recipients),
+            position=leader["title"].upper(),
+            signatory=leader["common_name"],
         ),
         ballast_bytes=planned.extra_bytes,
     )
