@@ -1,4 +1,4 @@
-"""The exception family, named for what must happen next (see docs/guide/errors.md).
+"""The exception family, named for what must happen next (see docs/operate/errors.md).
 
 Four effects and no more:
 
