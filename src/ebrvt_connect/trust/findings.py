@@ -159,6 +159,29 @@ PDF_BYTES_AFTER_END = _kind(
     "{count} bytes stand after the last revision, covered by no signature.",
     _PDF_SIGNATURES,
 )
+PDF_LAYOUT_UNCLEAR = _kind(
+    "PDF_LAYOUT_UNCLEAR",
+    _unclear(SubIndication.GENERIC),
+    "Cấu trúc tệp PDF không chuẩn: các phần mềm đọc có thể hiển thị nội dung khác nhau. "
+    "Đề nghị xuất lại tệp PDF từ phần mềm soạn thảo rồi ký lại.",
+    "The cross-reference is not canonical ({reason}); readers may show different content.",
+    _PDF_SIGNATURES,
+)
+PDF_TOO_COMPLEX = _kind(
+    "PDF_TOO_COMPLEX",
+    _unclear(SubIndication.GENERIC),
+    "Tệp PDF có cấu trúc lớn bất thường nên chưa được kiểm tra. "
+    "Đề nghị xuất lại hoặc chia nhỏ tệp rồi ký lại.",
+    "The PDF claims more structure than is examined ({reason}).",
+)
+SIGNATURE_COVERS_PAGE = _kind(
+    "SIGNATURE_COVERS_PAGE",
+    _unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Hình hiển thị của chữ ký thêm sau chiếm hơn {percent}% trang, có thể che nội dung đã ký trước; "
+    "cần người xem xét.",
+    "The appearance of a later signature covers more than {percent} % of a page.",
+    _ND30,
+)
 PDF_SIGNATURE_OUTSIDE_FORM = _kind(
     "PDF_SIGNATURE_OUTSIDE_FORM",
     _WARNING,
@@ -352,6 +375,13 @@ KEY_USAGE_WRONG = _kind(
     "The certificate's key usage does not allow signing.",
     f"{_TT15_II} mục 1.4",
 )
+KEY_PURPOSE_UNUSUAL = _kind(
+    "KEY_PURPOSE_UNUSUAL",
+    _WARNING,
+    "Chứng thư số chỉ ghi mục đích xác thực người dùng (clientAuth), không ghi mục đích ký văn bản.",
+    "The certificate's extended key usage names client authentication only.",
+    f"{_TT15_II} mục 1.4",
+)
 NOT_YET_VALID_AT_SIGNING = _kind(
     "NOT_YET_VALID_AT_SIGNING",
     _failed(SubIndication.NOT_YET_VALID),
@@ -509,6 +539,22 @@ LEADER_SIGNATURE_MISSING = _kind(
     _unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
     "Văn bản chưa có chữ ký số của người có thẩm quyền thuộc {agency}.",
     "No valid personal signature registered for {agency}.",
+    f"{_ND30} Điều 32, Điều 33",
+)
+SIGNER_NOT_REGISTERED = _kind(
+    "SIGNER_NOT_REGISTERED",
+    _unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Văn bản có thêm chữ ký số (số {numbers}) chưa được đăng ký cho cơ quan ban hành {agency}. "
+    "Hãy kiểm tra người ký; nếu đúng thẩm quyền, bổ sung vào sổ đăng ký người ký.",
+    "Signatures {numbers} are not registered for {agency}.",
+    f"{_ND30} Điều 32, Điều 33",
+)
+ONE_SIGNATURE_FOR_BOTH = _kind(
+    "ONE_SIGNATURE_FOR_BOTH",
+    _unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Cùng một chữ ký được đăng ký vừa là của người có thẩm quyền vừa là của cơ quan {agency}; "
+    "phải có hai chữ ký riêng.",
+    "The person's and the agency's signature are one and the same.",
     f"{_ND30} Điều 32, Điều 33",
 )
 SEAL_BEFORE_LEADER = _kind(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
@@ -49,10 +50,15 @@ class Grounds:
         return self.policy.notice(findings.ISSUER_NAME_IMITATED if imitated else findings.ISSUER_NOT_TRUSTED)
 
     def state_of(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, used_at: datetime
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        used_at: datetime,
+        *,
+        proven: bool,
     ) -> RevocationState:
         """Whether one certificate was revoked at a time, as far as is known at the time of the check."""
-        return self.revocation.state_of(certificate, issuer, used_at=used_at, known_at=self.at)
+        return self.revocation.state_of(certificate, issuer, used_at=used_at, known_at=self.at, proven=proven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class CertificateJudgement:
     """No certificate of the chain was revoked, and all of them could be checked."""
 
 
+_CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 _UNASKED = RevocationState("unknown", reason="không có chuỗi chứng thư")
 
 
@@ -84,14 +91,13 @@ def judge_certificate(
     else:
         if trouble := chain.trouble_at(moment):
             found.append(grounds.policy.notice(findings.CHAIN_INVALID, reason=trouble))
-        states = [grounds.state_of(c, issuer, moment) for c, issuer in chain.links]  # 3
+        states = [grounds.state_of(c, issuer, moment, proven=proven) for c, issuer in chain.links]  # 3
         state = states[0]
         found += _revocation(grounds, states, proven=proven)
         vouched = all(s.status == "good" for s in states)
         if chain.is_weak(grounds.policy):
             found.append(grounds.policy.notice(findings.WEAK_CERTIFICATE))
-    if not _may_sign(signed.leaf):  # 4
-        found.append(grounds.policy.notice(findings.KEY_USAGE_WRONG))
+    found += _usage(grounds, signed.leaf, chain)  # 4
     found += _algorithms(grounds, signed)  # 5
     return CertificateJudgement(tuple(found), state, vouched)
 
@@ -135,6 +141,47 @@ def _algorithms(grounds: Grounds, signed: SignedData) -> Iterator[Finding]:
         yield policy.notice(findings.WEAK_CERTIFICATE)
     if signed.mechanism == "rsassa_pkcs1v15":
         yield policy.notice(findings.RSA_PKCS1_V15)
+
+
+_SIGNING_PURPOSES = frozenset(
+    x509.ObjectIdentifier(oid)
+    for oid in (
+        "1.3.6.1.5.5.7.3.4",  # emailProtection
+        "1.3.6.1.5.5.7.3.36",  # documentSigning (RFC 9336)
+        "1.3.6.1.4.1.311.10.3.12",  # Microsoft document signing
+        "1.2.840.113583.1.1.5",  # Adobe authentic documents
+        "2.5.29.37.0",  # anyExtendedKeyUsage
+    )
+)
+
+
+def _usage(grounds: Grounds, leaf: x509.Certificate, chain: Chain | None) -> Iterator[Finding]:
+    """Key usage of the signer; extended key usage, where there is one, of the signer and its authorities.
+
+    Certificates for state agencies often name clientAuth; one that names nothing else was probably made
+    for logging in, which is told and left to a person.
+    """
+    notice = grounds.policy.notice
+    purposes = [_purposes(c) for c in (leaf, *(chain.intermediates if chain else ()))]
+    logins = [p is not None and _CLIENT_AUTH in p and not p & _SIGNING_PURPOSES for p in purposes]
+    wrong = any(
+        p is not None and not p & _SIGNING_PURPOSES and not login
+        for p, login in zip(purposes, logins, strict=True)
+    )
+    if wrong or not _may_sign(leaf):
+        yield notice(findings.KEY_USAGE_WRONG)
+    elif logins[0]:
+        yield notice(findings.KEY_PURPOSE_UNUSUAL)
+
+
+def _purposes(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] | None:
+    """The extended key usage; None when there is none, empty when it does not read."""
+    try:
+        return frozenset(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return None
+    except ValueError:
+        return frozenset()
 
 
 def _may_sign(certificate: x509.Certificate) -> bool:

@@ -5,7 +5,8 @@ PyHanko parses, hashes, compares revisions and validates paths; the verdict is o
 0. Limits and the structural gate (`trust.pdf_reading`, `trust.structure`).
 1. Document timestamps, each on its own chain: they prove what lies before them.
 2. Each signature by itself (`trust.pdf_signature`).
-3. The end of the file: nothing may stand behind the last revision, and signatures may not overlap.
+3. The file: nothing may stand behind the last revision that it does not list (`trust.revisions`),
+   signatures may not overlap, and none may paint over what was signed before it.
 
 What the document's metadata says (issuing agency, order of leader and seal) is `trust.signers`' matter.
 """
@@ -16,13 +17,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf
+from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
 from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp
 from ebrvt_connect.trust.signed_data import CmsMalformed
 from ebrvt_connect.trust.structure import ends_at_end_of_file, overlapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from ebrvt_connect.trust.grounds import Grounds
@@ -42,9 +43,9 @@ def judge_pdf(data: bytes, grounds: Grounds) -> PdfJudgement:
     """Judge every signature of a PDF. Never raises for bad content."""
     policy = grounds.policy
     try:  # 0
-        reading = open_pdf(data, most_signatures=policy.most_signatures)
+        reading = open_pdf(data, policy)
     except PdfRefused as refusal:
-        return PdfJudgement((), (policy.notice(refusal.code, reason=refusal.reason),))
+        return PdfJudgement((), (policy.notice(refusal.code, reason=refusal.reason, count=refusal.count),))
     return PdfJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds))
 
 
@@ -102,6 +103,29 @@ def _judge_layout(reading: PdfReading, grounds: Grounds) -> tuple[Finding, ...]:
     size, covered = len(reading.data), max((s.end for s in slots), default=0)
     # PyHanko is content with bytes behind the last end-of-file mark that no cross-reference names.
     later = reading.revisions_after(placed[-1]) if placed else 0
-    if slots and covered < size and not (later and ends_at_end_of_file(reading.data, size)):
-        found.append(notice(findings.PDF_BYTES_AFTER_END, count=size - covered))
+    unsound = covered < size and not (later and ends_at_end_of_file(reading.data, size))
+    if slots and (unsound or reading.later_trouble):
+        count = size - (covered if unsound else min(s.end for s in slots))
+        found.append(notice(findings.PDF_BYTES_AFTER_END, count=count))
+    if slots and reading.covered_trouble:
+        found.append(notice(findings.PDF_LAYOUT_UNCLEAR, reason=reading.covered_trouble))
+    found += _later_appearances(reading, grounds)
     return tuple(found)
+
+
+def _later_appearances(reading: PdfReading, grounds: Grounds) -> Iterator[Finding]:
+    """What is painted by a signature that was added: it lies over what earlier ones signed.
+
+    A document timestamp needs nobody's key, so it may paint nothing at all.
+    """
+    allowed = reading.smallest_page * grounds.policy.appearance_percent / 100
+    for signature in reading.signatures[1:]:
+        widgets = list(signature.widgets())
+        area = sum(rectangle_area(w["/Rect"]) for w in widgets if "/Rect" in w)
+        if signature.is_document_timestamp:
+            if area or any("/AP" in w for w in widgets):
+                yield grounds.policy.notice(findings.CHANGED_AFTER_SIGNING, reason="DocTimeStamp")
+        elif area > allowed:
+            yield grounds.policy.notice(
+                findings.SIGNATURE_COVERS_PAGE, percent=grounds.policy.appearance_percent
+            )

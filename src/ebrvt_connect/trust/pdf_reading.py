@@ -15,9 +15,22 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.structure import Slot, SlotInvalid, gaps_in, labels_of, masked, slot_of
+from ebrvt_connect.trust.revisions import LayoutRefused, sections_of, trouble_after, trouble_before
+from ebrvt_connect.trust.structure import (
+    Slot,
+    SlotInvalid,
+    first_declared_end,
+    gaps_in,
+    labels_of,
+    masked,
+    slot_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.revisions import Section
     from ebrvt_connect.trust.structure import Gap
 
 _CONTENTS = generic.pdf_name("/Contents")
@@ -27,11 +40,12 @@ _DOCUMENT_TIMESTAMP = "/DocTimeStamp"
 class PdfRefused(Exception):
     """A file that cannot be judged as a PDF; `code` is a finding."""
 
-    def __init__(self, code: str, reason: str = "") -> None:
-        """`reason` is a class name or a word, never a text of the file."""
+    def __init__(self, code: str, reason: str = "", count: int = 0) -> None:
+        """`reason` is a class name or a word, never a text of the file; `count` of bytes, if any."""
         super().__init__(f"{code} {reason}".strip())
         self.code = code
         self.reason = reason
+        self.count = count
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,13 @@ class PlacedSignature:
         """A timestamp over the whole file instead of a person's or agency's signature."""
         return bool(self.dictionary.get("/Type", "/Sig") == _DOCUMENT_TIMESTAMP)
 
+    def widgets(self) -> Iterator[generic.DictionaryObject]:
+        """The field and its kids: whatever of it may be painted on a page."""
+        yield self.field
+        for kid in self.field.get("/Kids", ()):
+            if isinstance(widget := kid.get_object(), generic.DictionaryObject):
+                yield widget
+
 
 @dataclass(frozen=True, slots=True)
 class PdfReading:
@@ -66,6 +87,12 @@ class PdfReading:
     """In signing order: by the end of what they cover, those without a sound place last."""
     outside_form: bool
     """Some /ByteRange belongs to no signature of the form."""
+    smallest_page: float
+    """The area of the smallest page, in square points."""
+    covered_trouble: str = ""
+    """What is not canonical in the bytes the first signature covers, in developer English."""
+    later_trouble: str = ""
+    """What is not canonical in the bytes behind the first signature."""
 
     def revisions_after(self, signature: PlacedSignature) -> int:
         """How many revisions were made after the one a signature stands in."""
@@ -94,23 +121,53 @@ class MaskedSignature(EmbeddedPdfSignature):
         return digest
 
 
-def open_pdf(data: bytes, *, most_signatures: int) -> PdfReading:
+def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     """Open a PDF; raises `PdfRefused` for one that is broken, encrypted, ambiguous or excessive."""
     if not data.startswith(b"%PDF-"):
         raise PdfRefused(findings.PDF_HEADER_MISPLACED)
+    declared = first_declared_end(data)
+    chain = _chain(data, declared)
+    trouble = _troubles(data, chain, declared)
     labels = labels_of(data, gaps_in(data))
-    reading = _fenced(data, labels, most_signatures)
+    reading = _fenced(data, labels, chain, policy)
     confirmed = {p.slot.gap for p in reading.signatures if p.slot is not None}
     if strangers := set(labels.values()) - confirmed:
         # What looked like a signature is none: pyHanko must see those bytes as they are.
         labels = {label: gap for label, gap in labels.items() if gap not in strangers}
-        reading = replace(_fenced(data, labels, most_signatures), outside_form=True)
-    return reading
+        reading = replace(_fenced(data, labels, chain, policy), outside_form=True)
+    first = min((p.slot.end for p in reading.signatures if p.slot is not None), default=len(data))
+    if first != declared:
+        trouble = _troubles(data, chain, first)
+    return replace(reading, covered_trouble=trouble[0], later_trouble=trouble[1])
 
 
-def _fenced(data: bytes, labels: dict[bytes, Gap], most_signatures: int) -> PdfReading:
+def _chain(data: bytes, declared: int) -> tuple[Section, ...]:
+    """The cross-reference sections; what is wrong behind a signature counts as bytes nobody signed."""
     try:
-        return _read(data, labels, most_signatures)
+        return sections_of(data)
+    except LayoutRefused as failure:
+        if failure.at >= declared and failure.code == findings.PDF_LAYOUT_UNCLEAR:
+            raise PdfRefused(findings.PDF_BYTES_AFTER_END, str(failure), len(data) - declared) from failure
+        raise PdfRefused(failure.code, _reason(failure)) from failure
+
+
+def _troubles(data: bytes, chain: Sequence[Section], first: int) -> tuple[str, str]:
+    try:
+        return trouble_before(data, chain, first), trouble_after(data, chain, first)
+    except LayoutRefused as failure:
+        raise PdfRefused(failure.code, _reason(failure)) from failure
+
+
+def _reason(failure: LayoutRefused) -> str:
+    """A sentence of the file's operator takes a class name, not our English."""
+    return type(failure).__name__ if failure.code == findings.PDF_UNREADABLE else str(failure)
+
+
+def _fenced(
+    data: bytes, labels: dict[bytes, Gap], chain: Sequence[Section], policy: VerificationPolicy
+) -> PdfReading:
+    try:
+        return _read(data, labels, chain, policy)
     except PdfRefused:
         raise
     except Exception as failure:
@@ -118,27 +175,77 @@ def _fenced(data: bytes, labels: dict[bytes, Gap], most_signatures: int) -> PdfR
         raise PdfRefused(findings.PDF_UNREADABLE, type(failure).__name__) from failure
 
 
-def _read(data: bytes, labels: dict[bytes, Gap], most_signatures: int) -> PdfReading:
+def _read(
+    data: bytes, labels: dict[bytes, Gap], chain: Sequence[Section], policy: VerificationPolicy
+) -> PdfReading:
     reader = PdfFileReader(masked(data, labels), strict=True)
     if "/Encrypt" in reader.trailer:
         raise PdfRefused(findings.PDF_ENCRYPTED)
     if reader.xrefs.hybrid_xrefs_present:
         raise PdfRefused(findings.PDF_HYBRID_XREF)
-    _walk_pages(reader)
+    _agree(reader, chain)
+    nodes, smallest = _walk_pages(reader, policy.most_pages)
     placed = []
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         placed.append(_placed(data, labels, str(name), value, field))
-        if len(placed) > most_signatures:
-            raise PdfRefused(findings.PDF_TOO_MANY_SIGNATURES, str(most_signatures))
+        if len(placed) > policy.most_signatures:
+            raise PdfRefused(findings.PDF_TOO_MANY_SIGNATURES, str(policy.most_signatures))
+    if nodes * len(placed) > policy.most_pages:
+        raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages times signatures")
     placed.sort(key=lambda p: len(data) + 1 if p.slot is None else p.slot.end)
-    return PdfReading(data, reader, tuple(placed), outside_form=False)
+    return PdfReading(data, reader, tuple(placed), outside_form=False, smallest_page=smallest)
 
 
-def _walk_pages(reader: PdfFileReader) -> None:
-    """A file whose page tree does not read is broken, signed or not; raises whatever pyHanko raises."""
+def _agree(reader: PdfFileReader, chain: Sequence[Section]) -> None:
+    """PyHanko must have read the very sections we have checked."""
+    theirs = [reader.xrefs.get_xref_data(n) for n in range(reader.xrefs.total_revisions)]
+    if len(theirs) != len(chain):
+        raise PdfRefused(findings.PDF_UNREADABLE, "sections")
+    for section, data in zip(reversed(chain), theirs, strict=True):
+        places = {number: (at, generation) for number, (generation, at) in data.standard_xrefs.items()}
+        packed = {n: (ref.obj_stream_id, ref.ix_in_stream) for n, ref in data.xrefs_in_objstm.items()}
+        if places != section.listed or packed != section.packed:
+            raise PdfRefused(findings.PDF_UNREADABLE, "entries")
+
+
+_MOST_LEVELS = 50
+
+
+def _walk_pages(reader: PdfFileReader, most: int) -> tuple[int, float]:
+    """Nodes of the page tree, and the area of the smallest page.
+
+    A file whose page tree does not read is broken, signed or not.
+
+    Raises `PdfRefused` for more nodes than `most`, and whatever pyHanko raises.
+    """
     pages = reader.root["/Pages"]
     if int(pages["/Count"]) > 0:
         reader.find_page_for_modification(0)
+    waiting: list[tuple[generic.DictionaryObject, object, int]] = [(pages, None, 0)]
+    nodes, smallest = 0, float("inf")
+    while waiting:
+        node, box, level = waiting.pop()
+        nodes += 1
+        if nodes + len(waiting) > most or level > _MOST_LEVELS:
+            raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages")
+        box = node.get("/MediaBox", box)
+        if "/Kids" in node:
+            kids = node["/Kids"]
+            if len(kids) > most:
+                raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages")
+            waiting += [(kid.get_object(), box, level + 1) for kid in kids]
+        else:
+            smallest = min(smallest, rectangle_area(node.get("/CropBox", box)))
+    return nodes, smallest
+
+
+def rectangle_area(box: object) -> float:
+    """The area of a /Rect or /MediaBox in square points; infinite for one that does not read."""
+    try:
+        left, bottom, right, top = (float(n.get_object()) for n in box)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, AttributeError):
+        return float("inf")
+    return abs(right - left) * abs(top - bottom)
 
 
 def _placed(

@@ -24,6 +24,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSi
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.anchors import sha256_of
 from ebrvt_connect.trust.chain import key_description
+from ebrvt_connect.trust.changes import ONLY_SIGNATURES, only_fields_changed
 from ebrvt_connect.trust.grounds import judge_certificate
 from ebrvt_connect.trust.immediate import run_to_end
 from ebrvt_connect.trust.names import issuer_name, managing_unit, signer_name
@@ -131,7 +132,7 @@ def examine_timestamp(
     signed = read_contents(slot.contents, timestamp=True)
     verdict = judge_token(grounds, signed.content, lambda algorithm: slot.digest(reading.data, algorithm))
     embedded = MaskedSignature(reading, placed, slot)
-    embedded.compute_integrity_info()  # type: ignore[no-untyped-call]
+    embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
     found += _changes(embedded, grounds)
     found += verdict.found
     facts = verdict.facts
@@ -255,7 +256,7 @@ def _ask_pyhanko(
         chain, best.value, grounds.policy, vouched=certificate.vouched, embedded=signed.others
     )
     try:
-        embedded.compute_integrity_info()  # type: ignore[no-untyped-call]
+        embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
         # Not its one call for a PDF signature: that would judge every timestamp a second time.
         status = run_to_end(
             async_validate_cms_signature(
@@ -307,7 +308,10 @@ def _changes(embedded: MaskedSignature, grounds: Grounds) -> Iterator[Finding]:
         return
     diff = embedded.diff_result
     if not isinstance(diff, DiffResult) or diff.modification_level > ModificationLevel.FORM_FILLING:
-        yield notice(findings.CHANGED_AFTER_SIGNING, reason=type(diff).__name__)
+        code = findings.CHANGED_AFTER_SIGNING
+        if only_fields_changed(embedded):
+            code = findings.FORM_CHANGED_AFTER_SIGNING
+        yield notice(code, reason=type(diff).__name__)
         return
     if _other_fields(embedded, diff):
         yield notice(findings.FORM_CHANGED_AFTER_SIGNING)

@@ -63,6 +63,10 @@ class VerificationPolicy(Value):
     """How much clocks may differ: a claimed time from its proof, any time from that of the check."""
     largest_bytes: int = 100 * 1024 * 1024
     most_signatures: int = 50
+    most_pages: int = 20_000
+    """Nodes of the page tree, times the signatures: each is compared with the whole tree."""
+    appearance_percent: int = 15
+    """How much of the smallest page the appearance of a later signature may cover."""
     overrides: tuple[Override, ...] = ()
 
     @property

@@ -2,7 +2,8 @@
 
 TT 15/2025 Phụ lục II mục 1.2 asks for the list that was newest at signing time; a list made after the
 signing says as much. Either answers for the signing time. What neither covers is unknown, and unknown
-is told loudly, never taken for good.
+is told loudly, never taken for good. An entry counts in whichever list it stands; that there is none
+counts only in a complete list, made while the certificate lived, and current.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from asn1crypto import core
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+_EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
 _PEM = b"-----BEGIN"
 _UNDERSTOOD_CRITICAL = frozenset({ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER})
 
@@ -66,67 +69,100 @@ class RevocationArchive:
         *,
         used_at: datetime,
         known_at: datetime,
+        proven: bool = True,
     ) -> RevocationState:
-        """What was so at `used_at`, by lists that existed at `known_at` and that `issuer` itself signed."""
+        """What was so at `used_at`, by lists that existed at `known_at` and that `issuer` itself signed.
+
+        With `proven` false nobody but the signer vouches for `used_at`: then a list must also be current
+        at `known_at`, or a date made up would make any old list sufficient.
+        """
         lists = sorted(
             (c for c in self.crls if _made_by(c, issuer) and c.last_update_utc <= known_at),
             key=lambda c: c.last_update_utc,
         )
         if not lists:
             return RevocationState("unknown", reason="không có danh sách thu hồi của cơ quan cấp")
-        usable = [c for c in lists if _is_complete(c)]
+        told = _told(certificate, lists, used_at)
+        if told is not None and told.revoked_at is not None and told.revoked_at <= used_at:
+            return told
+        usable = [c for c in lists if _is_complete(c) and _speaks_of(c, certificate)]
         if not usable:
             return RevocationState(
-                "unknown", reason="danh sách thu hồi có điều kiện riêng, không áp dụng được"
+                "unknown", reason="danh sách thu hồi có điều kiện riêng hoặc lập sau khi chứng thư hết hạn"
             )
-        return _judged(certificate, usable, used_at)
+        later = None if told is None else told.revoked_at
+        state = _covered(usable, used_at, later)
+        if state.status == "good" and not proven:
+            now = _covered(usable, known_at, later)
+            return state if now.status == "good" else now
+        return state
 
 
-def _judged(
+def _told(
     certificate: x509.Certificate, lists: list[x509.CertificateRevocationList], used_at: datetime
-) -> RevocationState:
-    """`lists` in order of issue.
+) -> RevocationState | None:
+    """What the entries say, of every list, partial ones too: only absence needs a complete list.
 
-    A revocation is for ever, so any list that tells of one counts. A suspension can be lifted: whether
-    one held at `used_at` is told by the newest list before it and those after, whether one holds now by
-    the newest of all.
+    `lists` are in order of issue. A revocation is for ever, so any list that tells of one counts. A
+    suspension can be lifted: whether one held at `used_at` is told by the newest list before it and
+    those after, whether one holds now by the newest of all.
     """
-    before = [c for c in lists if c.last_update_utc <= used_at]
-    after = [c for c in lists if c.last_update_utc > used_at]
-    speaking = before[-1:] + after
-    revoked_later: datetime | None = None
+    complete = [c.last_update_utc for c in lists if _is_complete(c)]
+    newest = complete[-1] if complete else lists[-1].last_update_utc
+    speaking = max((made for made in complete if made <= used_at), default=None)
+    later: RevocationState | None = None
     for crl in lists:
-        entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        if entry is None:
+        entry = _entry(crl, certificate)
+        if entry is None or _reason(entry) is x509.ReasonFlags.remove_from_crl:
             continue
-        suspended = _is_hold(entry)
-        at = entry.revocation_date_utc
-        if suspended and (crl not in speaking if at <= used_at else crl is not lists[-1]):
-            continue
+        at, suspended = entry.revocation_date_utc, _reason(entry) is x509.ReasonFlags.certificate_hold
+        if suspended:
+            since = speaking if at <= used_at else newest
+            if since is not None and crl.last_update_utc < since:
+                continue
+            if _lifted(certificate, lists, crl, used_at if at <= used_at else None):
+                continue
+        told = RevocationState(
+            "suspended" if suspended else "revoked", "crl", crl.last_update_utc, crl.next_update_utc, at
+        )
         if at <= used_at:
-            return RevocationState(
-                "suspended" if suspended else "revoked", "crl", crl.last_update_utc, crl.next_update_utc, at
-            )
-        revoked_later = min(at, revoked_later or at)
-    return _covered(before, after, used_at, revoked_later)
+            return told
+        if later is None or later.revoked_at is None or at < later.revoked_at:
+            later = told
+    return later
+
+
+def _lifted(
+    certificate: x509.Certificate,
+    lists: list[x509.CertificateRevocationList],
+    held_by: x509.CertificateRevocationList,
+    until: datetime | None,
+) -> bool:
+    """Whether a partial list made after `held_by` (and by `until`) takes the certificate off again."""
+    for crl in lists:
+        made = crl.last_update_utc
+        if made <= held_by.last_update_utc or (until is not None and made > until):
+            continue
+        entry = _entry(crl, certificate)
+        if entry is not None and _reason(entry) is x509.ReasonFlags.remove_from_crl:
+            return True
+    return False
 
 
 def _covered(
-    before: list[x509.CertificateRevocationList],
-    after: list[x509.CertificateRevocationList],
-    used_at: datetime,
-    revoked_later: datetime | None,
+    lists: list[x509.CertificateRevocationList], used_at: datetime, revoked_later: datetime | None
 ) -> RevocationState:
     """Good, if a list speaks for `used_at`: one made later, or the newest before it while it was current."""
+    after = [c for c in lists if c.last_update_utc > used_at]
     if not after:
-        newest = before[-1]
+        newest = lists[-1]
         if newest.next_update_utc is None or newest.next_update_utc < used_at:
             return RevocationState(
                 "unknown",
                 "crl",
                 newest.last_update_utc,
                 newest.next_update_utc,
-                reason="danh sách thu hồi đã quá hạn so với thời điểm ký",
+                reason="danh sách thu hồi đã quá hạn",
             )
         source = newest
     else:
@@ -134,6 +170,54 @@ def _covered(
     return RevocationState(
         "good", "crl", source.last_update_utc, source.next_update_utc, revoked_at=revoked_later
     )
+
+
+def _speaks_of(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
+    """Whether absence says something: a list made after the certificate expired may have dropped it.
+
+    Unless it keeps expired ones (expiredCertsOnCRL, X.509 clause 9.5.2.8) from before that day on.
+    """
+    expires = certificate.not_valid_after_utc
+    if crl.last_update_utc <= expires:
+        return True
+    try:
+        kept = crl.extensions.get_extension_for_oid(_EXPIRED_CERTS_ON_CRL).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    if not isinstance(kept, x509.UnrecognizedExtension):
+        return False
+    try:
+        since = core.GeneralizedTime.load(kept.value).native
+    except (ValueError, TypeError):
+        return False
+    return bool(since <= expires)
+
+
+def _entry(
+    crl: x509.CertificateRevocationList, certificate: x509.Certificate
+) -> x509.RevokedCertificate | None:
+    """The entry about a certificate; in an indirect list, only one said to be of its issuer."""
+    entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    if entry is None or not _is_indirect(crl):
+        return entry
+    issuer = crl.issuer.public_bytes()
+    for each in crl:
+        try:
+            named = each.extensions.get_extension_for_class(x509.CertificateIssuer).value
+            issuer = next(iter(named.get_values_for_type(x509.DirectoryName))).public_bytes()
+        except (x509.ExtensionNotFound, ValueError, StopIteration):
+            pass
+        if each.serial_number == certificate.serial_number and issuer == certificate.issuer.public_bytes():
+            return each
+    return None
+
+
+def _is_indirect(crl: x509.CertificateRevocationList) -> bool:
+    try:
+        point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return point.indirect_crl
 
 
 def _made_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
@@ -161,9 +245,8 @@ def _is_complete(crl: x509.CertificateRevocationList) -> bool:
     return not any(e.oid in scoped or (e.critical and e.oid not in _UNDERSTOOD_CRITICAL) for e in extensions)
 
 
-def _is_hold(entry: x509.RevokedCertificate) -> bool:
+def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
     try:
-        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
     except (x509.ExtensionNotFound, ValueError):
-        return False
-    return reason is x509.ReasonFlags.certificate_hold
+        return None

@@ -46,6 +46,8 @@ _REGISTRABLE = frozenset(
     {SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY, SignatureRole.PACKET}
 )
 
+_ON_DOCUMENTS = frozenset({SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY})
+
 
 class RegisteredSigner(Value):
     """One line of the register: a certificate, whom it signs for, in which role, from when to when."""
@@ -129,9 +131,12 @@ class SignerRegister:
 
         1. The document as a whole has passed. 2. It carries a passed signature registered, at its best
         signing time, for this agency in role agency; another agency's seal alone does not do. 3. It
-        carries a passed signature registered for this agency in role person. 4. The person signed
-        before the seal (weighed by the policy). `agency` may be spelled either way and carry an old or
-        a new code (`history`, compared as of `at`).
+        carries a passed signature registered for this agency in role person, and not the same one.
+        4. Every signature it carries is registered for this agency: a stranger's appearance would lie
+        over what the others signed. 5. The person signed before the seal (weighed by the policy).
+
+        A line must hold at the best signing time, and at `at` too unless a timestamp proves that time.
+        `agency` may be spelled either way and carry an old or a new code (`history`, compared as of `at`).
         """
         view = _Registered(self, agency, at, history or AgencyHistory())
         found: list[Finding] = []
@@ -147,6 +152,11 @@ class SignerRegister:
             found.append(self._no_seal(report, view, policy))
         if not leaders:
             found.append(policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=agency))
+        if seals and len({*seals, *leaders}) == 1 and leaders:
+            found.append(policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=agency))
+        if strangers := view.strangers(report):
+            numbers = ", ".join(map(str, strangers))
+            found.append(policy.notice(findings.SIGNER_NOT_REGISTERED, agency=agency, numbers=numbers))
         if seals and leaders and max(seals) < min(leaders):
             found.append(policy.notice(findings.SEAL_BEFORE_LEADER))
         return IssuingDecision(agency=agency, decided_at=at, findings=tuple(found))
@@ -177,10 +187,24 @@ class _Registered:
         return self.history.same_agency(line.agency, self.agency, day)
 
     def lines(self, signature: SignatureReport) -> tuple[RegisteredSigner, ...]:
-        """What the signature's certificate was registered for when it signed."""
+        """What its certificate was registered for when it signed, and still is, if only it says when."""
         if signature.certificate is None or signature.best_time is None:
             return ()
-        return self.register.lines_of(signature.certificate.sha256, signature.best_time.value)
+        sha256, best = signature.certificate.sha256, signature.best_time
+        then = self.register.lines_of(sha256, best.value)
+        if best.proof == "timestamp":
+            return then
+        now = {(line.agency, line.role) for line in self.register.lines_of(sha256, self.at)}
+        return tuple(line for line in then if (line.agency, line.role) in now)
+
+    def strangers(self, report: VerificationReport) -> list[int]:
+        """Numbers of signatures that nobody of the agency made, document timestamps aside."""
+        return [
+            signature.index
+            for signature in report.signatures
+            if signature.role is not SignatureRole.TIMESTAMP
+            and not any(line.role in _ON_DOCUMENTS and self.is_issuer(line) for line in self.lines(signature))
+        ]
 
     def passed(self, report: VerificationReport, role: SignatureRole) -> list[int]:
         """Places, in signing order, of passed signatures registered for the agency in a role."""

@@ -17,11 +17,11 @@ import re
 from binascii import unhexlify
 from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BytesIO, RawIOBase
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Buffer
 
@@ -35,6 +35,7 @@ _LABEL_LETTERS = 32
 _SHORTEST_MASKED = 512
 _BUFFER_BYTES = 32 * 1024
 _MOST_GAPS = 500
+_MOST_DECLARED = 1000
 _INTEGERS = 4
 
 
@@ -79,14 +80,28 @@ def gaps_in(data: bytes) -> tuple[Gap, ...]:
 
     Two of them cannot overlap: angle brackets stand only at their ends.
     """
-    found: dict[Gap, None] = {}
-    for match in _BYTE_RANGE.finditer(data):
+    found = (gap for gap, _ in _declared(data) if gap.end - gap.start >= _SHORTEST_MASKED)
+    return tuple(islice(dict.fromkeys(found), _MOST_GAPS))
+
+
+def first_declared_end(data: bytes) -> int:
+    """Where the bytes of the earliest declared signature end; the end of the file when there is none."""
+    return min((end for _, end in _declared(data) if end <= len(data)), default=len(data))
+
+
+def _declared(data: bytes) -> Iterator[tuple[Gap, int]]:
+    """Gaps that are one hex string, each with the end of the bytes its /ByteRange covers; bounded in number.
+
+    Where a string closes is looked up once for each start: many claims about one long string cost nothing.
+    """
+    closes: dict[int, int] = {}
+    for match in islice(_BYTE_RANGE.finditer(data), _MOST_DECLARED):
         gap = Gap(int(match[1]), int(match[2]))
-        if gap.end - gap.start >= _SHORTEST_MASKED and _HEX_STRING.fullmatch(data, gap.start, gap.end):
-            found[gap] = None
-        if len(found) == _MOST_GAPS:
-            break
-    return tuple(found)
+        if gap.start not in closes:
+            string = _HEX_STRING.match(data, gap.start)
+            closes[gap.start] = string.end() if string else -1
+        if closes[gap.start] == gap.end:
+            yield gap, gap.end + int(match[3])
 
 
 def labels_of(data: bytes, gaps: Sequence[Gap]) -> dict[bytes, Gap]:

@@ -118,7 +118,7 @@ def _authority_trouble(grounds: Grounds, signed: SignedData, chain: Chain | None
     if signed.digest not in grounds.policy.digests or chain.is_weak(grounds.policy):
         return "thuật toán không còn an toàn"
     for certificate, issuer in chain.links:
-        state = grounds.state_of(certificate, issuer, time)
+        state = grounds.state_of(certificate, issuer, time, proven=True)
         # A timestamp key revoked later may have backdated: only an unbroken record counts.
         if state.status != "good" or state.revoked_at is not None:
             return state.reason or "chứng thư đã bị thu hồi"

@@ -307,6 +307,43 @@ def test_a_certificate_that_is_silent_on_its_use_may_not_sign(desk, pki, signed_
     assert "KEY_USAGE_WRONG" in codes(report)
 
 
+_USE = x509.ExtendedKeyUsageOID
+
+
+@pytest.mark.parametrize(
+    ("purpose", "indication", "code"),
+    [
+        (_USE.SERVER_AUTH, UNCLEAR, "KEY_USAGE_WRONG"),
+        (_USE.TIME_STAMPING, UNCLEAR, "KEY_USAGE_WRONG"),
+        (_USE.OCSP_SIGNING, UNCLEAR, "KEY_USAGE_WRONG"),
+        (_USE.CLIENT_AUTH, PASSED, "KEY_PURPOSE_UNUSUAL"),
+        (_USE.EMAIL_PROTECTION, PASSED, None),
+        (x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"), PASSED, None),
+        (_USE.ANY_EXTENDED_KEY_USAGE, PASSED, None),
+    ],
+    ids=lambda value: getattr(value, "_name", None),
+)
+def test_a_certificate_for_another_purpose_may_not_sign(desk, pki, signed_with, purpose, indication, code):
+    signer = key_signer(issue(Request("Người ký", purpose=purpose), pki.identity("issuer")))
+
+    report = desk.verdict(signed_with(signer))
+
+    assert report.indication is indication
+    assert codes(report) & {"KEY_USAGE_WRONG", "KEY_PURPOSE_UNUSUAL"} == ({code} if code else set())
+
+
+def test_an_authority_for_another_purpose_may_not_vouch_for_signers(desk, pki, signed_with):
+    authority = issue(
+        Request("Cấp cho máy chủ", authority=True, path_length=0, purpose=_USE.SERVER_AUTH),
+        pki.identity("root"),
+    )
+    leaf = issue(Request("Người ký"), authority)
+    signer = KeySigner(_asn1(leaf.certificate), leaf.key, [_asn1(authority.certificate)])
+    trust = desk.trust.with_more(crls=[revocation_list(authority, [])])
+
+    assert "KEY_USAGE_WRONG" in codes(type(desk)(pki, trust).verdict(signed_with(signer)))
+
+
 # --- timestamps --------------------------------------------------------------------------------------
 
 

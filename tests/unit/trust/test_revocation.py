@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from asn1crypto import core
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ebrvt_connect.testing.pki_issue import revocation_list
+from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
 from ebrvt_connect.trust.revocation import RevocationArchive
 
 HOLD = x509.ReasonFlags.certificate_hold
@@ -144,3 +145,105 @@ def test_lists_are_read_from_pem_too(issuer):
 def test_what_is_no_list_is_refused():
     with pytest.raises(ValueError, match=r".+"):
         RevocationArchive.of([b"not a list"])
+
+
+# --- attacks that once passed --------------------------------------------------------------------------
+
+
+def partial(
+    issuer, leaf, extension, *, made=12, revoked=5, reason=x509.ReasonFlags.key_compromise, listed=True
+):
+    """A list with a scope of its own."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(day(made))
+        .next_update(day(30))
+        .add_extension(extension, critical=True)
+    )
+    if listed:
+        entry = (
+            x509.RevokedCertificateBuilder().serial_number(leaf.serial_number).revocation_date(day(revoked))
+        )
+        entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+USERS_ONLY = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=True,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=False,
+    only_contains_attribute_certs=False,
+)
+
+
+@pytest.mark.parametrize("extension", [x509.DeltaCRLIndicator(6), USERS_ONLY], ids=["delta", "users only"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_revocation_told_by_a_partial_list_counts(issuer, leaf, extension, alone):
+    complete = revocation_list(issuer, [], issued_at=day(1), next_at=day(30))
+    told = partial(issuer, leaf, extension)
+
+    state = RevocationArchive.of([told] if alone else [complete, told]).state_of(
+        leaf, issuer.certificate, used_at=day(20), known_at=day(21)
+    )
+
+    assert (state.status, state.revoked_at) == ("revoked", day(5))
+
+
+def test_a_delta_may_lift_a_suspension(issuer, leaf):
+    held = revocation_list(issuer, [leaf], issued_at=day(6), next_at=day(30), revoked_at=day(5), reason=HOLD)
+    lifted = partial(issuer, leaf, x509.DeltaCRLIndicator(6), reason=x509.ReasonFlags.remove_from_crl)
+    archive = RevocationArchive.of([held, lifted])
+
+    def status(used):
+        return archive.state_of(leaf, issuer.certificate, used_at=day(used), known_at=day(21)).status
+
+    assert (status(10), status(20)) == ("suspended", "good")
+
+
+@pytest.fixture(scope="module")
+def expired(issuer):
+    return issue(Request("Hết hạn", valid_to=day(10)), issuer).certificate
+
+
+def kept_since(made):
+    return x509.UnrecognizedExtension(
+        x509.ObjectIdentifier("2.5.29.60"), core.GeneralizedTime(day(made)).dump()
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [(None, "unknown"), (1, "good"), (15, "unknown")],
+    ids=["drops", "keeps", "keeps later"],
+)
+def test_a_list_made_after_expiry_says_nothing_by_absence(issuer, expired, kept, expected):
+    """Authorities drop expired certificates: one revoked before is not on a later list."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(day(20))
+        .next_update(day(30))
+    )
+    if kept:
+        builder = builder.add_extension(kept_since(kept), critical=False)
+    crl = builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    state = RevocationArchive.of([crl]).state_of(
+        expired, issuer.certificate, used_at=day(5), known_at=day(25)
+    )
+
+    assert state.status == expected
+
+
+def test_a_claimed_date_does_not_freshen_an_old_list(issuer, leaf):
+    old = RevocationArchive.of([revocation_list(issuer, [], issued_at=day(1), next_at=day(5))])
+
+    def status(*, proven):
+        return old.state_of(leaf, issuer.certificate, used_at=day(3), known_at=day(20), proven=proven).status
+
+    assert (status(proven=True), status(proven=False)) == ("good", "unknown")

@@ -96,8 +96,8 @@ def test_seal_before_leader_is_a_warning_or_a_hold_by_policy(desk, decide):
 
 
 def test_the_register_counts_at_signing_time(desk, pki):
-    """A seal retired since is still good for what it sealed; one not yet introduced is not."""
-    report = desk.verdict(desk.issued())
+    """A seal retired since is still good for what it provably sealed; one not yet introduced is not."""
+    report = desk.verdict(desk.issued(timestamper=desk.stamped()))
     line = '[[signer]]\nsha256 = "{}"\nagency = "{}"\nrole = "{}"\nfrom = {}\nto = {}\n'
 
     def register(since, until):
@@ -167,3 +167,54 @@ def test_a_broken_register_is_refused(text):
         SignerRegister.from_toml(text.encode("utf-8", "surrogateescape"))
 
     assert refusal.value.code == "SIGNER_REGISTER_INVALID"
+
+
+# --- attacks that once passed --------------------------------------------------------------------------
+
+
+def test_a_third_signature_of_nobody_known_is_held(desk, decide):
+    decision = decide(desk.signed(desk.issued(), flavour="unlisted", field_name="Ba"))
+
+    assert (decision.held, codes(decision)) == (True, ["SIGNER_NOT_REGISTERED"])
+    assert "số 3" in decision.reason_vi
+
+
+def test_another_agencys_third_signature_is_held(desk, decide):
+    assert "SIGNER_NOT_REGISTERED" in codes(
+        decide(desk.signed(desk.issued(), agency=OTHER_AGENCY, field_name="Ba"))
+    )
+
+
+def test_a_document_timestamp_needs_no_registration(desk, decide):
+    assert decide(desk.with_document_timestamp(desk.issued())).held is False
+
+
+def registered(pki, *lines):
+    rows = (
+        f'[[signer]]\nsha256="{pki.signer(AGENCY, role=of).certificate_sha256}"\nagency="{AGENCY}"\n'
+        f'role="{role}"\nfrom=2015-01-01\n{ending}\n'
+        for of, role, ending in lines
+    )
+    return SignerRegister.from_toml("".join(rows).encode())
+
+
+def test_one_signature_is_not_both_leader_and_seal(desk, pki):
+    register = registered(pki, ("agency", "agency", ""), ("agency", "person", ""))
+
+    decision = register.signed_for(
+        desk.verdict(desk.signed()), AgencyCode.parse(AGENCY), at=AT, policy=VN_2025
+    )
+
+    assert (decision.held, codes(decision)) == (True, ["ONE_SIGNATURE_FOR_BOTH"])
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_registration_that_ended_counts_only_for_a_proven_time(desk, pki, stamped):
+    """A backdated claim must not bring a retired seal back."""
+    before = datetime(2024, 6, 1, tzinfo=UTC)
+    register = registered(pki, ("person", "person", "to=2024-12-31"), ("agency", "agency", "to=2024-12-31"))
+    pdf = desk.issued(at=before, timestamper=desk.stamped(before) if stamped else None)
+
+    decision = register.signed_for(desk.verdict(pdf), AgencyCode.parse(AGENCY), at=AT, policy=VN_2025)
+
+    assert decision.held is not stamped

@@ -1,0 +1,85 @@
+"""What may be added to a PDF after a signature (thay đổi sau khi ký): signatures and evidence, nothing else.
+
+PyHanko compares each later revision with the one signed; which rules it applies is decided here. Its own
+policy would also let /NeedAppearances, /DR, form values, document information and XMP change. The first
+makes readers paint a field's value anew, and no later signature needs the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.sign.diff_analysis import (
+    DEFAULT_DIFF_POLICY,
+    CatalogModificationRule,
+    DiffResult,
+    DSSCompareRule,
+    FormUpdatingRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    ReferenceUpdate,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    SuspiciousModification,
+    WhitelistRule,
+    XrefStreamRule,
+)
+from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyhanko.pdf_utils.reader import HistoricalResolver
+
+    from ebrvt_connect.trust.pdf_reading import MaskedSignature
+
+_WRITTEN_BY_SIGNERS = frozenset({"/ModDate", "/Producer"})
+
+
+class _InfoRule(WhitelistRule):
+    """Signing tools note the time and themselves in the document information; the rest must stay."""
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+        """Raises `SuspiciousModification` when a title, an author or anything else differs."""
+        if _stable(old) != _stable(new):
+            raise SuspiciousModification("document information changed")
+        updates: Iterable[ReferenceUpdate] = DocInfoRule().apply(old, new)
+        return updates
+
+
+def _stable(revision: HistoricalResolver) -> dict[str, object]:
+    """The document information but for what signing tools write."""
+    if "/Info" not in revision.trailer_view:
+        return {}
+    info = revision(revision.trailer_view.get_value_as_reference("/Info"))
+    if not isinstance(info, DictionaryObject):
+        return {}
+    return {str(key): info.raw_get(key) for key in info if key not in _WRITTEN_BY_SIGNERS}
+
+
+ONLY_SIGNATURES = StandardDiffPolicy(
+    global_rules=[
+        CatalogModificationRule(ignored_keys=frozenset({"/AcroForm", "/DSS", "/Extensions", "/Version"})),
+        _InfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
+    ],
+    form_rule=FormUpdatingRule(
+        field_rules=[SigFieldCreationRule(), SigFieldModificationRule()],
+        ignored_acroform_keys=frozenset({"/Fields", "/SigFlags"}),
+    ),
+)
+"""The rules every signature is judged by."""
+
+
+def only_fields_changed(signature: MaskedSignature) -> bool:
+    """Of a file that was refused: whether form values are all that changed, for the sentence told."""
+    diff = signature.evaluate_modifications(DEFAULT_DIFF_POLICY)
+    return (
+        isinstance(diff, DiffResult)
+        and diff.modification_level is ModificationLevel.FORM_FILLING
+        and bool(set(diff.changed_form_fields) - signature.signature_fields)
+    )

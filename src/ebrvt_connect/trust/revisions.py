@@ -1,0 +1,459 @@
+"""The second structural gate: every revision of a PDF is listed by its own cross-reference, wholly.
+
+PDF readers that find a cross-reference not to their taste search the file for `n g obj` and show what
+they find. Whoever appends such an object and a table only some readers accept has made a file with two
+faces. Hence: each section is canonical to the byte (ISO 32000-1, 7.5.4 and 7.5.8), and each object
+token, each trailer and each member of an object stream is one a section lists.
+
+All of it is read here before pyHanko sees the file, within bounds: counts that would cost minutes and
+gigabytes to believe are refused for what they are.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from pyhanko.pdf_utils import generic
+
+from ebrvt_connect.trust import findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_EOL = rb"(?:\r\n|\n|\r)"
+_BLANKS = b"\0\t\n\x0b\f\r "
+_SPACE = rb"[\0\t\n\f\r ]"
+_TABLE = re.compile(rb"xref\r?\n")
+_SUBSECTION = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,9})" + rb" ?\r?\n")
+_ENTRY = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)")
+_ENTRY_BYTES = 20
+_TRAILER = re.compile(rb"trailer" + _SPACE + rb"{0,4}(?=<<)")
+_OBJECT = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,4}) obj(?=[\0\t\n\f\r <\[(/%0-9tfn+.-])")
+_STREAM = re.compile(rb">>" + _SPACE + rb"{0,8}stream(?:\r\n|\n)")
+_STREAM_END = re.compile(_SPACE + rb"{0,4}endstream" + _SPACE + rb"{1,8}endobj")
+_NOTES = _SPACE + rb"{0,16}+(?:%[^\r\n]{0,400}+" + _EOL + _SPACE + rb"{0,16}+){0,8}+"
+_CLOSE = re.compile(_NOTES + rb"startxref" + _EOL + rb"(0|[1-9]\d{0,9})" + _EOL + rb"%%EOF(?:\r\n|\n|\r|\Z)")
+_LAST_START = re.compile(rb"startxref[\0\t\n\f\r +]*(\d{1,12})")
+_KEYWORD = re.compile(rb"(?<![A-Za-z])xref(?=[\0\t\n\f\r 0-9])|trailer")
+
+_LOOK_BACK = 64
+_END_WITHIN = 4096
+_HEAD_BYTES = 64 * 1024
+_MOST_SECTIONS = 200
+_MOST_TOKENS = 1_000_000
+_LEAST_ROOM = 100_000
+"""Objects any file may claim; beyond that, one for every ten bytes it has."""
+_MOST_UNPACKED = 64 * 1024 * 1024
+_MOST_FIELD_BYTES = 8
+_PREDICTOR_UP = 12
+
+
+class LayoutRefused(Exception):
+    """A cross-reference that is not canonical; `at` is where in the file."""
+
+    def __init__(self, why: str, at: int = 0, code: str = findings.PDF_LAYOUT_UNCLEAR) -> None:
+        """`why` in developer English; `code` is a finding."""
+        super().__init__(why)
+        self.at = at
+        self.code = code
+
+
+@dataclass(slots=True)
+class Section:
+    """One cross-reference section (bảng tham chiếu) and what it lists."""
+
+    at: int
+    """Where it stands."""
+    keyword: int
+    """Where `trailer` stands, else -1: a cross-reference stream."""
+    body_end: int
+    """Where its trailer dictionary or its stream object ends."""
+    previous: int | None
+    listed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Object number -> (offset, generation)."""
+    packed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Object number -> (object stream, place in it)."""
+    rooted: bool = True
+    """It names the catalogue: the older half of a linearised file need not."""
+
+
+def sections_of(data: bytes) -> tuple[Section, ...]:
+    """The chain of sections, newest first.
+
+    Raises `LayoutRefused` when one is not canonical, claims more than the file has room for, or when
+    there are more than anyone would make.
+    """
+    start = data.rfind(b"startxref", max(0, len(data) - _END_WITHIN))
+    found = _LAST_START.match(data, start) if start >= 0 else None
+    if found is None:
+        raise LayoutRefused("no startxref at the end", code=findings.PDF_UNREADABLE)
+    chain: list[Section] = []
+    at: int | None = int(found[1])
+    while at is not None:
+        if any(at == s.at for s in chain):
+            raise LayoutRefused("a chain in a circle", at, findings.PDF_UNREADABLE)
+        if len(chain) == _MOST_SECTIONS:
+            raise LayoutRefused("too many revisions", at, findings.PDF_TOO_COMPLEX)
+        chain.append(_section(data, at))
+        at = chain[-1].previous
+    if not chain[0].rooted:
+        raise LayoutRefused("no /Root", chain[0].at)
+    return tuple(chain)
+
+
+def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
+    """Why the revisions behind the first signature (its bytes end at `end`) are not canonical, or "".
+
+    They follow one another without a gap, each closed by its own startxref and end-of-file mark, and each
+    lists every object that stands in it and nothing outside.
+    """
+    later = sorted((s for s in chain if s.at >= end), key=lambda s: s.at)
+    begin = end
+    try:
+        for section in later:
+            close = _CLOSE.match(data, section.body_end)
+            if close is None or int(close[1]) != section.at or not section.rooted:
+                return "startxref"
+            _check_range(data, [section], begin, close.end(), members_of=[section])
+            if any(not begin <= offset < section.at for offset, _ in _others(section)):
+                return "an entry outside its revision"
+            begin = close.end()
+        if any(newer.previous != older.at for older, newer in pairwise(later)):
+            return "order of revisions"
+    except LayoutRefused as failure:
+        return _told(failure)
+    return "" if begin == len(data) else "bytes no revision accounts for"
+
+
+def trouble_before(data: bytes, chain: Sequence[Section], end: int) -> str:
+    """The same for what a signature covers, where order does not matter (linearised files); or ""."""
+    first = [s for s in chain if s.at < end]
+    try:
+        _check_range(data, first, 0, end, members_of=first)
+    except LayoutRefused as failure:
+        return _told(failure)
+    return ""
+
+
+def _told(failure: LayoutRefused) -> str:
+    """What is unclear is told beside the signatures; what is too much ends the examination."""
+    if failure.code != findings.PDF_LAYOUT_UNCLEAR:
+        raise failure
+    return str(failure)
+
+
+def _others(section: Section) -> Iterator[tuple[int, int]]:
+    """What a section lists, a cross-reference stream itself aside."""
+    return (place for place in section.listed.values() if place[0] != section.at)
+
+
+# --- what stands in a range, and what is listed ------------------------------------------------------
+
+
+def _check_range(
+    data: bytes, sections: Sequence[Section], begin: int, end: int, *, members_of: Sequence[Section]
+) -> None:
+    """Every token of the range is listed, every listed object stands where it is said to stand."""
+    words = {s.at for s in sections if s.keyword >= 0} | {s.keyword for s in sections if s.keyword >= 0}
+    if any(m.start() not in words for m in _KEYWORD.finditer(data, begin, end)):
+        raise LayoutRefused("a table or trailer that is not in the chain")
+    expected = {s.at for s in sections if s.keyword < 0}
+    for section in sections:
+        for number, (offset, generation) in section.listed.items():
+            expected.add(_check_object(data, number, generation, offset))
+    known = {_token_of(data, offset) for offset in expected}
+    if any(token not in known for token in _object_tokens(data, begin, end)):
+        raise LayoutRefused("an object that no table lists")
+    _check_members(data, members_of)
+
+
+def _check_object(data: bytes, number: int, generation: int, offset: int) -> int:
+    match = _OBJECT.match(data, offset)
+    if match is None or (int(match[1]), int(match[2])) != (number, generation):
+        raise LayoutRefused("an entry that points at no object")
+    if offset and data[offset - 1] not in _BLANKS and data[offset - 6 : offset] != b"endobj":
+        raise LayoutRefused("an entry that points into a number")
+    return offset
+
+
+def _token_of(data: bytes, offset: int) -> int:
+    """Where the word `obj` of an object stands."""
+    match = _OBJECT.match(data, offset)
+    return -1 if match is None else data.index(b"obj", offset)
+
+
+def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
+    """Places of the word `obj` behind a number, blanks and comments between them included."""
+    budget = _MOST_TOKENS
+    at = data.find(b"obj", begin, end)
+    while at >= 0:
+        budget -= 1
+        if budget < 0:
+            raise LayoutRefused("too many objects", at, findings.PDF_TOO_COMPLEX)
+        if data[at - 3 : at] != b"end" and _behind_number(data, begin, at):
+            yield at
+        at = data.find(b"obj", at + 3, end)
+
+
+def _behind_number(data: bytes, begin: int, at: int) -> bool:
+    """Whether a reader that searches for objects could take the word at `at` for the end of `n g obj`."""
+    window = data[max(begin, at - _LOOK_BACK) : at]
+    before = window.rstrip(_BLANKS)
+    if not before or before[-1:].isdigit():
+        return True
+    # A comment may stand between the number and the word: any line with one right before is suspect.
+    if not window[len(before) :].strip(b"\0\t\x0b\f "):
+        return False
+    line = max(data.rfind(b"\n", begin, at - len(window) + len(before)), begin)
+    return b"%" in data[line : at - len(window) + len(before)]
+
+
+# --- object streams ----------------------------------------------------------------------------------
+
+
+def _check_members(data: bytes, sections: Sequence[Section]) -> None:
+    """Every object stream of these sections holds exactly objects they list as its members."""
+    room = _MOST_UNPACKED
+    known = {(number, *place) for s in sections for number, place in s.packed.items()}
+    wanted = {stream for s in sections for stream, _ in s.packed.values()}
+    for section in sections:
+        for number, (offset, _) in section.listed.items():
+            head = _head(data, offset)
+            if number not in wanted and b"ObjStm" not in head and b"#" not in head:
+                continue
+            dictionary = _dictionary(head)
+            if dictionary is None or dictionary.get("/Type") != "/ObjStm":
+                continue
+            numbers, size = _members(data, dictionary, offset + len(head), offset, room)
+            room -= size
+            if any((member, number, nth) not in known for nth, member in enumerate(numbers)):
+                raise LayoutRefused("an object stream with members no table lists")
+
+
+def _members(
+    data: bytes, dictionary: dict[str, Any], at: int, offset: int, room: int
+) -> tuple[list[int], int]:
+    """The object numbers in an object stream, and the bytes it unpacks to."""
+    content = _unpacked(data, dictionary, at, offset, room)
+    count, first = _number(dictionary, "/N", offset), _number(dictionary, "/First", offset)
+    if count > len(content) or first > len(content):
+        raise LayoutRefused("an object stream that claims too much", offset)
+    numbers = content[:first].split()
+    if len(numbers) != 2 * count or not all(n.isdigit() for n in numbers):
+        raise LayoutRefused("an object stream with an odd beginning", offset)
+    return [int(n) for n in numbers[::2]], len(content)
+
+
+def _head(data: bytes, offset: int) -> bytes:
+    """An object up to where its stream begins; up to a bound when it has none."""
+    match = _STREAM.search(data, offset, offset + _HEAD_BYTES)
+    stop = data.find(b"endobj", offset, offset + _HEAD_BYTES)
+    if match is None or -1 < stop < match.start():
+        return data[offset : stop if stop >= 0 else offset + _HEAD_BYTES]
+    return data[offset : match.end()]
+
+
+class _Nobody:
+    """Stands for the file while a dictionary is read by itself: nothing in it is looked up."""
+
+    def get_pdf_handler(self) -> None:
+        return None
+
+
+def _dictionary(head: bytes) -> dict[str, Any] | None:
+    """The dictionary a piece of the file holds, references unresolved; None when it does not read."""
+    begin = head.find(b"<<")
+    if begin < 0:
+        return None
+    match = _STREAM.search(head)
+    try:
+        stream = BytesIO(head[begin : match.start() + 2 if match else len(head)])
+        value = generic.DictionaryObject.read_from_stream(stream, _Nobody())  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - hostile input breaks a parser in every way there is
+        return None
+    found = {str(key): value.raw_get(key) for key in value}
+    found["length"] = begin + stream.tell()
+    return found
+
+
+def _number(dictionary: dict[str, Any], key: str, at: int, default: int | None = None) -> int:
+    value = dictionary.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise LayoutRefused(f"{key} is no count", at)
+    return int(value)
+
+
+def _unpacked(data: bytes, dictionary: dict[str, Any], at: int, offset: int, room: int) -> bytes:
+    """A stream's bytes, deflated or plain and nothing else, never more than `room`."""
+    filters = dictionary.get("/Filter", [])
+    names = [str(f) for f in filters] if isinstance(filters, list) else [str(filters)]
+    if not names:
+        end = at + _number(dictionary, "/Length", offset)
+        content = data[at:end]
+    elif names == ["/FlateDecode"]:
+        engine = zlib.decompressobj()
+        try:
+            content = engine.decompress(memoryview(data)[at:], room + 1)
+        except zlib.error as failure:
+            raise LayoutRefused("a stream that does not unpack", offset) from failure
+        if len(content) > room:
+            raise LayoutRefused("a stream that unpacks to too much", offset, findings.PDF_TOO_COMPLEX)
+        if not engine.eof:
+            raise LayoutRefused("a stream that does not end", offset)
+        end = len(data) - len(engine.unused_data)
+    else:
+        raise LayoutRefused("an unusual filter on a structural stream", offset, findings.PDF_TOO_COMPLEX)
+    if not _STREAM_END.match(data, end):
+        raise LayoutRefused("a stream whose length lies", offset)
+    return _unpredicted(content, dictionary, offset)
+
+
+def _unpredicted(content: bytes, dictionary: dict[str, Any], at: int) -> bytes:
+    """PNG rows undone: none, left and up, which is what writers use."""
+    given = dictionary.get("/DecodeParms")
+    given = given[0] if isinstance(given, list) and len(given) == 1 else given
+    parameters = (
+        {str(k): given.raw_get(k) for k in given} if isinstance(given, generic.DictionaryObject) else {}
+    )
+    predictor = _number(parameters, "/Predictor", at, 1)
+    if predictor == 1:
+        return content
+    width = _number(parameters, "/Columns", at, 1)
+    if predictor < 10 or not 0 < width <= 1024 or len(content) % (width + 1):  # noqa: PLR2004 - PNG's are 10 to 15
+        raise LayoutRefused("an unusual predictor", at, findings.PDF_TOO_COMPLEX)
+    above, rows = bytes(width), bytearray()
+    for start in range(0, len(content), width + 1):
+        kind, row = content[start], bytearray(content[start + 1 : start + 1 + width])
+        if kind == 1:
+            for n in range(1, width):
+                row[n] = (row[n] + row[n - 1]) & 255
+        elif kind == 2:  # noqa: PLR2004 - the row above
+            row = bytearray((a + b) & 255 for a, b in zip(row, above, strict=True))
+        elif kind:
+            raise LayoutRefused("an unusual predictor", at, findings.PDF_TOO_COMPLEX)
+        above = bytes(row)
+        rows += above
+    return bytes(rows)
+
+
+# --- one section -------------------------------------------------------------------------------------
+
+
+def _section(data: bytes, at: int) -> Section:
+    if match := _TABLE.match(data, at):
+        return _table(data, at, match.end())
+    if _OBJECT.match(data, at):
+        return _stream(data, at)
+    code = findings.PDF_LAYOUT_UNCLEAR if _LOOSE.match(data, at) else findings.PDF_UNREADABLE
+    raise LayoutRefused("no table where one is said to be", at, code)
+
+
+_LOOSE = re.compile(rb"[\0\t\n\f\r ]{0,64}(?:xref|\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+obj)")
+
+
+def _table(data: bytes, at: int, position: int) -> Section:
+    """A classic table: its subsections, its trailer."""
+    listed: dict[int, tuple[int, int]] = {}
+    highest = 0
+    while head := _SUBSECTION.match(data, position):
+        first, count = int(head[1]), int(head[2])
+        position = head.end()
+        if first + count > _room(data) or position + count * _ENTRY_BYTES > len(data):
+            raise LayoutRefused("a table that claims too much", at, findings.PDF_TOO_COMPLEX)
+        highest = max(highest, first + count)
+        for number in range(first, first + count):
+            entry = _ENTRY.match(data, position)
+            if entry is None or number in listed:
+                raise LayoutRefused("an entry that is not canonical", at)
+            if entry[3] == b"n":
+                listed[number] = (int(entry[1]), int(entry[2]))
+            position += _ENTRY_BYTES
+    keyword = _TRAILER.match(data, position)
+    if keyword is None:
+        raise LayoutRefused("a table that is not canonical", at)
+    trailer = _dictionary(data[keyword.end() : keyword.end() + _HEAD_BYTES])
+    if trailer is None:
+        raise LayoutRefused("no trailer", at, findings.PDF_UNREADABLE)
+    if "/XRefStm" in trailer:
+        raise LayoutRefused("hybrid", at, findings.PDF_HYBRID_XREF)
+    section = Section(
+        at,
+        position,
+        keyword.end() + trailer["length"],
+        _previous(trailer, at),
+        listed,
+        rooted=_rooted(trailer),
+    )
+    _check_trailer(data, trailer, highest, at)
+    return section
+
+
+def _stream(data: bytes, at: int) -> Section:
+    """A cross-reference stream: bounded before it is unpacked, and again before it is believed."""
+    head = _head(data, at)
+    trailer = _dictionary(head)
+    if trailer is None or trailer.get("/Type") != "/XRef":
+        raise LayoutRefused("no cross-reference stream", at, findings.PDF_UNREADABLE)
+    _check_trailer(data, trailer, 0, at)
+    widths = [w if isinstance(w, int) else -1 for w in trailer.get("/W", [])]
+    if len(widths) != 3 or not all(0 <= w <= _MOST_FIELD_BYTES for w in widths) or not widths[1]:  # noqa: PLR2004
+        raise LayoutRefused("field widths", at, findings.PDF_TOO_COMPLEX)
+    index = list(trailer.get("/Index", [0, trailer["/Size"]]))
+    if len(index) % 2 or not all(isinstance(n, int) and n >= 0 for n in index):
+        raise LayoutRefused("index", at, findings.PDF_TOO_COMPLEX)
+    ranges = list(zip(index[::2], index[1::2], strict=True))
+    total, width = sum(count for _, count in ranges), sum(widths)
+    if total > _room(data) or any(first + count > trailer["/Size"] for first, count in ranges):
+        raise LayoutRefused("a table that claims too much", at, findings.PDF_TOO_COMPLEX)
+    # A predictor adds a byte to each row.
+    rows = _unpacked(data, trailer, at + len(head), at, total * (width + 1))
+    if len(rows) != total * width:
+        raise LayoutRefused("a table of another length than it claims", at)
+    end = data.find(b"endobj", at + len(head))
+    section = Section(at, -1, end + len(b"endobj"), _previous(trailer, at), rooted=_rooted(trailer))
+    numbers = (number for first, count in ranges for number in range(first, first + count))
+    _fill(section, numbers, rows, widths)
+    return section
+
+
+def _fill(section: Section, numbers: Iterator[int], rows: bytes, widths: list[int]) -> None:
+    """The entries of a cross-reference stream, into its section."""
+    kind_width, place_width, width = widths[0], widths[0] + widths[1], sum(widths)
+    for nth, number in enumerate(numbers):
+        row = rows[nth * width : (nth + 1) * width]
+        kind = int.from_bytes(row[:kind_width], "big") if kind_width else 1
+        place, detail = row[kind_width:place_width], row[place_width:]
+        if number in section.listed or number in section.packed:
+            raise LayoutRefused("an object listed twice", section.at)
+        if kind == 1:
+            section.listed[number] = (int.from_bytes(place, "big"), int.from_bytes(detail, "big"))
+        elif kind == 2:  # noqa: PLR2004 - ISO 32000-1, table 18
+            section.packed[number] = (int.from_bytes(place, "big"), int.from_bytes(detail, "big"))
+        elif kind:
+            raise LayoutRefused("an entry of an unknown kind", section.at)
+
+
+def _rooted(trailer: dict[str, Any]) -> bool:
+    return isinstance(trailer.get("/Root"), generic.IndirectObject)
+
+
+def _previous(trailer: dict[str, Any], at: int) -> int | None:
+    return _number(trailer, "/Prev", at) if "/Prev" in trailer else None
+
+
+def _check_trailer(data: bytes, trailer: dict[str, Any], highest: int, at: int) -> None:
+    """/Size is there, and neither less than the table nor absurd."""
+    size = _number(trailer, "/Size", at)
+    if size > _room(data):
+        raise LayoutRefused("a /Size that claims too much", at, findings.PDF_TOO_COMPLEX)
+    if size < highest:
+        raise LayoutRefused("a /Size smaller than the table", at)
+
+
+def _room(data: bytes) -> int:
+    return max(_LEAST_ROOM, len(data) // 10)
