@@ -45,9 +45,13 @@ def feedback_for(
 
 
 def _message_of(origin: Message, feedback: Feedback) -> NewMessage:
-    """A feedback travels back the way its origin came, in the origin's lane."""
+    """A feedback travels back the way its origin came, in the origin's lane.
+
+    What a person has let go on may be held or refused once more, for another reason: that is told again.
+    """
+    again = f":{origin.released + 1}" if origin.released else ""
     return NewMessage(
-        idem_key=f"{origin.idem_key}>{feedback.key}",
+        idem_key=f"{origin.idem_key}>{feedback.key}{again}",
         link=origin.link + FEEDBACK_LINK,
         source=origin.target,
         target=origin.source,

@@ -26,12 +26,19 @@ must not overtake its document), and nothing else. `dead` (given up after its de
 that the lane may go on is a person's word.
 
 **People.** A held message is released (judged again, but the gate no longer holds it), returned to its
-source (`cancelled`, and the source is told why) or refused. A dead or refused one is requeued: it passes
-through `received` again and keeps the payload it has, since payload and message id never change. Anything
-that is not under way this moment can be skipped.
+source (`cancelled`, and the source is told why) or refused; or, where it was sent and a person has found
+out that it did arrive, confirmed (`done`, and the source is told just that). A dead or refused one is
+requeued: it passes through `received` again and keeps the payload it has, since payload and message id
+never change. Anything that is not under way this moment can be skipped.
 
-`superseded` is the word for a message that a later one replaced before it left. No event leads there yet:
-documents are revoked and replaced by documents of their own (QCVN 102:2016, 2.2), in the order they came.
+A document that was refused while its source wants to hear nothing of refusals (an axis has no word for "your
+document was refused by our document system") is `held` instead: it must not end without anybody seeing it.
+
+**Replaced.** A document that is held and of which nothing has ever left is `superseded` as soon as its source
+offers a newer version of it (the same id on the same link): what a person was to look at is what the issuer
+has just corrected, so the new one takes its turn, and the old one's story says which. The source is not told:
+it hears what becomes of the new one. What has left is never superseded: documents that are out are revoked
+and replaced by documents of their own (QCVN 102:2016, 2.2), in the order they came.
 """
 
 from __future__ import annotations
@@ -74,6 +81,10 @@ class Event(StrEnum):
     """By a person: refused for good."""
     SKIPPED = "skipped"
     """By a person: never send it."""
+    CONFIRMED = "confirmed"
+    """By a person: it did arrive."""
+    SUPERSEDED = "superseded"
+    """A newer version of it has come before anything of it left (written where what came is stored)."""
 
 
 _S = State
@@ -118,6 +129,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.HELD: {
         _E.RELEASED: _S.RECEIVED,
+        _E.CONFIRMED: _S.DONE,
+        _E.SUPERSEDED: _S.SUPERSEDED,
         _E.RETURNED: _S.CANCELLED,
         _E.DENIED: _S.REFUSED,
         _E.SKIPPED: _S.CANCELLED,

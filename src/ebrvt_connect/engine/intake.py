@@ -4,6 +4,10 @@ A crash between storing and acknowledging leaves items the source may never offe
 has passed them) and whose acknowledgement is owed: they are acknowledged first at the next fetch. What the
 source offers a second time, under the same id or another, is known by the inbox, acknowledged again, and
 not delivered again.
+
+A source that will not take the acknowledgement of one thing (refused, or a person must look) is not asked
+for less because of it: the others of the batch are acknowledged one by one, the refusal is noted for people
+to see, fetching goes on, and what is owed is tried again at the next fetch.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.errors import ConnectError, HeldForPerson, RetryLater, Scope
+from ebrvt_connect.errors import ConnectError, HeldForPerson, Rejected, RetryLater, Scope
 from ebrvt_connect.ports.adapter import Adapter, Batch, Source
 from ebrvt_connect.ports.ledger import Origin, Pause
 from ebrvt_connect.store.crash_points import crash_point
@@ -46,6 +50,18 @@ class Fetched:
     """The source is left in peace until then (monotonic)."""
 
 
+@dataclass(slots=True)
+class _Tick:
+    """One fetch while it goes on."""
+
+    began: float
+    new: int = 0
+    failure: ConnectError | None = None
+    """What ended it."""
+    refusal: ConnectError | None = None
+    """An acknowledgement the source would not take; it ended nothing."""
+
+
 class Intake:
     """All links' fetching. One link is fetched by one at a time (its queue's partition sees to that)."""
 
@@ -76,16 +92,14 @@ class Intake:
         link = self._links.get(name)
         if link is None or self._standing.stopping() or self._standing.paused(link.source):
             return
-        began = self._clock.monotonic()
-        new = 0
+        tick = _Tick(self._clock.monotonic())
         try:
-            new = self._fetch_all(link)
-            error = None
+            self._fetch_all(link, tick)
         except ConnectError as failure:
-            error = failure
-        self._note(link, began, new, error)
+            tick.failure = failure
+        self._note(link, tick)
 
-    def _fetch_all(self, link: LinkSpec) -> int:
+    def _fetch_all(self, link: LinkSpec, tick: _Tick) -> None:
         source = self._systems[link.source]
         if not isinstance(source, Source):
             raise TypeError(f"link {link.name} fetches from {link.source}, which is no Source")
@@ -96,49 +110,68 @@ class Intake:
             kind=link.kind,
             give_up_after=link.give_up_after,
         )
-        self._acknowledge_leftovers(source, origin)
+        self._acknowledge_leftovers(source, origin, tick)
         checkpoint = self._ledger.checkpoint(link.name)
-        new = 0
         for batch in source.fetch(link.kind, checkpoint):
             crash_point("after_fetch_before_store")
             if batch.items or batch.checkpoint != checkpoint:
-                new += self._ledger.store_batch(origin, batch, self._clock.now()).new
+                tick.new += self._ledger.store_batch(origin, batch, self._clock.now()).new
                 checkpoint = batch.checkpoint
             crash_point("after_store_before_acknowledge")
             if batch.items:
-                self._acknowledge(source, origin, batch)
+                self._acknowledge(source, origin, batch, tick)
             if self._standing.stopping():
                 break
-        return new
 
-    def _acknowledge(self, source: Source, origin: Origin, batch: Batch) -> None:
-        source.acknowledge(origin.kind, batch)
+    def _acknowledge(self, source: Source, origin: Origin, batch: Batch, tick: _Tick) -> None:
+        """Tell the source; of a batch it refuses, each by itself, so that one cannot keep back the rest."""
+        try:
+            source.acknowledge(origin.kind, batch)
+        except (Rejected, HeldForPerson) as refusal:
+            if isinstance(refusal, HeldForPerson) and refusal.scope in {Scope.SYSTEM, Scope.STORE}:
+                raise
+            if len(batch.items) > 1:
+                for item in batch.items:
+                    self._acknowledge(source, origin, Batch((item,), batch.checkpoint), tick)
+            else:
+                tick.refusal = refusal
+            return
         crash_point("after_acknowledge_before_note")
         self._ledger.acknowledged(origin, batch.items, self._clock.now())
 
-    def _acknowledge_leftovers(self, source: Source, origin: Origin) -> None:
-        while (left := self._ledger.unacknowledged(origin, limit=_LEFTOVERS_AT_ONCE)).items:
-            self._acknowledge(source, origin, Batch(left.items, left.checkpoint))
+    def _acknowledge_leftovers(self, source: Source, origin: Origin, tick: _Tick) -> None:
+        """Each owed acknowledgement is tried once, whatever comes of it: the next page begins behind it."""
+        left = self._ledger.unacknowledged(origin, limit=_LEFTOVERS_AT_ONCE)
+        while left.items and not self._standing.stopping():
+            self._acknowledge(source, origin, Batch(left.items, left.checkpoint), tick)
+            left = self._ledger.unacknowledged(origin, limit=_LEFTOVERS_AT_ONCE, after=left.last)
 
-    def _note(self, link: LinkSpec, began: float, new: int, error: ConnectError | None) -> None:
-        """Remember how it went; the ledger hears of it when that has changed."""
+    def _note(self, link: LinkSpec, tick: _Tick) -> None:
+        """Remember how it went; the ledger hears of it when that has changed.
+
+        A refused acknowledgement is trouble people should see, but no reason to fetch less often.
+        """
         before = self.last(link.name)
+        error = tick.failure or tick.refusal
         failures = 0 if error is None else (before.failures if before else 0) + 1
-        fetched = Fetched(began, new, failures, self._clock.monotonic() + _rest(link, error, failures))
-        with self._lock:
-            self._last[link.name] = fetched
-        if error is not None:
-            self._heed(link, error)
-        if error is not None or before is None or before.failures:
-            try:
-                self._ledger.note_fetch(
-                    link.name,
-                    self._clock.now(),
-                    error.code if error else "",
-                    error.explanation_vi if error else "",
-                )
-            except ConnectError as trouble:
-                self._standing.store_trouble(trouble)
+        rest = _rest(link, tick.failure, failures)
+        fetched = Fetched(tick.began, tick.new, failures, self._clock.monotonic() + rest)
+        try:
+            if error is not None:
+                self._heed(link, error)
+            if error is not None or before is None or before.failures:
+                self._write_down(link, error)
+        finally:
+            # Last: whoever waits for a fetch to be over finds it written down.
+            with self._lock:
+                self._last[link.name] = fetched
+
+    def _write_down(self, link: LinkSpec, error: ConnectError | None) -> None:
+        code, reason = (error.code, error.explanation_vi) if error else ("", "")
+        try:
+            self._ledger.note_fetch(link.name, self._clock.now(), code, reason)
+        except ConnectError as trouble:
+            self._standing.store_trouble(trouble)
 
     def _heed(self, link: LinkSpec, error: ConnectError) -> None:
         _log.warning("fetch of %s failed: %s", link.name, error)

@@ -1,6 +1,7 @@
-"""What people may do with a message: release, return, refuse, requeue, skip. Each with a name and a reason.
+"""What people may do with a message: release, confirm, return, refuse, requeue, skip.
 
-The source is told of every end a person decides, by the drain that is woken for it.
+Each with a name and a reason. The source is told of every end a person decides, by the drain that is woken
+for it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ SKIPPED_BY_PERSON = explain(
     "Thông điệp này không được gửi nữa; các thông điệp sau của cùng hồ sơ được gửi tiếp.",
 )
 
+CONFIRMED_BY_PERSON = explain(
+    "CONFIRMED_BY_PERSON",
+    "Cán bộ {by} xác nhận thông điệp đã đến nơi nhận: {why}",
+    "Không cần thao tác gì thêm; thông điệp này không được gửi lại.",
+)
+
 
 class ActLedger(Protocol):
     """What a person's word asks of the ledger."""
@@ -58,6 +65,21 @@ def release(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datet
     could never be read.
     """
     return ledger.act(message_id, lambda m: _again(m, Event.RELEASED), by=by, why=why, now=now)
+
+
+def confirm(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:
+    """A held message did arrive (xác nhận đã đến nơi): it is done, and the source is told so.
+
+    Raises as `release`; `ACTION_NOT_POSSIBLE` also for a message that was never sent.
+    """
+    said = _said(CONFIRMED_BY_PERSON, by, why)
+
+    def decide(message: Message) -> Act:
+        if message.first_sent_at is None:
+            raise _not_possible(message, Event.CONFIRMED)
+        return _end(message, Event.CONFIRMED, said)
+
+    return ledger.act(message_id, decide, by=by, why=why, now=now)
 
 
 def requeue(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:

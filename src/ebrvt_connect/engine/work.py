@@ -26,7 +26,7 @@ from ebrvt_connect.errors import (
     explain,
 )
 from ebrvt_connect.model.document import Document, DocumentStatus
-from ebrvt_connect.model.message import Kind, Message, Payload, Receipt
+from ebrvt_connect.model.message import Kind, Message, Payload, Receipt, State
 from ebrvt_connect.ports.adapter import Adapter, AskAgain, NotThere, Outcome, Settled, Sink, Work
 from ebrvt_connect.ports.ledger import Change, Due, Exchange, Step
 from ebrvt_connect.resilience import retry
@@ -48,7 +48,8 @@ INTERRUPTED = explain(
 OUTCOME_UNKNOWN = explain(
     "OUTCOME_UNKNOWN",
     "Không xác định được hệ thống {system} đã nhận thông điệp này hay chưa.",
-    "Hỏi đơn vị vận hành hệ thống đó; nếu chưa nhận thì cho gửi tiếp, nếu đã nhận thì bỏ qua thông điệp này.",
+    "Hỏi đơn vị vận hành hệ thống đó; nếu chưa nhận thì cho gửi tiếp, "
+    "nếu đã nhận thì xác nhận thông điệp này đã đến nơi.",
 )
 DEADLINE_PASSED = explain(
     "DEADLINE_PASSED",
@@ -143,7 +144,7 @@ class Steps:
         message = due.message
         try:
             record = self._record(message)
-            work = self._work(message, record)
+            work = self._work_beside(message, record)
             receipt = self._sink(message).submit(work, _payload(message))
         except ConnectError as error:
             crash_point("after_send_before_settle")
@@ -161,7 +162,8 @@ class Steps:
         crash_point("before_ask")
         try:
             record = self._record(message)
-            answer = self._sink(message).ask_after(self._work(message, record), _payload(message))
+            work = self._work_beside(message, record)
+            answer = self._sink(message).ask_after(work, _payload(message))
         except ConnectError as error:
             return self._failed(due, self._about_asking(message, error), Step.ASK, started)
         except Exception as failure:  # noqa: BLE001 - still in doubt: a person must look
@@ -325,7 +327,8 @@ class Steps:
                 at = self._later(due.rung + 1)
                 return self._moved(due, Event.DELAYED, error, step, started, next_at=at, rung=due.rung + 1)
             case retry.Refuse():
-                return self._told(due, Event.REJECTED, error, step, started, verdict=verdict)
+                event = Event.REJECTED if self._heeds_refusal(due.message, error) else Event.STOPPED
+                return self._told(due, event, error, step, started, verdict=verdict)
             case retry.Hold():
                 return self._told(due, Event.STOPPED, error, step, started, verdict=verdict)
 
@@ -375,6 +378,17 @@ class Steps:
         )
         return Result(due, change, error)
 
+    def _heeds_refusal(self, message: Message, error: ConnectError) -> bool:
+        """Whether anybody hears of a refusal. A document whose source has no word for it must not end unseen.
+
+        An axis, say, has no message "your document was refused by our document system": a person must look.
+        """
+        record = _record_or_none(message)
+        if not isinstance(record, Document):
+            return True
+        outcome = Outcome(State.REFUSED, error.code, error.explanation_vi, error.advice_vi)
+        return bool(feedback_for(self._systems, message, record, outcome))
+
     def _line(self, due: Due, error: ConnectError, step: Step, started: datetime) -> Exchange:
         return Exchange(
             step=step,
@@ -421,6 +435,10 @@ class Steps:
         origin = self._ledger.origin_of(message, record)
         about = _record_or_none(origin) if origin else None
         return Work(message, record, origin, about if isinstance(about, Document) else None)
+
+    def _work_beside(self, message: Message, record: Document | DocumentStatus) -> Work:
+        """The work together with what the target has taken of its lane before."""
+        return replace(self._work(message, record), siblings=self._ledger.siblings_of(message))
 
     @staticmethod
     def _about_asking(message: Message, error: ConnectError) -> ConnectError:

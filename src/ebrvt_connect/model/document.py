@@ -191,7 +191,8 @@ class Document(Value):
     promulgated_on: date | None = None
     signatory: Signatory = Signatory()
     due_on: date | None = None
-    urgency: Urgency = Urgency.NORMAL
+    urgency: Urgency | None = Urgency.NORMAL
+    """None where a packet named none we know; such a document cannot be written again."""
     confidentiality: Confidentiality = Confidentiality.NORMAL
     circulation_scope: NfcText = ""
     typist: NfcText = ""

@@ -87,6 +87,8 @@ class Message(Value):
     priority: int = 0
     state: State
     attempts: int = 0
+    released: int = 0
+    """How often a person has let it go on or had it tried again."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     next_at: AwareDatetime | None = None
@@ -112,4 +114,6 @@ class Message(Value):
     reason_vi: NfcText = ""
     advice_vi: NfcText = ""
     first_sent_at: AwareDatetime | None = None
+    doubt_since: AwareDatetime | None = None
+    """When it became `in_doubt` (its sending was over by then); None while it is not."""
     receipt: Receipt | None = None

@@ -83,6 +83,9 @@ class Work:
     origin: Message | None = None
     """The document's own message, for a status told about it."""
     origin_record: Document | None = None
+    siblings: tuple[Message, ...] = ()
+    """Other messages of the same lane that this target has already taken, with their receipts, in order:
+    whoever asks after one in doubt must not take one of these for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,8 @@ class Leftover:
 
     items: tuple[Item, ...] = ()
     checkpoint: str = ""
+    last: int = 0
+    """Where the next page begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,10 @@ class DrainLedger(Protocol):
         """The document's own message a status tells about, where the ledger knows it."""
         ...
 
+    def siblings_of(self, message: Message) -> tuple[Message, ...]:
+        """What the same target has taken of the same lane already: done, with a receipt, in order."""
+        ...
+
     def paused(self) -> dict[str, Pause]:
         """The systems that are left alone."""
         ...
@@ -264,8 +270,11 @@ class IntakeLedger(Protocol):
         """The source has been told that these are stored."""
         ...
 
-    def unacknowledged(self, origin: Origin, *, limit: int) -> Leftover:
-        """What was stored but never acknowledged, oldest first."""
+    def unacknowledged(self, origin: Origin, *, limit: int, after: int = 0) -> Leftover:
+        """What came over this link from this source, was stored, but never acknowledged; oldest first.
+
+        `after` is where the page before ended (`Leftover.last`).
+        """
         ...
 
     def note_fetch(self, link: str, now: datetime, code: str, reason_vi: str) -> None:

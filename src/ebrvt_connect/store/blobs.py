@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,10 +30,12 @@ class LocalBlobs(Blobs):
     """Blobs in a folder of this machine; one process writes at a time, any number of threads."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Make the folder if need be and clean up what a crash left half written."""
+        """Make the folder (for the owner alone) if need be and clean up what a crash left half written."""
         self.folder = Path(folder)
         self._temporary = self.folder / _TEMPORARY
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        self._making = threading.Lock()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
         for leftover in self._temporary.iterdir():
             leftover.unlink(missing_ok=True)
 
@@ -57,7 +60,9 @@ class LocalBlobs(Blobs):
             if len(held) > _IN_MEMORY_BYTES:
                 return self._spill(bytes(held), flow, digest)
         sha256 = digest.hexdigest()
-        if not self.has(sha256):
+        if self.has(sha256):
+            _sync_folder(self.path_of(sha256).parent)
+        else:
             self._spill(bytes(held), iter(()), digest)
         return BlobRef(sha256=sha256, size_bytes=len(held))
 
@@ -83,8 +88,12 @@ class LocalBlobs(Blobs):
         return BlobRef(sha256=sha256, size_bytes=size)
 
     def _keep(self, temporary: Path, final: Path) -> None:
-        """Move into place and sync what names it; nothing to do where it is already."""
+        """Move into place and sync what names it.
+
+        What is there already may have been moved by another thread that has not come to syncing yet.
+        """
         if final.is_file():
+            _sync_folder(final.parent)
             return
         crash_point("after_blob_written_before_rename")
         self._make_folder(final.parent)
@@ -93,14 +102,18 @@ class LocalBlobs(Blobs):
         crash_point("after_blob_renamed")
 
     def _make_folder(self, folder: Path) -> None:
-        """Make `ab/cd`, syncing each parent that gained an entry."""
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for new in reversed(missing):
-            new.mkdir(exist_ok=True)
-            _sync_folder(new.parent)
+        """Make `ab/cd`, syncing each parent that gained an entry.
+
+        A thread at a time, so that a folder that is found there has been synced, too.
+        """
+        with self._making:
+            missing = []
+            while not folder.is_dir():
+                missing.append(folder)
+                folder = folder.parent
+            for new in reversed(missing):
+                new.mkdir(exist_ok=True)
+                _sync_folder(new.parent)
 
     def _open(self, sha256: str) -> BinaryIO:
         return self.path_of(sha256).open("rb")

@@ -4,11 +4,14 @@ SQLite needs all of its settings repeated on every connection: WAL (readers do n
 writer), synchronous FULL (a commit survives a power cut), a generous busy timeout, and BEGIN IMMEDIATE
 (a writer takes its lock first instead of failing on the way up). PostgreSQL runs in READ COMMITTED: a
 drain clears its flag in one transaction and reads in a newer snapshot.
+
+The SQLite files hold what is in the documents' records: they are for the account of the program alone.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +51,10 @@ _DAMAGED = ("malformed", "not a database")
 
 
 def open_database(url: str) -> sa.Engine:
-    """An engine for `sqlite:///...` or `postgresql+psycopg://...`; makes the SQLite file's folder.
+    """An engine for `sqlite:///...` or `postgresql+psycopg://...`; makes the SQLite file and its folder.
 
-    Raises `HeldForPerson` `STORE_FULL` when the folder cannot be made.
+    Both are for the owner alone (0600, 0700); a folder that is there already is left as it is.
+    Raises `HeldForPerson` `STORE_FULL` when they cannot be made.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -63,10 +67,30 @@ def open_database(url: str) -> sa.Engine:
         )
     if parsed.database:
         with telling_apart():
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(Path(parsed.database))
     engine = sa.create_engine(parsed, pool_size=POOL_SIZE, max_overflow=_OVERFLOW)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Make the file before SQLite does, which gives its `-wal` and `-shm` the same permissions.
+
+    Those of an older program, readable by others, are narrowed.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        # They come and go with the connections of another process.
+        with suppress(FileNotFoundError):
+            _narrow(file.with_name(file.name + suffix))
+
+
+def _narrow(file: Path) -> None:
+    found = file.stat()
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        file.chmod(0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
@@ -34,6 +35,7 @@ _CHANGED = (
     "rung",
     "updated_at",
     "next_at",
+    "doubt_since",
     "effect",
     "code",
     "reason_vi",
@@ -170,7 +172,11 @@ class Delivery(Shards):
         return found
 
     def origin_of(self, message: Message, record: DocumentStatus) -> Message | None:
-        """The document a status tells about: the one it was made for, else the newest by what it names."""
+        """The document a status tells about: the one it was made for, else the newest by what it names.
+
+        A document between two of our own agencies is known twice, once on its way out and once on its way
+        in. A status goes back to where its document came from; only a recall (13) travels with it.
+        """
         made_for = _M.c.id == (message.origin_id or 0)
         named = []
         if record.about_external_id:
@@ -178,16 +184,32 @@ class Delivery(Shards):
         if record.about is not None and record.about.document_id:
             named.append(_M.c.business_key == record.about.document_id)
         between = _M.c.source.in_((message.source, message.target))
+        expected = message.source if record.code == StatusCode.RECALL else message.target
         query = (
             sa.select(_M)
             .where(_M.c.kind == Kind.DOCUMENT.value)
             .where(sa.or_(made_for, sa.and_(between, sa.or_(sa.false(), *named))))
-            .order_by(sa.case((made_for, 0), else_=1), _M.c.id.desc())
+            .order_by(
+                sa.case((made_for, 0), (_M.c.source == expected, 1), else_=2),
+                _M.c.id.desc(),
+            )
             .limit(1)
         )
         with reading(self.database) as tx:
             row = tx.execute(query).one_or_none()
         return None if row is None else rows.message_of(row)
+
+    def siblings_of(self, message: Message) -> tuple[Message, ...]:
+        """What the same target has taken of the same lane already: done, with a receipt, in order."""
+        query = (
+            sa.select(_M)
+            .where(_M.c.target == message.target, _M.c.lane == message.lane, _M.c.in_lane == 0)
+            .where(_M.c.state == State.DONE.value, _M.c.receipt_external_id.is_not(None))
+            .where(_M.c.id != message.id)
+            .order_by(_M.c.id)
+        )
+        with reading(self.database) as tx:
+            return tuple(rows.message_of(row) for row in tx.execute(query))
 
     def paused(self) -> dict[str, Pause]:
         """The systems that are left alone."""

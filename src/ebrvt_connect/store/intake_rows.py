@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ebrvt_connect.model.message import State
+from ebrvt_connect.errors import explain
+from ebrvt_connect.model.document import DocumentStatus, StatusCode
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.adapter import Item
-from ebrvt_connect.ports.ledger import Leftover, NewMessage, Stored
+from ebrvt_connect.ports.ledger import Exchange, Leftover, NewMessage, Step, Stored
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
@@ -24,6 +27,20 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.adapter import Batch
     from ebrvt_connect.ports.ledger import Origin, Pause
 
+SUPERSEDED_BY = explain(
+    "SUPERSEDED_BY_NEWER",
+    "Nơi gửi đã sửa lại; bản mới hơn (thông điệp số {message_id}) thay thế bản này trước khi gửi đi.",
+    "Không cần thao tác với bản này; xem diễn biến của bản mới.",
+)
+
+_CAME_TO_NOTHING = tuple(s.value for s in (State.REFUSED, State.CANCELLED, State.SUPERSEDED))
+_SEND_ANEW = frozenset({StatusCode.REFUSED, StatusCode.CHANGE_ACCEPTED})
+"""After these a sender corrects and sends again, under the same document id."""
+
+Place = tuple[str, int]
+"""A shard of a system."""
+
+_M = schema.message
 _I = schema.inbox
 _C = schema.checkpoint
 _KNOWN = sa.select(_I.c.id).where(
@@ -51,8 +68,16 @@ class IntakeRows(Delivery):
         """Store a batch; what has arrived before is noted as a duplicate and makes no message."""
         with writing(self.database) as tx:
             fresh = [item for item in batch.items if not self._known(tx, origin, item)]
-            self.raise_flags(tx, {(origin.target, self.shard_of(item.lane)) for item in fresh})
-            stored = sum(self._store_item(tx, origin, item, now) for item in fresh)
+            touched = {(origin.target, self.shard_of(item.lane)) for item in fresh}
+            stopped = self._stopped(tx, origin, fresh)
+            self.raise_flags(tx, touched.union(*stopped.values()))
+            stored = 0
+            for item in fresh:
+                message_id = self._store_item(tx, origin, item, now)
+                if message_id is not None:
+                    stored += 1
+                    if item.external_id in stopped:
+                        _supersede(tx, origin, item, message_id, now)
             # A source that lists the same again and again costs a look, not a commit.
             if stored or tx.scalar(sa.select(_C.c.value).where(_C.c.link == origin.link)) != batch.checkpoint:
                 self._set_checkpoint(tx, origin.link, {"value": batch.checkpoint, "stored_at": now})
@@ -63,33 +88,56 @@ class IntakeRows(Delivery):
     def _known(tx: sa.Connection, origin: Origin, item: Item) -> bool:
         return tx.scalar(_KNOWN, _arrival(origin, item)) is not None
 
-    def _store_item(self, tx: sa.Connection, origin: Origin, item: Item, now: datetime) -> bool:
-        """An inbox row, and a message unless the same content came under another id; True if new."""
+    def _store_item(self, tx: sa.Connection, origin: Origin, item: Item, now: datetime) -> int | None:
+        """An inbox row, and a message unless the same content came under another id; the message if new."""
         first = self._same_content(tx, origin, item)
-        elsewhere = first is not None and first.external_id != item.external_id
+        again = (
+            first is not None
+            and first.external_id != item.external_id
+            and not _turned_down(tx, origin, first.message_id)
+        )
         message_id = (
             first.message_id
-            if first and elsewhere
+            if first and again
             else self._insert_message(tx, _message(origin, item, now), now)
         )
+        if first is not None and not again and message_id is not None:
+            # From now on it is this arrival that later ones are the same as.
+            tx.execute(_I.update().where(_I.c.id == first.id).values(same_as=None))
+            first = None
         row = {
             **_arrival(origin, item),
             "link": origin.link,
             "same_as": item.same_as if item.same_as and first is None else None,
             "sha256": item.original.sha256 if item.original else None,
             "message_id": message_id,
-            "duplicate": int(elsewhere or message_id is None),
+            "duplicate": int(again or message_id is None),
             "stored_at": now,
         }
         tx.execute(_arriving(tx.dialect.name), row)
-        return not elsewhere and message_id is not None
+        return None if again else message_id
+
+    @staticmethod
+    def _stopped(tx: sa.Connection, origin: Origin, fresh: Collection[Item]) -> dict[str, set[Place]]:
+        """Of which of these ids an earlier version is held (or may be, within the batch), and where."""
+        counted = Counter(item.external_id for item in fresh)
+        stopped: dict[str, set[Place]] = {name: set() for name, times in counted.items() if times > 1}
+        if counted:
+            found = tx.execute(
+                sa.select(_M.c.external_id, _M.c.target, _M.c.shard).where(
+                    _M.c.external_id.in_(list(counted)), *_never_left(origin)
+                )
+            )
+            for name, target, shard in found:
+                stopped.setdefault(name, set()).add((target, shard))
+        return stopped
 
     @staticmethod
     def _same_content(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
         if not item.same_as:
             return None
         return tx.execute(
-            sa.select(_I.c.external_id, _I.c.message_id).where(
+            sa.select(_I.c.id, _I.c.external_id, _I.c.message_id).where(
                 _I.c.system == origin.source, _I.c.kind == origin.kind.value, _I.c.same_as == item.same_as
             )
         ).one_or_none()
@@ -117,20 +165,30 @@ class IntakeRows(Delivery):
                 [{"its_external_id": item.external_id, "its_version": item.version} for item in items],
             )
 
-    def unacknowledged(self, origin: Origin, *, limit: int) -> Leftover:
-        """What was stored but never acknowledged (a crash or a cut came between), oldest first."""
+    def unacknowledged(self, origin: Origin, *, limit: int, after: int = 0) -> Leftover:
+        """What was stored but never acknowledged (a crash or a cut came between), oldest first.
+
+        What a link of the same name brought from another system is no business of this source.
+        """
         m = schema.message
         query = (
-            sa.select(m, _I.c.external_id.label("its_external_id"), _I.c.version.label("its_version"))
+            sa.select(
+                m,
+                _I.c.id.label("its_id"),
+                _I.c.external_id.label("its_external_id"),
+                _I.c.version.label("its_version"),
+            )
             .join(m, m.c.id == _I.c.message_id)
-            .where(_I.c.link == origin.link, _I.c.acknowledged_at.is_(None))
+            .where(_I.c.link == origin.link, _I.c.acknowledged_at.is_(None), _I.c.id > after)
+            .where(_I.c.system == origin.source, _I.c.kind == origin.kind.value)
             .order_by(_I.c.id)
             .limit(limit)
         )
         with reading(self.database) as tx:
             found = tx.execute(query).all()
             checkpoint = tx.scalar(sa.select(_C.c.value).where(_C.c.link == origin.link))
-        return Leftover(tuple(_item(row) for row in found), checkpoint or "")
+        last = found[-1].its_id if found else after
+        return Leftover(tuple(_item(row) for row in found), checkpoint or "", last)
 
     def note_fetch(self, link: str, now: datetime, code: str, reason_vi: str) -> None:
         """How the last fetch went; `failing_since` keeps the first of a row of failures."""
@@ -150,6 +208,64 @@ class IntakeRows(Delivery):
         """Leave a system alone; the first reason stands until it is resumed."""
         with writing(self.database) as tx:
             return pause_row(tx, pause)
+
+
+def _never_left(origin: Origin) -> tuple[sa.ColumnElement[bool], ...]:
+    """Held for a person, and nothing of it has ever been sent: a newer version may take its place."""
+    return (
+        _M.c.link == origin.link,
+        _M.c.source == origin.source,
+        _M.c.kind == origin.kind.value,
+        _M.c.state == State.HELD.value,
+        _M.c.attempts == 0,
+    )
+
+
+def _supersede(tx: sa.Connection, origin: Origin, item: Item, by: int, now: datetime) -> None:
+    """Held predecessors of this item give up their place to it (`Event.SUPERSEDED`), and say so.
+
+    One that could not be read itself replaces nothing: a person has both to look at.
+    """
+    if item.fault is not None:
+        return
+    replaced = tx.scalars(
+        _M.update()
+        .where(_M.c.external_id == item.external_id, _M.c.id < by, *_never_left(origin))
+        .values(state=State.SUPERSEDED.value, in_lane=0, untold=0, next_at=None, updated_at=now)
+        .returning(_M.c.id)
+    ).all()
+    line = Exchange(
+        step=Step.PERSON,
+        attempt=0,
+        started_at=now,
+        ended_at=now,
+        code=State.SUPERSEDED.value,
+        detail=f"{origin.source}: message {by} (version {item.version}) takes its place",
+    )
+    for message_id in replaced:
+        tx.execute(schema.attempt.insert().values(**rows.exchange_values(message_id, line)))
+    if replaced:
+        said = SUPERSEDED_BY.sentence_vi.format(message_id=by)
+        told = {"code": SUPERSEDED_BY.code, "reason_vi": said, "advice_vi": SUPERSEDED_BY.advice_vi}
+        tx.execute(_M.update().where(_M.c.id.in_(replaced)).values(effect=None, **told))
+
+
+def _turned_down(tx: sa.Connection, origin: Origin, message_id: int | None) -> bool:
+    """Whether the sender has reason to send this anew: it came to nothing here, or we told it so (02, 15)."""
+    state = tx.scalar(sa.select(_M.c.state).where(_M.c.id == message_id))
+    if state in _CAME_TO_NOTHING:
+        return True
+    told = tx.scalars(
+        sa.select(_M.c.record).where(
+            _M.c.origin_id == message_id,
+            _M.c.kind == Kind.DOCUMENT_STATUS.value,
+            _M.c.target == origin.source,
+            _M.c.attempts > 0,
+            _M.c.state.not_in(_CAME_TO_NOTHING),
+            _M.c.record != "",
+        )
+    )
+    return any(DocumentStatus.model_validate_json(record).code in _SEND_ANEW for record in told)
 
 
 def _arrival(origin: Origin, item: Item) -> dict[str, object]:

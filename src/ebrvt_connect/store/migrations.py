@@ -50,7 +50,7 @@ _FIRST = (
         payload_sha256 TEXT, payload_bytes {bigint}, payload_type TEXT, payload_facts TEXT,
         verdict TEXT NOT NULL, origin_id {bigint},
         effect TEXT, code TEXT NOT NULL, reason_vi TEXT NOT NULL, advice_vi TEXT NOT NULL,
-        first_sent_at {bigint},
+        first_sent_at {bigint}, doubt_since {bigint},
         receipt_external_id TEXT, receipt_raw {bytes}, receipt_note TEXT
     )
     """,

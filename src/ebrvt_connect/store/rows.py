@@ -30,6 +30,7 @@ _PLAIN = (
     "shard",
     "priority",
     "attempts",
+    "released",
     "created_at",
     "updated_at",
     "next_at",
@@ -44,6 +45,7 @@ _PLAIN = (
     "reason_vi",
     "advice_vi",
     "first_sent_at",
+    "doubt_since",
 )
 
 
@@ -143,6 +145,7 @@ def change_values(change: Change, now: datetime) -> dict[str, Any]:
         "to_rung": change.rung,
         "to_updated_at": now,
         "to_next_at": change.next_at,
+        "to_doubt_since": (change.was.doubt_since or now) if change.state is State.IN_DOUBT else None,
         "to_effect": change.effect.value if change.effect else None,
         "to_code": change.code,
         "to_reason_vi": change.reason_vi,

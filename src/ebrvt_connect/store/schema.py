@@ -81,6 +81,7 @@ message = sa.Table(
     sa.Column("reason_vi", sa.Text),
     sa.Column("advice_vi", sa.Text),
     sa.Column("first_sent_at", Instant),
+    sa.Column("doubt_since", Instant),
     sa.Column("receipt_external_id", sa.Text),
     sa.Column("receipt_raw", sa.LargeBinary),
     sa.Column("receipt_note", sa.Text),

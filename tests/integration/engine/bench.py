@@ -33,6 +33,10 @@ OUT = LinkSpec(name="out", kind=Kind.DOCUMENT, source="dms", target="axis", ever
 BACK = LinkSpec(
     name="back", kind=Kind.DOCUMENT_STATUS, source="axis", target="dms", every=timedelta(milliseconds=100)
 )
+IN = LinkSpec(name="in", kind=Kind.DOCUMENT, source="axis", target="dms", every=timedelta(milliseconds=100))
+TOLD = LinkSpec(
+    name="told", kind=Kind.DOCUMENT_STATUS, source="dms", target="axis", every=timedelta(milliseconds=100)
+)
 FAST = EngineSettings(
     poll=timedelta(milliseconds=50),
     ladder=Ladder((timedelta(milliseconds=200), timedelta(milliseconds=400))),

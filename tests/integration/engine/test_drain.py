@@ -9,7 +9,7 @@ import pytest
 from ebrvt_connect.engine import steering
 from ebrvt_connect.engine.drain import _as_judged
 from ebrvt_connect.engine.settings import SystemLimits
-from ebrvt_connect.errors import Effect, Scope
+from ebrvt_connect.errors import Effect, HeldForPerson, Scope
 from ebrvt_connect.model.document import DocumentStatus, StatusCode
 from ebrvt_connect.model.message import Receipt, State
 from ebrvt_connect.ports.adapter import AskAgain, Feedback, NotThere, Settled, Work
@@ -19,7 +19,9 @@ from ebrvt_connect.store import rows
 from tests.integration.engine.bench import (
     AGENCY,
     BACK,
+    IN,
     OUT,
+    document,
     failing,
     held,
     item,
@@ -219,6 +221,29 @@ def test_what_may_still_turn_up_is_asked_after_again_and_stops_its_lane(bench):
     assert bench.axis.submitted == ["out:d1:1", "out:d2:1"]
 
 
+def test_what_is_in_doubt_is_asked_after_with_what_was_taken_before_it(bench):
+    asked = []
+    bench.store(item(1))
+    bench.drain()
+
+    def lost(work):
+        assert [one.receipt.external_id for one in work.siblings] == ["r1"]
+        raise reconcile_first()
+
+    bench.axis.on_submit = lost
+    bench.axis.on_ask = lambda work: asked.append(work) or AskAgain(timedelta(minutes=2))
+    bench.store(item(1, version="2"))
+    bench.drain("axis")
+    bench.clock.advance(60)
+    doubt_since = bench.ledger.messages(link="out")[1].doubt_since
+    bench.clock.advance(600)
+    bench.drain("axis")
+    assert len(asked) > 1
+    for work in asked:
+        assert work.message.doubt_since == doubt_since
+        assert [one.receipt.external_id for one in work.siblings] == ["r1"]
+
+
 def test_a_failing_question_leaves_the_message_in_doubt(bench):
     bench.axis.on_ask = failing(retry_later)
     bench.axis.on_submit = failing(reconcile_first)
@@ -283,6 +308,24 @@ def test_a_no_is_a_no_and_the_source_is_told(bench):
     assert bench.only().reason_vi in feedback.record
 
 
+def test_a_refused_document_whose_source_has_no_word_for_it_waits_for_a_person(bench):
+    bench.dms.on_submit = failing(rejected)
+    bench.store(item(1, external_id="axis-1"), link=IN)
+    bench.drain()
+    message = bench.only("in")
+    assert (message.state, message.effect, message.code) == (State.HELD, Effect.REJECTED, "TEST_TROUBLE")
+    assert bench.ledger.held() == [message]
+
+
+def test_a_status_refused_ends_since_nobody_waits_for_it(bench):
+    bench.store(item(1))
+    bench.drain()
+    bench.dms.on_submit = failing(rejected)
+    bench.store(status_item(5, about=1), link=BACK)
+    bench.drain()
+    assert bench.states("back") == [State.REFUSED]
+
+
 def test_a_refused_message_lets_its_lane_go_on(bench):
     bench.axis.on_submit = failing(rejected, only="d1")
     bench.store(item(1, lane="one"), item(2, lane="one"))
@@ -298,6 +341,43 @@ def test_what_a_person_must_look_at_is_held_and_told(bench, scope):
     (message,) = bench.ledger.held()
     assert (message.code, message.reason_vi) == ("TEST_TROUBLE", "Hệ thống thử nghiệm gặp sự cố.")
     assert [m.idem_key for m in bench.ledger.messages(link="out~feedback")] == ["out:d1:1>HELD"]
+
+
+def test_a_second_hold_is_told_again(bench):
+    bench.axis.on_prepare = failing(held)
+    bench.store(item(1))
+    bench.drain()
+    steering.release(bench.ledger, 1, by="Ngọc", why="x", now=bench.clock.now())
+    bench.drain()
+    assert [m.idem_key for m in bench.ledger.messages(link="out~feedback")] == [
+        "out:d1:1>HELD",
+        "out:d1:1>HELD:2",
+    ]
+
+
+def test_what_a_person_says_did_arrive_is_done_and_told_as_sent(bench):
+    bench.axis.on_submit = failing(reconcile_first)
+    bench.axis.on_ask = failing(held)
+    bench.store(item(1), item(9, lane=document(1).document_id))
+    bench.drain("axis")
+    assert bench.states() == [State.HELD, State.RECEIVED]
+    bench.axis.on_submit = lambda _work: None
+    message = steering.confirm(bench.ledger, 1, by="Ngọc", why="đã gọi điện", now=bench.clock.now())
+    assert (message.state, message.code) == (State.DONE, "CONFIRMED_BY_PERSON")
+    bench.drain()
+    assert bench.keys() == ["out:d9:1"]
+    codes = [work.record.code for work in bench.dms.arrived if work.origin.id == 1]
+    assert codes == [StatusCode.HELD, StatusCode.SENT]
+    assert bench.ledger.story(1).exchanges[-1].detail == "Ngọc: đã gọi điện"
+
+
+def test_what_was_never_sent_cannot_have_arrived(bench):
+    bench.axis.on_prepare = failing(held)
+    bench.store(item(1))
+    bench.drain("axis")
+    with pytest.raises(HeldForPerson, match="confirmed"):
+        steering.confirm(bench.ledger, 1, by="Ngọc", why="x", now=bench.clock.now())
+    assert bench.states() == [State.HELD]
 
 
 def test_a_value_that_cannot_be_mapped_holds_the_message_before_it_leaves(bench):

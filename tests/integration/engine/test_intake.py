@@ -6,10 +6,23 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from ebrvt_connect.engine.settings import LinkSpec
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.document import StatusCode
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.adapter import Batch
-from tests.integration.engine.bench import held, item, retry_later
+from tests.integration.engine.bench import (
+    IN,
+    TOLD,
+    Bench,
+    document,
+    failing,
+    held,
+    item,
+    rejected,
+    retry_later,
+    status_item,
+)
 
 UNREADABLE = explain("TEST_UNREADABLE", "Gói tin không đọc được.", "Yêu cầu gửi lại.")
 
@@ -75,6 +88,101 @@ def test_a_changed_thing_under_its_own_id_is_no_duplicate_of_itself(bench):
     assert [m.idem_key for m in bench.ledger.messages()] == ["out:d1:1", "out:d1:2"]
 
 
+def held_first(bench):
+    """A document held by its mapping, and a later one behind it in its lane."""
+    bench.axis.on_prepare = failing(held)
+    bench.store(item(1))
+    bench.drain("axis")
+    assert bench.states() == [State.HELD]
+    bench.axis.on_prepare = lambda _work: None
+
+
+def test_a_corrected_version_takes_the_place_of_its_held_predecessor(bench):
+    held_first(bench)
+    bench.store(item(9, lane=document(1).document_id))
+    bench.store(item(1, version="2"))
+    bench.drain("axis")
+    assert bench.states() == [State.SUPERSEDED, State.DONE, State.DONE]
+    assert bench.keys() == ["out:d9:1", "out:d1:2"]
+    story = bench.ledger.story(1)
+    newer = bench.ledger.find("out:d1:2")[0].id
+    assert (story.exchanges[-1].code, story.message.code) == ("superseded", "SUPERSEDED_BY_NEWER")
+    assert story.exchanges[-1].detail == f"dms: message {newer} (version 2) takes its place"
+    assert f"số {newer})" in story.message.reason_vi
+
+
+def test_of_two_versions_in_one_batch_the_newer_supersedes_an_unreadable_one(bench):
+    fault = HeldForPerson(UNREADABLE, "x")
+    bench.store(item(1, record=None, fault=fault), item(1, version="2"))
+    assert bench.states() == [State.SUPERSEDED, State.RECEIVED]
+
+
+def test_the_lane_of_a_superseded_message_is_woken_even_if_the_new_one_lies_elsewhere(bench):
+    held_first(bench)
+    bench.store(item(9, lane=document(1).document_id))
+    bench.drain("axis")
+    bench.activated.clear()
+    bench.store(item(1, lane="another", version="2"))
+    shards = {("axis", bench.ledger.shard_of(lane)) for lane in (document(1).document_id, "another")}
+    assert {(system, shard) for system, shard, *_ in bench.activated} == shards
+
+
+def test_what_has_left_once_is_not_superseded(bench):
+    bench.axis.on_submit = failing(held)
+    bench.store(item(1))
+    bench.drain("axis")
+    bench.store(item(1, version="2"))
+    assert bench.states() == [State.HELD, State.RECEIVED]
+
+
+def test_another_document_or_an_unreadable_version_supersedes_nothing(bench):
+    held_first(bench)
+    bench.store(item(2), item(1, version="2", record=None, fault=HeldForPerson(UNREADABLE, "x")))
+    assert bench.states() == [State.HELD, State.RECEIVED, State.HELD]
+
+
+def test_what_came_to_nothing_here_may_be_sent_anew(bench):
+    bench.store(item(1, same_as="s"))
+    bench.axis.on_submit = failing(rejected)
+    bench.drain("axis")
+    assert bench.states() == [State.REFUSED]
+    bench.store(item(1, external_id="again", same_as="s"))
+    bench.store(item(1, external_id="third", same_as="s"))
+    assert bench.states() == [State.REFUSED, State.RECEIVED]
+    (second,) = bench.ledger.find("again")
+    assert bench.ledger.story(second.id).duplicates == ("third",)
+
+
+def test_what_was_superseded_by_its_own_newer_version_is_still_known_under_another_id(bench):
+    bench.axis.on_prepare = failing(held)
+    bench.store(item(1, same_as="s"))
+    bench.drain("axis")
+    bench.store(item(1, version="2", same_as="s"), item(1, version="2", same_as="s"))
+    bench.store(item(1, external_id="other", same_as="s"))
+    assert bench.states() == [State.SUPERSEDED, State.RECEIVED]
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "messages"),
+    [
+        (StatusCode.REFUSED, True, 2),
+        (StatusCode.CHANGE_ACCEPTED, True, 2),
+        (StatusCode.ACCEPTED, True, 1),
+        (StatusCode.REFUSED, False, 1),
+    ],
+)
+def test_what_we_told_the_sender_to_correct_may_be_sent_anew(bench, code, sent, messages):
+    bench.store(item(1, external_id="axis-1", same_as="s"), link=IN)
+    bench.drain("dms")
+    if not sent:
+        bench.ledger.pause_system("axis", by="Ngọc", why="x", now=bench.clock.now())
+        bench.engine._standing.look_again()
+    bench.store(status_item(5, about=1, code=code), link=TOLD)
+    bench.drain("axis")
+    bench.store(item(1, external_id="axis-2", same_as="s"), link=IN)
+    assert len(bench.ledger.messages(link="in")) == messages
+
+
 def test_what_could_not_be_read_is_stored_held_and_acknowledged(bench):
     fault = HeldForPerson(UNREADABLE, "not a packet")
     bench.offer(item(1, record=None, fault=fault), item(2))
@@ -106,6 +214,70 @@ def test_an_acknowledgement_cut_off_is_paid_at_the_next_fetch(bench):
     bench.fetch()
     assert bench.dms.acknowledged == ["d1", "d2"]
     assert len(bench.ledger.messages()) == 2
+
+
+@pytest.mark.parametrize("refusal", [rejected, held])
+def test_one_refused_acknowledgement_stops_neither_the_link_nor_the_others(bench, refusal):
+    def refuse(batch):
+        if any(one.external_id == "d1" for one in batch.items):
+            raise refusal()
+
+    bench.dms.on_acknowledge = refuse
+    bench.offer(item(1), item(2))
+    bench.fetch()
+    assert bench.dms.acknowledged == ["d2"]
+    assert bench.ledger.link_statistics()[0].code == "TEST_TROUBLE"
+    bench.offer(item(3))
+    bench.fetch()
+    assert bench.dms.acknowledged == ["d2", "d3"]
+    assert len(bench.ledger.messages(link="out")) == 3
+    assert bench.engine._intake.last("out").not_before <= bench.clock.monotonic()
+    assert bench.engine._standing.paused("dms") is False
+    bench.dms.on_acknowledge = lambda _batch: None
+    bench.fetch()
+    assert bench.dms.acknowledged == ["d2", "d3", "d1"]
+    assert bench.ledger.link_statistics()[0].code == ""
+
+
+def test_more_refused_acknowledgements_than_a_page_keep_back_no_later_one(bench):
+    bench.store(*(item(number) for number in range(1, 106)))
+
+    def refuse(batch):
+        if any(int(one.external_id[1:]) <= 102 for one in batch.items):
+            raise rejected()
+
+    bench.dms.on_acknowledge = refuse
+    bench.fetch()
+    assert bench.dms.acknowledged == ["d103", "d104", "d105"]
+
+
+def test_an_acknowledgement_that_fails_for_now_ends_the_fetch(bench):
+    bench.dms.batch_size = 1
+    bench.dms.on_acknowledge = raising(retry_later())
+    bench.offer(item(1), item(2))
+    bench.fetch()
+    assert len(bench.ledger.messages(link="out")) == 1
+    assert bench.engine._intake.last("out").not_before > bench.clock.monotonic()
+
+
+def test_an_acknowledgement_forbidden_to_us_pauses_the_source(bench):
+    bench.dms.on_acknowledge = raising(held(Scope.SYSTEM))
+    bench.offer(item(1))
+    bench.fetch()
+    assert set(bench.ledger.paused()) == {"dms"}
+
+
+def test_what_a_link_owed_its_former_source_is_not_told_to_the_present_one(store_url):
+    before = Bench(store_url)
+    before.store(item(1))
+    before.close()
+    moved = LinkSpec(
+        name="out", kind=Kind.DOCUMENT, source="axis", target="dms", every=timedelta(milliseconds=100)
+    )
+    after = Bench(store_url, links=(moved,))
+    after.fetch()
+    assert after.axis.acknowledged == []
+    after.close()
 
 
 def test_an_owed_acknowledgement_names_the_thing_as_it_was(bench):

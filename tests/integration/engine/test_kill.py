@@ -72,6 +72,7 @@ def assert_the_books_agree(folder: Path, items: int) -> None:
         assert database.execute("SELECT count(*) FROM message WHERE attempts = 0").fetchone() == (0,)
 
 
+@pytest.mark.timeout(300)
 def test_killed_at_every_named_point_in_turn(tmp_path):
     chance = random.Random(20261123)
     points = list(POINTS)

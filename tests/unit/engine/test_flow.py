@@ -9,7 +9,7 @@ from ebrvt_connect.engine.flow import TOLD, TRANSITIONS, Event, after
 from ebrvt_connect.model.message import SETTLED, State
 from ebrvt_connect.ports.ledger import KEEPS_PLACE
 
-BY_PERSON = {Event.RELEASED, Event.REQUEUED, Event.RETURNED, Event.DENIED, Event.SKIPPED}
+BY_PERSON = {Event.RELEASED, Event.REQUEUED, Event.RETURNED, Event.DENIED, Event.SKIPPED, Event.CONFIRMED}
 
 
 def reachable(start: State) -> set[State]:
@@ -30,8 +30,12 @@ def test_every_event_is_used():
     assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
 
 
-def test_every_state_but_superseded_is_reached_from_received():
-    assert reachable(State.RECEIVED) == set(State) - {State.SUPERSEDED}
+def test_every_state_is_reached_from_received():
+    assert reachable(State.RECEIVED) == set(State)
+
+
+def test_only_what_is_held_is_superseded():
+    assert {state for state, row in TRANSITIONS.items() if Event.SUPERSEDED in row} == {State.HELD}
 
 
 @pytest.mark.parametrize("state", sorted(SETTLED))
@@ -89,6 +93,7 @@ class Message(RuleBasedStateMachine):
         self.state = State.RECEIVED
         self.judged = False
         self.sent_since_asked = False
+        self.confirmed = False
         self.past: list[State] = []
 
     @rule(event=st.sampled_from(Event))
@@ -102,18 +107,21 @@ class Message(RuleBasedStateMachine):
         self.past.append(before)
         if event is Event.PASSED:
             self.judged = True
+        if event is Event.CONFIRMED:
+            self.confirmed = True
         if self.state is State.SENDING:
             assert not self.sent_since_asked
         self.sent_since_asked = self.state in {State.SENDING, State.IN_DOUBT}
 
     @invariant()
     def nothing_leaves_unjudged(self):
-        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING, State.DONE}:
+        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING}:
             assert self.judged
 
     @invariant()
-    def nothing_done_was_not_sent(self):
-        if self.state is State.DONE:
+    def nothing_done_was_not_sent_unless_a_person_says_so(self):
+        if self.state is State.DONE and not self.confirmed:
+            assert self.judged
             assert State.SENDING in self.past
 
 

@@ -151,3 +151,18 @@ def test_the_file_and_every_folder_that_names_it_are_synced_before_it_counts(blo
     folder = blobs.path_of(ref.sha256).parent
     assert [p.rsplit("/", 1)[0] for p in synced[:1]] == [str(blobs.folder / ".tmp")]
     assert synced[1:] == [str(blobs.folder), str(folder.parent), str(folder)]
+
+
+def test_what_another_thread_has_moved_but_not_yet_synced_is_synced_before_it_counts(blobs, monkeypatch):
+    """Whichever way a blob is found to be there already: known before writing, or only after."""
+    small, big = blobs.put([b"x"], limit_bytes=LIMIT), blobs.put([BIG], limit_bytes=LIMIT)
+    synced = []
+    monkeypatch.setattr("ebrvt_connect.store.blobs._sync_folder", synced.append)
+    blobs.put([b"x"], limit_bytes=LIMIT)
+    blobs.put([BIG], limit_bytes=LIMIT)
+    assert synced == [blobs.path_of(small.sha256).parent, blobs.path_of(big.sha256).parent]
+
+
+def test_the_folder_is_for_the_owner_alone(tmp_path):
+    LocalBlobs(tmp_path / "var" / "blobs")
+    assert (tmp_path / "var" / "blobs").stat().st_mode & 0o777 == 0o700

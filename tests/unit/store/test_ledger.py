@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ebrvt_connect.engine import steering
 from ebrvt_connect.errors import HeldForPerson, RetryLater, Scope
+from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt, State
 from ebrvt_connect.ports.ledger import Change, Decisions, Exchange, Step
 from ebrvt_connect.store import schema
@@ -16,7 +17,7 @@ from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.seat import Seat
 from ebrvt_connect.store.shards import wake_bucket
 from ebrvt_connect.testing.clock import START
-from tests.integration.engine.bench import BACK, document, item, status, status_item
+from tests.integration.engine.bench import BACK, IN, TOLD, document, item, status, status_item
 
 
 def turned(ledger, message_id, state, **changes):
@@ -46,6 +47,30 @@ def test_a_payload_and_a_receipt_come_back_as_they_were(bench, ledger):
     receipt = Receipt(external_id="x", raw=b"\x00\xff", note="đã nhận")
     message = turned(ledger, 1, State.DONE, payload=payload, receipt=receipt, verdict="{}")
     assert (message.payload, message.receipt, message.verdict) == (payload, receipt, "{}")
+
+
+def test_since_when_it_is_in_doubt_is_kept_while_it_is_and_forgotten_after(bench, ledger):
+    bench.store(item(1))
+    assert turned(ledger, 1, State.IN_DOUBT).doubt_since == START + timedelta(hours=1)
+    message = ledger.message(1)
+    later = Decisions(changes=[Change(was=message, state=State.IN_DOUBT)], now=START + timedelta(hours=2))
+    ledger.commit(later)
+    assert ledger.message(1).doubt_since == START + timedelta(hours=1)
+    assert turned(ledger, 1, State.QUEUED).doubt_since is None
+    turned(ledger, 1, State.IN_DOUBT)
+    steering.skip(ledger, 1, by="Ngọc", why="x", now=START)
+    assert ledger.message(1).doubt_since is None
+
+
+def test_siblings_are_what_the_same_target_took_of_the_same_lane(bench, ledger):
+    bench.store(item(1), item(1, version="2"), item(1, version="3"), item(2))
+    bench.store(status_item(1, about=1), link=BACK)
+    for number in (1, 4, 5):
+        turned(ledger, number, State.DONE, receipt=Receipt(external_id=f"r{number}"))
+    turned(ledger, 2, State.REFUSED)
+    third = ledger.message(3)
+    assert [(one.id, one.receipt.external_id) for one in ledger.siblings_of(third)] == [(1, "r1")]
+    assert ledger.siblings_of(ledger.message(1)) == ()
 
 
 def test_vietnamese_and_odd_characters_survive(bench, ledger):
@@ -260,6 +285,28 @@ def test_the_newest_of_several_documents_of_one_name_is_the_origin(bench, ledger
     bench.store(item(7), item(7, version="2"))
     bench.store(status_item(1, about=7), link=BACK)
     assert ledger.origin_of(ledger.message(3), status(7)).id == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "link", "source"),
+    [
+        (StatusCode.ACCEPTED, BACK, "dms"),
+        (StatusCode.CHANGE_ACCEPTED, BACK, "dms"),
+        (StatusCode.RECALL, BACK, "axis"),
+        (StatusCode.ACCEPTED, TOLD, "axis"),
+        (StatusCode.RECALL, TOLD, "dms"),
+    ],
+)
+def test_a_document_between_two_of_our_agencies_is_told_about_on_its_own_side(
+    bench, ledger, code, link, source
+):
+    bench.store(item(1, external_id="axis-1"), link=IN)
+    bench.store(item(1))
+    bench.store(item(1, external_id="axis-2", version="2"), link=IN)
+    bench.store(status_item(5, about=1, code=code), link=link)
+    (message,) = ledger.messages(link=link.name)
+    origin = ledger.origin_of(message, status(1, code))
+    assert (origin.source, origin.id) == (source, {"dms": 2, "axis": 3}[source])
 
 
 def test_the_document_of_strangers_is_nobodys_origin(bench, ledger):
