@@ -4,7 +4,7 @@ Receiving. The axis lists what was not acknowledged, again and again; so the lis
 checkpoint. A packet is acknowledged (`updateStatus done`) once its bytes are stored, the unreadable, the
 recalled and those for somebody else included: they are held here with a reason, and left in the list they
 would only come again and push others back. `fail` is never said: what the axis then does is not known.
-What could not be fetched at all is held, too, but stays in the list.
+What could not be fetched at all is held, too, but stays in the list, and is tried last (see `unfetched`).
 
 Sending. `sendEdoc` of a document carries no key, so after a doubtful end the list of what was sent is
 asked first. Status packets may be repeated.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ebrvt_adapters.vxp import faults, mapping, wire
 from ebrvt_adapters.vxp.client import Packet, VxpClient
 from ebrvt_adapters.vxp.settings import VxpSettings
+from ebrvt_adapters.vxp.unfetched import Unfetched
 from ebrvt_connect.codec.edxml_read import read_document
 from ebrvt_connect.codec.edxml_words import EdxmlLimits
 from ebrvt_connect.codec.edxml_write import write_document, write_status
@@ -57,11 +58,13 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from ebrvt_adapters.vxp.unfetched import Trouble
     from ebrvt_connect.model.message import Message
 
 SEVERAL_FOUND = explain(
     "VXP_SENT_LIST_AMBIGUOUS",
-    "Mất trả lời khi gửi văn bản {title}, và danh sách đã gửi trên trục có nhiều văn bản giống như vậy.",
+    "Mất trả lời khi gửi văn bản {title}; danh sách đã gửi trên trục có văn bản giống như vậy nhưng không "
+    "xác định được có phải chính lần gửi này hay không.",
     "Đối chiếu trên trục: nếu văn bản đã đến nơi, đánh dấu là đã gửi; nếu chưa, cho gửi lại.",
 )
 PARTLY_FOUND = explain(
@@ -73,6 +76,12 @@ DUPLICATE_NOT_FOUND = explain(
     "VXP_DUPLICATE_NOT_FOUND",
     "Trục báo văn bản {title} đã được gửi trước đó, nhưng không thấy trong danh sách đã gửi.",
     "Kiểm tra văn bản có được gửi bằng phần mềm khác không; nếu đã đến nơi thì đánh dấu là đã gửi.",
+)
+UNFETCHABLE = explain(
+    "VXP_PACKET_UNFETCHABLE",
+    "Gói tin {doc_id} trên trục vẫn không tải về được sau {tries} lần thử trong {minutes} phút.",
+    "Báo đơn vị vận hành trục kèm mã gói tin. Chương trình vẫn tiếp tục thử tải và chưa xác nhận gói tin nên "
+    "không bị mất; khi tải được, văn bản sẽ vào như thường và có thể bỏ qua mục này.",
 )
 ROW_UNREADABLE = explain(
     "VXP_LIST_ROW_UNREADABLE",
@@ -89,9 +98,9 @@ UNLISTED = "unlisted"
 EDXML_TYPE = "application/xml"
 
 _QUEUES = {Kind.DOCUMENT: wire.MessageType.EDOC, Kind.DOCUMENT_STATUS: wire.MessageType.STATUS}
-_QUEUE_NAMES_VI = {Kind.DOCUMENT: "văn bản", Kind.DOCUMENT_STATUS: "trạng thái"}
 _TROUBLES_IN_A_ROW = 2
-"""So many packets that cannot be fetched one after the other mean that the axis is in trouble."""
+"""So many packets one after the other that cannot be fetched, though they came never before, mean that the
+axis is in trouble; and so many of those known to fail are tried in vain at each fetch."""
 
 
 class Vxp(Source, Sink):
@@ -107,6 +116,8 @@ class Vxp(Source, Sink):
         self._clock = surroundings.clock
         self._blobs = surroundings.blobs
         self._ours = settings.agencies
+        patience = timedelta(minutes=settings.fetch_patience_minutes)
+        self._unfetched = {kind: Unfetched(patience) for kind in _QUEUES}
         self.client = VxpClient(settings, surroundings.clock, system=surroundings.system)
         """The operations themselves, for whoever needs one that no link uses."""
 
@@ -130,7 +141,8 @@ class Vxp(Source, Sink):
     def _fetch(self, kind: Kind, checkpoint: str | None) -> Iterator[Batch]:
         """Everything listed, in batches; a packet that fails is left for the next time, the others come.
 
-        Such a failure is told at the end. Two in a row, or one that concerns the whole system, end it.
+        A failure that is new is told at the end. Two new ones in a row, or one that concerns the whole
+        system, end the fetch: then the axis is in trouble, not a packet.
         """
         del checkpoint
         listing = self.client.received(_QUEUES[kind])
@@ -138,32 +150,93 @@ class Vxp(Source, Sink):
             yield Batch(tuple(self._broken_row(kind, row) for row in listing.unreadable), CHECKPOINT)
         last: ConnectError | None = None
         items: list[Item] = []
-        in_a_row = 0
-        for row in {row.doc_id: row for row in listing.rows}.values():
+        arriving = self._arriving(kind, [row.doc_id for row in listing.rows])
+        while True:
             try:
-                items.append(self._item(kind, row))
-                in_a_row = 0
+                item = next(arriving, None)
             except ConnectError as failure:
-                last = failure
-                in_a_row += 1 if isinstance(failure, RetryLater) else _TROUBLES_IN_A_ROW
-            if in_a_row >= _TROUBLES_IN_A_ROW:
-                break
-            if len(items) >= self._settings.batch:
+                item, last = None, failure
+            if item is not None:
+                items.append(item)
+            if items and (item is None or len(items) >= self._settings.batch):
                 yield Batch(tuple(items), CHECKPOINT)
+                # Only now, with the batch stored, is a person sure to see them.
+                for told in items:
+                    self._unfetched[kind].told(told.external_id)
                 items = []
-        if items:
-            yield Batch(tuple(items), CHECKPOINT)
+            if item is None:
+                break
         if last is not None:
             raise last
 
-    def _item(self, kind: Kind, row: wire.ReceivedEdoc) -> Item:
+    def _arriving(self, kind: Kind, doc_ids: list[str]) -> Iterator[Item]:
+        """The packets one by one, those that would not come before last; raises as `_fetch` says."""
+        troubles = self._unfetched[kind]
+        new, in_trouble = troubles.sorted(doc_ids)
+        last: RetryLater | None = None
+        in_a_row = 0
+        for doc_id in new:
+            try:
+                item = self._item(kind, doc_id)
+            except RetryLater as failure:
+                troubles.failed(doc_id, self._clock.now())
+                last = failure
+                in_a_row += 1
+                if in_a_row >= _TROUBLES_IN_A_ROW:
+                    raise
+            else:
+                in_a_row = 0
+                if item.version == UNFETCHED:
+                    troubles.failed(doc_id, self._clock.now())
+                yield item
+        yield from self._retried(kind, in_trouble)
+        if last is not None:
+            raise last
+
+    def _retried(self, kind: Kind, in_trouble: list[str]) -> Iterator[Item]:
+        """Those of the packets in trouble that come now or are given up; so many fail and the rest waits."""
+        troubles = self._unfetched[kind]
+        failing = 0
+        for doc_id in in_trouble:
+            if failing >= _TROUBLES_IN_A_ROW:
+                return
+            try:
+                item = self._item(kind, doc_id)
+            except RetryLater as failure:
+                failing += 1
+                trouble = troubles.failed(doc_id, self._clock.now())
+                if troubles.over(trouble):
+                    yield self._given_up(kind, doc_id, trouble, failure)
+            else:
+                if item.version != UNFETCHED:
+                    troubles.came(doc_id)
+                    yield item
+                    continue
+                failing += 1
+                if not troubles.failed(doc_id, self._clock.now()).told:
+                    yield item
+
+    def _item(self, kind: Kind, doc_id: str) -> Item:
         try:
-            original = self.client.fetch(row.doc_id, self._blobs)
+            original = self.client.fetch(doc_id, self._blobs)
         except (Rejected, HeldForPerson) as refusal:
             if isinstance(refusal, HeldForPerson) and refusal.scope is not Scope.MESSAGE:
                 raise
-            return Item(kind, row.doc_id, UNFETCHED, lane=row.doc_id, fault=refusal)
-        return self._read(kind, row.doc_id, original)
+            return Item(kind, doc_id, UNFETCHED, lane=doc_id, fault=refusal)
+        return self._read(kind, doc_id, original)
+
+    def _given_up(self, kind: Kind, doc_id: str, trouble: Trouble, failure: RetryLater) -> Item:
+        minutes = int((trouble.last_at - trouble.since).total_seconds() // 60)
+        fault = HeldForPerson(
+            UNFETCHABLE,
+            f"packet {doc_id[:60]!r} did not come in {trouble.tries} tries; the last one: {failure}",
+            system=self._system,
+            operation="fetch",
+            doc_id=doc_id,
+            tries=trouble.tries,
+            minutes=minutes,
+        )
+        return Item(kind, doc_id, UNFETCHED, lane=doc_id, fault=fault)
 
     def _read(self, kind: Kind, doc_id: str, original: BlobRef) -> Item:
         """The item a packet makes; one that cannot be read is an item with a fault."""
@@ -178,17 +251,13 @@ class Vxp(Source, Sink):
             detail = f"{type(failure).__name__} escaped from reading packet {doc_id[:60]!r}"
             fault = HeldForPerson(UNEXPECTED, detail, system=self._system, operation="fetch")
             return self._unreadable(kind, doc_id, original, fault)
-        if kind is Kind.DOCUMENT and isinstance(record, Document):
-            return self._document_item(doc_id, original, record)
-        if kind is Kind.DOCUMENT_STATUS and isinstance(record, DocumentStatus):
+        if isinstance(record, DocumentStatus):
+            # Some clients send their 15 and 16 into the queue of documents: it is a status all the same.
             return self._status_item(doc_id, original, record)
-        other = Kind.DOCUMENT_STATUS if kind is Kind.DOCUMENT else Kind.DOCUMENT
-        misplaced = InvalidValue(
-            mapping.NOT_A_DOCUMENT,
-            f"packet in queue {_QUEUES[kind]} is a {other}",
-            expected=_QUEUE_NAMES_VI[kind],
-            got=_QUEUE_NAMES_VI[other],
-        )
+        if kind is Kind.DOCUMENT:
+            return self._document_item(doc_id, original, record)
+        # The link of statuses has none of the gates a document must pass, so none goes on by it.
+        misplaced = InvalidValue(mapping.NOT_A_STATUS, "packet in the queue of statuses is a document")
         return self._unreadable(kind, doc_id, original, self._held(misplaced, "fetch"))
 
     def _document_item(self, doc_id: str, original: BlobRef, document: Document) -> Item:
@@ -200,7 +269,7 @@ class Vxp(Source, Sink):
             kind=Kind.DOCUMENT,
             external_id=doc_id,
             version=mapping.content_of(document),
-            lane=document.document_id or doc_id,
+            lane=mapping.lane_of(document) or doc_id,
             business_key=document.document_id,
             title=mapping.title_of(document),
             # A centre serves several agencies: only its own are booked for; the packet keeps the rest.
@@ -208,7 +277,7 @@ class Vxp(Source, Sink):
             original=original,
             fault=fault,
             same_as=mapping.same_document(document, self._ours),
-            priority=int(document.urgency),
+            priority=int(document.urgency or 0),
         )
 
     def _status_item(self, doc_id: str, original: BlobRef, status: DocumentStatus) -> Item:
@@ -293,6 +362,8 @@ class Vxp(Source, Sink):
         try:
             if isinstance(work.record, Document):
                 return self._document_payload(work.record)
+            if work.record.code == StatusCode.RECALL:
+                mapping.refuse_recall(work, self._ours)
             return self._status_payload(work.record, work.origin_record)
         except InvalidValue as refusal:
             raise self._held(refusal, "prepare") from refusal
@@ -376,16 +447,25 @@ class Vxp(Source, Sink):
             return NotThere()
         now = self._clock.now()
         sought = self._sought(work.message, payload, now)
-        rows = self.client.sent(wire.MessageType.EDOC, since=sought.since, until=sought.until)
-        by_recipient = mapping.found_rows(rows, sought)
+        listed = self.client.sent(wire.MessageType.EDOC, since=sought.since, until=sought.until)
         facts: dict[str, Any] = {
             "system": self._system,
             "operation": "ask_after",
             "title": work.message.title,
         }
-        if any(len(found) > 1 for found in by_recipient.values()):
-            detail = f"{sum(map(len, by_recipient.values()))} rows for {len(by_recipient)} recipients"
+        by_recipient = mapping.found_rows(listed, sought)
+        others = mapping.taken_by_others(work.siblings, listed, sought)
+        by_recipient = {
+            code: tuple(row for row in rows if row.sender_doc_id not in others.doc_ids)
+            for code, rows in by_recipient.items()
+        }
+        rows = sum(map(len, by_recipient.values()))
+        if rows and (others.unplaced or not mapping.original_accounted_for(work.record, others)):
+            why = f"{others.unplaced} like it are in no row" if others.unplaced else "its original is unknown"
+            detail = f"{rows} rows that may be another packet's ({why})"
             raise HeldForPerson(SEVERAL_FOUND, detail, **facts)
+        if any(len(found) > 1 for found in by_recipient.values()):
+            raise HeldForPerson(SEVERAL_FOUND, f"{rows} rows for {len(by_recipient)} recipients", **facts)
         found = [rows[0] for rows in by_recipient.values() if rows]
         if len(found) == len(by_recipient):
             return Settled(_receipt_of(found))
@@ -414,12 +494,13 @@ class Vxp(Source, Sink):
     def _still_to_wait(self, message: Message, now: datetime) -> timedelta | None:
         """How long the document may yet take to be listed; None when the delay has passed.
 
-        Of a later attempt only the row's last change is known, and asking again moves that: then the
-        whole delay is waited for once more, less a tenth, since the row is stamped after we answer.
+        It counts from the moment the sending had ended without an answer: a sending may itself last longer
+        than the delay. Where that moment is not known (a row of an earlier release), the row's last change
+        stands for it; asking moves that, so then the whole delay is waited for at once, less a tenth.
         """
         delay = timedelta(seconds=self._settings.ask_after_seconds)
-        if message.attempts <= 1 and message.first_sent_at is not None:
-            left = message.first_sent_at + delay - now
+        if message.doubt_since is not None:
+            left = message.doubt_since + delay - now
             return left if left > timedelta(0) else None
         return delay if now - message.updated_at < delay * 0.9 else None
 

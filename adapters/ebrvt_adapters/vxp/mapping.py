@@ -21,6 +21,7 @@ from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.document import (
     LOCAL_STATUS_CODES,
     Agency,
+    BusinessKind,
     Confidentiality,
     Document,
     DocumentReference,
@@ -28,6 +29,7 @@ from ebrvt_connect.model.document import (
     StatusCode,
 )
 from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.text import nfc, search_key
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ebrvt_adapters.vxp.wire import SentEdoc
+    from ebrvt_connect.model.message import Message
+    from ebrvt_connect.ports.adapter import Work
 
 SECRET = explain(
     "SECRET_NEVER_ON_AXIS",
@@ -68,10 +72,23 @@ RECALL_REQUESTED = explain(
     "Phần mềm quản lý văn bản chưa có chức năng tự nhận đề nghị này: văn thư tìm văn bản, xử lý theo quy "
     "định, rồi phản hồi đồng ý (15) hoặc từ chối (16) lấy lại.",
 )
-NOT_A_DOCUMENT = explain(
+NOT_A_STATUS = explain(
     "VXP_PACKET_OF_OTHER_KIND",
-    "Gói tin nằm nhầm hàng đợi: danh sách {expected} nhưng nội dung là {got}.",
+    "Gói tin nằm nhầm hàng đợi: danh sách trạng thái nhưng nội dung là văn bản.",
     "Mở gói tin gốc để xử lý bằng tay và báo đơn vị gửi sửa phần mềm.",
+)
+RECALL_OF_UNKNOWN = explain(
+    "VXP_RECALL_UNKNOWN_DOCUMENT",
+    "Không gửi yêu cầu lấy lại (13): trong sổ của chương trình không có văn bản {title} do đơn vị mình gửi "
+    "qua trục.",
+    "Kiểm tra số, ký hiệu văn bản. Nếu văn bản đã gửi bằng phần mềm hoặc đường khác thì thu hồi theo đường "
+    "đó, rồi bỏ qua yêu cầu này.",
+)
+RECALL_OF_UNSENT = explain(
+    "VXP_RECALL_NOT_SENT",
+    "Không gửi yêu cầu lấy lại (13): văn bản {title} chưa được xác nhận là đã gửi đi qua trục.",
+    "Văn bản chưa gửi đi, hãy hủy tại chỗ trong phần mềm quản lý văn bản rồi bỏ qua yêu cầu này. Nếu văn bản "
+    "còn đang chờ xác nhận, hãy đợi kết quả; khi chắc chắn đã gửi thì cho yêu cầu này đi tiếp.",
 )
 UNKNOWN_STATUS = explain(
     "VXP_STATUS_UNKNOWN",
@@ -103,6 +120,10 @@ TIME_MISSING = explain(
     "Trạng thái {status} không có thời điểm.",
     "Kiểm tra dữ liệu thời gian trong phần mềm quản lý văn bản rồi gửi lại.",
 )
+
+
+CHANGES = frozenset({BusinessKind.REVOKE, BusinessKind.UPDATE})
+"""Packets about a document sent before, which may carry its number and title."""
 
 
 def title_of(document: Document) -> str:
@@ -239,6 +260,12 @@ def content_of(record: Document | DocumentStatus) -> str:
     return _digest(told)
 
 
+def lane_of(document: Document) -> str:
+    """What a packet must wait its turn for: the document it revokes or updates, else itself."""
+    changed = document.business.document_id if document.business.kind in CHANGES else ""
+    return changed or document.document_id
+
+
 def same_document(document: Document, ours: Sequence[AgencyCode]) -> str:
     """Recognises a document that arrives again under another docId: sender, id, recipients, content.
 
@@ -315,11 +342,12 @@ def outgoing_statuses(
         raise InvalidValue(
             ORIGIN_UNKNOWN, f"status {code}: neither reference nor origin", status=shown_status(code)
         )
-    about = about.model_copy(update={"agency_code": spelled(about.agency_code, form)})
+    agency_code = spelled(_as_in_packet(about.agency_code, origin), form)
+    about = about.model_copy(update={"agency_code": agency_code})
     reporter = _respelled(_reporter(status, origin, ours), form)
     told = {"reporter": reporter, "about": about, "about_external_id": ""}
     return tuple(
-        status.model_copy(update={**told, "addressee": spelled(addressee, form)})
+        status.model_copy(update={**told, "addressee": spelled(_as_in_packet(addressee, origin), form)})
         for addressee in _addressees(status, about, origin)
     )
 
@@ -354,15 +382,56 @@ def _addressees(
 
 
 def _reporter(status: DocumentStatus, origin: Document | None, ours: Sequence[AgencyCode]) -> Agency:
-    """Our agency that tells: the one named, else the issuer of a recalled document or its one recipient."""
-    if is_ours(status.reporter.code, ours):
-        return status.reporter
-    if origin is not None:
-        own = (origin.issuer,) if is_ours(origin.issuer.code, ours) else our_recipients(origin, ours)
+    """Our agency that tells, under the code the packet knows it by.
+
+    Where the document is known it is one of its recipients (for 13 its issuer): the sender expects word
+    from nobody else. The only one there is speaks also for a unit the document did not name.
+    """
+    told_by = status.reporter
+    if origin is None:
+        if is_ours(told_by.code, ours):
+            return told_by
+    else:
+        own = _entitled(status.code, origin, ours)
+        for agency in own:
+            if agency.code.same_agency(told_by.code):
+                return told_by.model_copy(update={"code": agency.code})
         if len(own) == 1:
             return own[0]
-    detail = f"status {status.code} told by {status.reporter.code}, none of the configured agencies"
+    detail = f"status {status.code} told by {told_by.code}, which is no agency of ours in that document"
     raise InvalidValue(REPORTER_UNKNOWN, detail, status=shown_status(status.code))
+
+
+def _entitled(code: str, origin: Document, ours: Sequence[AgencyCode]) -> tuple[Agency, ...]:
+    """Those of our agencies that may tell this status about the document."""
+    if code != StatusCode.RECALL:
+        return our_recipients(origin, ours)
+    return (origin.issuer,) if is_ours(origin.issuer.code, ours) else ()
+
+
+def _as_in_packet(code: AgencyCode, origin: Document | None) -> AgencyCode:
+    """The spelling the document itself uses, by which the other side knows the agency."""
+    known = (origin.issuer, *origin.recipients) if origin else ()
+    return next((agency.code for agency in known if agency.code.same_agency(code)), code)
+
+
+def refuse_recall(work: Work, ours: Sequence[AgencyCode]) -> None:
+    """Let only recalls (13) out of what has gone out: raises `InvalidValue` for any other.
+
+    A document that has not left is cancelled where it is; a 13 for it would tell strangers of a document
+    they never saw.
+    """
+    origin, document = work.origin, work.origin_record
+    about = work.record.about if isinstance(work.record, DocumentStatus) else None
+    title = origin.title if origin else (about.number or about.document_id if about else "?")
+    ours_out = origin is not None and origin.target == work.message.target
+    if origin is None or document is None or not ours_out or not is_ours(document.issuer.code, ours):
+        detail = f"recall of {title[:80]!r}, which the ledger does not know as sent by us"
+        raise InvalidValue(RECALL_OF_UNKNOWN, detail, title=title)
+    if origin.state is not State.DONE:
+        raise InvalidValue(
+            RECALL_OF_UNSENT, f"recall of {title[:80]!r}, which is {origin.state}", title=title
+        )
 
 
 # --- asking after -----------------------------------------------------------------------------------------
@@ -393,6 +462,68 @@ def found_rows(rows: Iterable[SentEdoc], sought: Sought) -> dict[AgencyCode, tup
     return {
         code: tuple(row for row in fitting if _same_code(row.to_code, code)) for code in sought.recipients
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What else went out in the same lane: rows of the sent list that are not the document sought."""
+
+    doc_ids: frozenset[str]
+    """Ids from the receipts of all of them: such a row belongs to one of them."""
+    unplaced: int
+    """How many look like the document sought, may have been sent in the same window, and are found by
+    their receipts in no row: any row left may be theirs."""
+    named: frozenset[str]
+    """Document ids (mã văn bản) of all of them."""
+    look_alikes: int
+    """How many have its number and title."""
+
+
+def taken_by_others(siblings: Iterable[Message], rows: Iterable[SentEdoc], sought: Sought) -> Others:
+    """What the receipts of the lane's other documents say about the rows of the sent list."""
+    documents = [one for one in siblings if one.kind is Kind.DOCUMENT]
+    fitting = [row for row in rows if _fits(row, sought)]
+    listed = {row.sender_doc_id for row in fitting}
+    untimed = any(row.sent_at is None for row in fitting)
+    alike = [one for one in documents if _looks_like(one, sought)]
+    current = [one for one in alike if untimed or _may_be_listed(one, sought)]
+    unplaced = [one for one in current if not _receipt_ids(one) & listed]
+    return Others(
+        doc_ids=frozenset[str]().union(*map(_receipt_ids, documents)),
+        unplaced=len(unplaced),
+        named=frozenset(one.business_key for one in documents if one.business_key),
+        look_alikes=len(alike),
+    )
+
+
+def original_accounted_for(record: Document | DocumentStatus, others: Others) -> bool:
+    """Whether the document a packet revokes or updates is known, so that its rows are.
+
+    Such a packet often carries the number and title of its original: while we do not know where that one
+    is, a row may be the original's.
+    """
+    if not isinstance(record, Document) or record.business.kind not in CHANGES:
+        return True
+    return others.look_alikes > 0 or (record.business.document_id or record.document_id) in others.named
+
+
+def _receipt_ids(message: Message) -> frozenset[str]:
+    ids = message.receipt.external_id.split(",") if message.receipt else ()
+    return frozenset(one for one in ids if one)
+
+
+def _looks_like(message: Message, sought: Sought) -> bool:
+    """By what was sent; where that is not kept, by the number alone."""
+    facts = dict(message.payload.facts) if message.payload else {}
+    if search_key(facts.get("number", message.title)) != search_key(sought.number):
+        return False
+    return search_key(facts.get("title", sought.title)) == search_key(sought.title)
+
+
+def _may_be_listed(message: Message, sought: Sought) -> bool:
+    """Whether it was on its way at some moment of the window; once done, a message changes no more."""
+    began = message.first_sent_at or message.created_at
+    return began <= sought.until and message.updated_at >= sought.since
 
 
 def _fits(row: SentEdoc, sought: Sought) -> bool:

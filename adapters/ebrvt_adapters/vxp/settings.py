@@ -37,8 +37,9 @@ class VxpSettings(_Section):
     every time: what is addressed to none of them is held."""
     agency_form: Literal["as-written", "qcvn102", "qd20"] = "as-written"
     """How agency codes are spelled in packets we write; the province must agree this with the axis."""
-    steering_default: int | None = 0
-    """SteeringType (loại chỉ đạo) of a document whose source names none. Sources disagree on its values."""
+    steering_default: int | None = None
+    """SteeringType (loại chỉ đạo) of a document whose source names none; not set: the packet names none
+    either. Sources disagree on its values, so the province must agree one with the axis."""
     steering: dict[int, int] = {}
     """The document system's own steering numbers -> the axis'; a number not listed goes as it is."""
     fetch_by: Literal["downloadEdoc", "getEdoc"] = "downloadEdoc"
@@ -63,6 +64,9 @@ class VxpSettings(_Section):
     """Deadline of sending or fetching one packet, in seconds."""
     batch: int = Field(default=20, ge=1, le=200)
     """How many packets are fetched before they are stored and acknowledged together."""
+    fetch_patience_minutes: float = Field(default=30.0, ge=0, le=10_080)
+    """How long a packet that cannot be fetched is tried for before it is held for a person, in minutes; it
+    is tried on even then."""
     ask_after_seconds: float = Field(default=120.0, ge=0, le=86_400)
     """How long a document whose reply was lost may take to appear in the sent list before it counts as
     not sent."""

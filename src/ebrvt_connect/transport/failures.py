@@ -195,6 +195,13 @@ UNAVAILABLE = explain(
     "Hệ thống {system} đang quá tải hoặc bảo trì (HTTP {status}).",
     "Không cần làm gì: chương trình tự chờ rồi gửi tiếp. Nếu kéo dài, báo đơn vị vận hành {system}.",
 )
+BUSY_AFTER_SENDING = explain(
+    "REMOTE_BUSY_AFTER_SENDING",
+    "Hệ thống {system} báo quá tải hoặc hết thời gian chờ (HTTP {status}) sau khi đã nhận yêu cầu; chưa rõ "
+    "yêu cầu đã được xử lý hay chưa.",
+    "Không cần làm gì: chương trình tự hỏi lại {system} trước khi gửi lại. Nếu kéo dài, báo đơn vị vận hành "
+    "{system}.",
+)
 SERVER_ERROR = explain(
     "REMOTE_SERVER_ERROR",
     "Hệ thống {system} gặp lỗi bên trong (HTTP {status}).",
@@ -454,6 +461,9 @@ def _tls_refusal(failure: ssl.SSLError, place: Place, phase: Phase) -> ConnectEr
 # --- the generic meaning of an answer -------------------------------------------------------------
 _OUTRIGHT = {401: UNAUTHENTICATED, 403: FORBIDDEN, 407: PROXY_AUTH}
 _BUSY = {408: UNAVAILABLE, 425: THROTTLED, 429: THROTTLED, 503: UNAVAILABLE}
+_REFUSED_UNREAD = frozenset({425, 429})
+"""Said before a request is looked at (RFC 8470 5.2, RFC 6585 4). 408 and 503 a proxy may also say when it
+has handed the request on and tires of waiting."""
 
 
 def status_failure(reply: HttpReply, *, safe: bool, system: str, operation: str) -> ConnectError:
@@ -469,7 +479,11 @@ def status_failure(reply: HttpReply, *, safe: bool, system: str, operation: str)
     if status in _OUTRIGHT:
         return place.held(_OUTRIGHT[status], told)
     if status in _BUSY:
-        return place.retry_later(_BUSY[status], told, retry_after=retry_after(reply))
+        wait = retry_after(reply)
+        invited = status in _REFUSED_UNREAD or (status == 503 and wait is not None)  # noqa: PLR2004 - RFC 9110 15.6.4
+        if safe or invited:
+            return place.retry_later(_BUSY[status], told, retry_after=wait)
+        return place.unknown(BUSY_AFTER_SENDING, told)
     if status == 413:  # noqa: PLR2004 - RFC 9110 15.5.14; a proxy in between answers it with a page, too
         return place.rejected(TOO_LARGE, told)
     if 300 <= status < 400:  # noqa: PLR2004 - the class of redirections

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
 from ebrvt_connect.transport.connection import TimedTlsSocket
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TLS_FILE_UNUSABLE = explain(
     "TLS_FILE_UNUSABLE",
@@ -30,8 +28,9 @@ def client_context(
     """A context that speaks TLS 1.2 or newer and trusts `ca` alone, or the machine's store without one.
 
     Made from the protocol up, not by `ssl.create_default_context`: that one writes session keys to a
-    file when the environment says so. Raises `HeldForPerson` `TLS_FILE_UNUSABLE` (scope system) when
-    the authority file, the certificate or its key cannot be used.
+    file when the environment says so; `SSL_CERT_FILE` and `SSL_CERT_DIR` are not heeded either. Raises
+    `HeldForPerson` `TLS_FILE_UNUSABLE` (scope system) when the authority file, the certificate or its key
+    cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = TimedTlsSocket
@@ -40,12 +39,27 @@ def client_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif ca is None:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        _load_machine_store(context)
     else:
         _load_authorities(context, ca, system)
     if certificate is not None:
         _load_certificate(context, certificate, key, key_password, system)
     return context
+
+
+def _load_machine_store(context: ssl.SSLContext) -> None:
+    """The authorities of the machine, at the places OpenSSL was built with.
+
+    Not by `load_default_certs`: whoever sets `SSL_CERT_FILE` would choose whom every remote is judged by.
+    A store that is absent or broken trusts nobody; that is told when a remote is refused.
+    """
+    places = ssl.get_default_verify_paths()
+    file, folder = Path(places.openssl_cafile), Path(places.openssl_capath)
+    with contextlib.suppress(OSError):
+        if file.is_file():
+            context.load_verify_locations(cafile=file)
+    if folder.is_dir():
+        context.load_verify_locations(capath=folder)
 
 
 def _load_authorities(context: ssl.SSLContext, ca: Path, system: str) -> None:

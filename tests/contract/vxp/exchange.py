@@ -228,7 +228,8 @@ def make_message(record: Document | DocumentStatus, **more: Any) -> Message:
 
 
 def make_work(record: Document | DocumentStatus, origin: Document | None = None, **more: Any) -> Work:
-    return Work(make_message(record, **more), record, make_message(origin) if origin else None, origin)
+    about = make_message(origin, state=State.DONE) if origin else None
+    return Work(make_message(record, **more), record, about, origin)
 
 
 def surroundings(clock: FakeClock, blobs: MemoryBlobs) -> Surroundings:

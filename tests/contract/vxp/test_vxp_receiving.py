@@ -10,6 +10,8 @@ from ebrvt_adapters.vxp.sandbox_entry import Refusal
 
 from ebrvt_connect.errors import HeldForPerson, Rejected, RetryLater, Scope
 from ebrvt_connect.model.document import (
+    Attachment,
+    AttachmentRole,
     Business,
     BusinessKind,
     Document,
@@ -18,7 +20,6 @@ from ebrvt_connect.model.document import (
 )
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.adapter import Outcome
-from ebrvt_connect.testing import sandbox_faults
 from ebrvt_connect.testing.clock import START
 from tests.contract.vxp.exchange import (
     ACCOUNT,
@@ -40,6 +41,7 @@ from tests.contract.vxp.exchange import (
     taken,
     with_file,
 )
+from tests.integration.engine.bench import IN, Bench
 
 # --- documents in -------------------------------------------------------------------------------------------
 
@@ -67,6 +69,31 @@ def test_document_arrives_with_its_files_and_is_acknowledged_after(linked):
 
     assert taken(link) == [item]
     assert fetched(link) == []
+
+
+def test_every_file_read_is_a_main_one_for_the_packet_tells_no_roles(linked):
+    link = linked()
+    blob = link.blobs.put(iter((b"%PDF-1.7 x",)), limit_bytes=100)
+    letter = Attachment(seq=1, name="letter.pdf", size_bytes=blob.size_bytes, sha256=blob.sha256)
+    table = letter.model_copy(update={"seq": 2, "name": "table.pdf", "role": AttachmentRole.APPENDIX})
+    link.seed("a", packet_of(incoming(attachments=(letter, table)), link.blobs))
+
+    [item] = taken(link)
+
+    assert isinstance(item.record, Document)
+    files = [(file.seq, file.name, file.role) for file in item.record.attachments]
+    assert files == [(1, "letter.pdf", AttachmentRole.MAIN), (2, "table.pdf", AttachmentRole.MAIN)]
+
+
+def test_document_whose_urgency_is_unknown_is_taken_in(linked):
+    link = linked()
+    packet = packet_of(incoming())
+    start, end = packet.index(b"<edXML:Priority>"), packet.index(b"</edXML:Priority>")
+    link.seed("a", packet[:start] + packet[end + len(b"</edXML:Priority>") :])
+
+    [item] = taken(link)
+
+    assert (item.fault, item.priority) == (None, 0)
 
 
 def test_unacknowledged_document_comes_again_as_the_same(linked):
@@ -164,63 +191,70 @@ def test_unreadable_packet_is_held_with_its_bytes_and_does_not_stop_the_others(l
     assert link.waiting() == 0
 
 
-def test_status_in_the_queue_of_documents_is_held(linked):
+def misplaced(link, name, packet, queue, *, sender, recipient):
+    """A packet some client put into the other queue."""
+    with link.host.held("vxp") as simulator:
+        blob = simulator.world.keep((packet,))
+        row = {"doc_id": name, "queue": queue, "sender": sender, "recipients": [recipient]}
+        simulator.axis.deliver(ACCOUNT["systemid"], row, blob, START)
+
+
+def test_status_in_the_queue_of_documents_is_the_status_it_is(linked):
     link = linked()
     link.seed("a", packet_of(incoming()))
-    link.simulator.axis.waiting[(ACCOUNT["systemid"], "status")] = {}
-    status = status_packet("15", make_document(), reporter=CABINET)
-    with link.host.held("vxp") as simulator:
-        blob = simulator.world.keep((status,))
-        row = {"doc_id": "odd", "queue": "edoc", "sender": CABINET, "recipients": [DEPARTMENT]}
-        simulator.axis.deliver(ACCOUNT["systemid"], row, blob, START)
+    document = make_document()
+    answer = status_packet("15", document, reporter=CABINET)
+    misplaced(link, "odd", answer, "edoc", sender=CABINET, recipient=DEPARTMENT)
 
     items = {item.external_id: item for item in taken(link)}
 
-    assert items["odd"].fault.code == "VXP_PACKET_OF_OTHER_KIND"
-    assert items["odd"].record is None
+    odd = items["odd"]
+    assert (odd.kind, odd.fault, odd.lane) == (Kind.DOCUMENT_STATUS, None, document.document_id)
+    assert isinstance(odd.record, DocumentStatus)
+    assert odd.record.code == "15"
     assert len(items) == 2
+    assert link.waiting() == 0
 
 
-def test_packet_too_large_is_held_and_stays_in_the_list(linked):
-    link = linked(largest_packet_bytes=8192)
-    document = with_file(incoming(), link.blobs, b"%PDF-" + b"x" * 20_000)
-    link.seed("large", packet_of(document, link.blobs))
-    link.seed("small", packet_of(incoming("10/X")))
-
-    large, small = taken(link)
-
-    assert large.fault is not None
-    assert (large.version, large.original) == ("unfetched", None)
-    assert small.fault is None
-    assert link.waiting() == 1
-
-
-def test_one_packet_that_will_not_come_does_not_hold_up_the_others(linked):
+def test_status_in_the_queue_of_documents_reaches_the_document_system(linked, tmp_path):
     link = linked()
-    for number in range(4):
-        link.seed(str(number), packet_of(incoming(f"{number}/X")))
-    link.arm("status", "downloadEdoc", after=2, count=3, code=500)
-    items = []
+    answer = status_packet("15", make_document(), reporter=CABINET)
+    misplaced(link, "odd", answer, "edoc", sender=CABINET, recipient=DEPARTMENT)
+    [odd] = taken(link)
+    bench = Bench(f"sqlite:///{tmp_path}/ledger.db", links=(IN,))
 
-    with pytest.raises(RetryLater):
-        items.extend(item for batch in link.adapter.fetch(Kind.DOCUMENT, None) for item in batch.items)
+    bench.store(odd, link=IN)
+    bench.drain()
 
-    assert [item.title for item in items] == ["0/X", "2/X", "3/X"]
+    message = bench.only("in")
+    assert (message.kind, message.state) == (Kind.DOCUMENT_STATUS, State.DONE)
+    assert [work.record for work in bench.dms.arrived] == [odd.record]
+    bench.close()
 
 
-def test_axis_in_trouble_is_not_pressed_for_every_packet(linked):
+def test_document_in_the_queue_of_statuses_is_held(linked):
     link = linked()
-    for number in range(6):
-        link.seed(str(number), packet_of(incoming(f"{number}/X")))
-    link.arm("status", "downloadEdoc", after=2, count=1000, code=500)
-    items = []
+    misplaced(link, "odd", packet_of(incoming()), "status", sender=MINISTRY, recipient=PROVINCE)
 
-    with pytest.raises(RetryLater):
-        items.extend(item for batch in link.adapter.fetch(Kind.DOCUMENT, None) for item in batch.items)
+    [odd] = taken(link, Kind.DOCUMENT_STATUS)
 
-    [fault] = sandbox_faults.armed(link.host.seats["vxp"].world)
-    assert len(items) == 1
-    assert fault["fired"] == 6
+    assert odd.fault is not None
+    assert (odd.fault.code, odd.record) == ("VXP_PACKET_OF_OTHER_KIND", None)
+    assert odd.original is not None
+
+
+@pytest.mark.parametrize("kind", [BusinessKind.REVOKE, BusinessKind.UPDATE])
+def test_change_of_a_document_waits_for_that_document(linked, kind):
+    link = linked()
+    first = incoming()
+    change = Business(kind=kind, reason="Sửa", document_id=first.document_id)
+    link.seed("a", packet_of(first))
+    link.seed("b", packet_of(incoming("10/QĐ-BTTTT", business=change)))
+
+    original, changing = taken(link)
+
+    assert original.lane == changing.lane == first.document_id
+    assert changing.business_key == "000.00.00.G14,2026/11/20,10/QĐ-BTTTT"
 
 
 def test_broken_row_is_kept_once_and_nothing_is_said_about_it(linked):

@@ -1,6 +1,7 @@
 """The axis as a sink: made once, asked after before it is sent again, nothing that must not leave."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,15 @@ from ebrvt_adapters.vxp.sandbox_entry import Refusal
 from ebrvt_connect.codec.edxml_read import read_document
 from ebrvt_connect.errors import HeldForPerson, ReconcileFirst, Rejected, RetryLater, Scope
 from ebrvt_connect.model.document import (
+    Business,
+    BusinessKind,
     Confidentiality,
     Document,
+    DocumentStatus,
 )
-from ebrvt_connect.ports.adapter import AskAgain, NotThere, Settled
+from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.model.message import Receipt, State
+from ebrvt_connect.ports.adapter import AskAgain, NotThere, Settled, Work
 from ebrvt_connect.testing.clock import START
 from tests.contract.vxp.exchange import (
     CABINET,
@@ -21,6 +27,7 @@ from tests.contract.vxp.exchange import (
     PROVINCE,
     incoming,
     make_document,
+    make_message,
     make_status,
     make_work,
     sent,
@@ -44,8 +51,17 @@ def test_document_is_prepared_once_and_accepted(linked):
     assert link.adapter.prepare(work) == payload
     record = read_document(link.blobs.chunks(payload.blob.sha256), link.blobs).record
     assert isinstance(record, Document)
-    assert record.steering == 0
+    assert record.steering is None
     assert record.attachments[0].sha256 == document.attachments[0].sha256
+
+
+@pytest.mark.parametrize("default", [None, 1])
+def test_steering_type_is_written_only_where_the_province_agreed_one(linked, default):
+    link = linked() if default is None else linked(steering_default=default)
+
+    payload = link.adapter.prepare(make_work(make_document(steering=None)))
+
+    assert (b"SteeringType" in link.blobs.read(payload.blob.sha256)) is (default is not None)
 
 
 def test_secret_document_is_stopped_here_too(linked):
@@ -130,7 +146,7 @@ def test_document_whose_reply_was_lost_is_found_and_not_sent_again(linked, fault
 
 def test_document_cut_off_before_it_was_processed_is_waited_for_and_then_sent(linked):
     link = linked(ask_after_seconds=60)
-    work = make_work(make_document(), first_sent_at=START, attempts=1)
+    work = make_work(make_document(), first_sent_at=START, doubt_since=START, attempts=1)
     payload = link.adapter.prepare(work)
     link.arm("cut-before", "sendEdoc")
 
@@ -143,14 +159,122 @@ def test_document_cut_off_before_it_was_processed_is_waited_for_and_then_sent(li
     assert link.adapter.submit(work, payload).external_id
 
 
-def test_later_attempt_is_waited_for_anew(linked):
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_delay_counts_from_the_end_of_the_sending_whichever_attempt_it_was(linked, attempts):
     link = linked(ask_after_seconds=60)
     payload = link.adapter.prepare(make_work(make_document()))
-    again = make_work(make_document(), first_sent_at=START - timedelta(hours=1), attempts=2)
+    work = make_work(
+        make_document(), first_sent_at=START - timedelta(hours=1), doubt_since=START, attempts=attempts
+    )
 
-    assert link.adapter.ask_after(again, payload) == AskAgain(timedelta(seconds=60))
+    link.clock.advance(20)
+    assert link.adapter.ask_after(work, payload) == AskAgain(timedelta(seconds=40))
+    link.clock.advance(40)
+    assert link.adapter.ask_after(work, payload) == NotThere()
+
+
+def test_doubt_of_an_unknown_moment_is_waited_for_whole(linked):
+    link = linked(ask_after_seconds=60)
+    payload = link.adapter.prepare(make_work(make_document()))
+    work = make_work(make_document(), first_sent_at=START - timedelta(hours=1), attempts=1)
+
+    assert link.adapter.ask_after(work, payload) == AskAgain(timedelta(seconds=60))
     link.clock.advance(60)
-    assert link.adapter.ask_after(again, payload) == NotThere()
+    assert link.adapter.ask_after(work, payload) == NotThere()
+
+
+def revocation_of(document, **more):
+    business = Business(kind=BusinessKind.REVOKE, reason="Ban hành nhầm", document_id=document.document_id)
+    return document.model_copy(update={"business": business, **more})
+
+
+def taken_before(link, document, **more):
+    """A document sent in the ordinary way, as the ledger keeps it."""
+    work, payload, receipt = sent(link, document)
+    now = link.clock.now()
+    known = {"id": 7, "state": State.DONE, "payload": payload, "receipt": receipt, "updated_at": now}
+    return work.message.model_copy(
+        update={**known, "first_sent_at": now, "business_key": document.document_id, **more}
+    )
+
+
+def in_doubt(link, record, *siblings, **more):
+    now = link.clock.now()
+    facts = {"attempts": 1, "first_sent_at": now, "doubt_since": now, "state": State.IN_DOUBT, **more}
+    return replace(make_work(record, **facts), siblings=siblings)
+
+
+def test_revocation_that_never_left_is_not_settled_by_its_original(linked):
+    link = linked(ask_after_seconds=60)
+    original = make_document()
+    before = taken_before(link, original)
+    work = in_doubt(link, revocation_of(original), before)
+    payload = link.adapter.prepare(work)
+
+    assert isinstance(link.adapter.ask_after(work, payload), AskAgain)
+    link.clock.advance(60)
+    assert link.adapter.ask_after(work, payload) == NotThere()
+
+
+@pytest.mark.parametrize("kind", [BusinessKind.REVOKE, BusinessKind.UPDATE])
+def test_change_of_a_document_we_know_nothing_of_is_not_settled_by_what_may_be_the_original(linked, kind):
+    link = linked()
+    original = make_document()
+    sent(link, original)
+    change = original.model_copy(update={"business": Business(kind=kind, reason="Sửa")})
+    work = in_doubt(link, change)
+
+    with pytest.raises(HeldForPerson) as caught:
+        link.adapter.ask_after(work, link.adapter.prepare(work))
+    assert caught.value.code == "VXP_SENT_LIST_AMBIGUOUS"
+
+
+def test_revocation_that_arrived_is_found_beside_its_original(linked):
+    link = linked()
+    original = make_document()
+    before = taken_before(link, original)
+    revocation = revocation_of(original, document_id="another-id")
+    _, payload, receipt = sent(link, revocation)
+
+    answer = link.adapter.ask_after(in_doubt(link, revocation, before), payload)
+
+    assert isinstance(answer, Settled)
+    assert answer.receipt.external_id == receipt.external_id != before.receipt.external_id
+
+
+def test_revocation_is_found_though_its_original_left_long_before(linked):
+    link = linked()
+    original = make_document()
+    before = taken_before(link, original)
+    link.clock.advance(timedelta(days=3))
+    revocation = revocation_of(original, document_id="another-id")
+    _, payload, receipt = sent(link, revocation)
+
+    answer = link.adapter.ask_after(in_doubt(link, revocation, before), payload)
+
+    assert isinstance(answer, Settled)
+    assert answer.receipt.external_id == receipt.external_id
+
+
+def test_row_that_may_be_a_siblings_is_for_a_person(linked):
+    """An axis whose `senderDocId` is not the DocId of `sendEdoc`: rows cannot be told apart by it."""
+    link = linked()
+    before = taken_before(link, make_document())
+    strange = before.model_copy(update={"receipt": Receipt(external_id="an id no row has")})
+    work = in_doubt(link, make_document(document_id="second"), strange)
+
+    with pytest.raises(HeldForPerson) as caught:
+        link.adapter.ask_after(work, link.adapter.prepare(work))
+    assert caught.value.code == "VXP_SENT_LIST_AMBIGUOUS"
+
+
+def test_sibling_with_another_title_changes_nothing(linked):
+    link = linked()
+    before = taken_before(link, make_document(abstract="Một văn bản khác", document_id="first"))
+    strange = before.model_copy(update={"receipt": Receipt(external_id="an id no row has")})
+    _, payload, _ = sent(link, make_document())
+
+    assert isinstance(link.adapter.ask_after(in_doubt(link, make_document(), strange), payload), Settled)
 
 
 def test_refused_duplicate_of_our_own_is_found(linked):
@@ -243,6 +367,57 @@ def test_recall_goes_to_every_recipient_in_one_message(linked):
     assert [event["recipient"] for event in link.events("status-accepted")] == [CABINET, MINISTRY]
     assert len(receipt.external_id.split(",")) == 2
     assert len(json.loads(payload.fact("packets"))) == 2
+
+
+def recall(document, *, addressee=None):
+    return make_status("13", document, reporter=DEPARTMENT, addressee=addressee)
+
+
+def test_recall_of_a_document_nobody_sent_is_held(linked):
+    status = recall(make_document(), addressee=AgencyCode(CABINET))
+
+    with pytest.raises(HeldForPerson) as caught:
+        linked().adapter.prepare(make_work(status))
+
+    assert (caught.value.code, caught.value.scope) == ("VXP_RECALL_UNKNOWN_DOCUMENT", Scope.MESSAGE)
+    assert "125/BC-STTTT" in caught.value.explanation_vi
+
+
+def test_recall_of_a_document_we_received_is_held(linked):
+    received = incoming()
+    status = recall(received)
+    origin = make_message(received, source="axis", target="qlvb", state=State.DONE)
+
+    with pytest.raises(HeldForPerson) as caught:
+        linked().adapter.prepare(Work(make_message(status), status, origin, received))
+    assert caught.value.code == "VXP_RECALL_UNKNOWN_DOCUMENT"
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.DONE])
+def test_recall_of_a_document_that_has_not_left_is_held(linked, state):
+    document = make_document()
+    status = recall(document)
+    work = Work(make_message(status), status, make_message(document, state=state), document)
+
+    with pytest.raises(HeldForPerson) as caught:
+        linked().adapter.prepare(work)
+
+    assert caught.value.code == "VXP_RECALL_NOT_SENT"
+    assert "hãy hủy tại chỗ" in caught.value.advice_vi
+
+
+def test_status_names_us_and_the_sender_as_the_document_did(linked):
+    link = linked()
+    document = incoming(to=("H06", DEPARTMENT))
+    status = make_status("03", incoming(sender="G14"), reporter=PROVINCE)
+
+    _, payload, _ = sent_status(link, status, document)
+
+    packet = read_document(link.blobs.chunks(payload.blob.sha256), link.blobs).record
+    assert isinstance(packet, DocumentStatus)
+    assert packet.about is not None
+    assert (str(packet.reporter.code), str(packet.about.agency_code)) == ("H06", MINISTRY)
+    assert payload.fact("from") == "H06"
 
 
 def test_repeating_a_status_does_no_harm(linked):

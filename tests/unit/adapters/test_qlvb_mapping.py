@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from ebrvt_adapters.qlvb import QlvbCredentials, mapping, wire
-from ebrvt_adapters.qlvb.feeds import Progress, StoredVersions
+from ebrvt_adapters.qlvb.feeds import EventPlace, Progress, PutOff, StoredVersions
 from ebrvt_adapters.qlvb.incoming import incoming_metadata
 from ebrvt_adapters.qlvb.verification import verification_of
 from hypothesis import given
@@ -300,8 +300,8 @@ def test_a_finding_named_by_file_and_signature_is_told_once(two_files):
     assert told["perFile"][0]["findings"] == [{"code": "X", "severity": "error", "messageVi": "Sai."}]
 
 
-def test_unknown_words_of_the_model_have_a_spelling_for_the_document_system(two_files):
-    document = two_files.model_copy(update={"confidentiality": Confidentiality.UNKNOWN, "steering": None})
+def test_what_the_packet_does_not_say_is_not_told_to_the_document_system(two_files):
+    document = two_files.model_copy(update={"urgency": None, "steering": None})
     told = incoming_metadata(
         document,
         axis_doc_id="a",
@@ -309,8 +309,8 @@ def test_unknown_words_of_the_model_have_a_spelling_for_the_document_system(two_
         packet=BlobRef(sha256="a" * 64, size_bytes=1),
         verification={},
     )
-    assert told["confidentiality"] == "UNKNOWN"
-    assert "steering" not in told
+    assert not {"confidentiality", "steering", "urgency"} & told.keys()
+    assert not any("role" in attachment for attachment in told["attachments"])
 
 
 # --- checkpoint, settings ---------------------------------------------------------------------------------
@@ -320,9 +320,9 @@ def test_a_checkpoint_survives_being_written_and_read():
     progress = Progress(
         wire.Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="ế"),
         {"a": NOW.isoformat()},
-        3,
-        4,
-        "x",
+        EventPlace(3, {1}),
+        EventPlace(4, {2, 3}),
+        [PutOff('{"id": "ế"}', NOW.isoformat())],
     )
     assert Progress.parse(progress.text()) == progress
     assert Progress.parse(None) == Progress.parse("") == Progress()
@@ -332,9 +332,30 @@ def test_a_checkpoint_survives_being_written_and_read():
 def test_a_checkpoint_never_moves_back():
     progress = Progress()
     later = wire.Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="b")
-    progress.advance(later)
-    progress.advance(wire.Cursor(updated_after="2026-11-23T00:59:59Z", after_id="z"))
+    progress.advance(later, NOW)
+    progress.advance(wire.Cursor(updated_after="2026-11-23T00:59:59Z", after_id="z"), NOW)
     assert progress.cursor == later
+
+
+def test_a_checkpoint_never_moves_past_now_and_comes_back_from_there():
+    progress = Progress()
+    progress.advance(wire.Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"), NOW)
+    assert progress.cursor is None
+    progress = Progress(wire.Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"))
+    progress.no_later_than(NOW)
+    assert progress.cursor.moment() == NOW
+
+
+def test_missing_numbers_are_waited_for_within_bounds():
+    place = EventPlace()
+    place.read(12, 5)
+    assert (place.begin(), place.missing) == (6, {7, 8, 9, 10, 11})
+    place.read(9, 5)
+    assert not place.is_new(9)
+    place.skip_to(14, 5)
+    assert place.missing == {10, 11, 13, 14}
+    place.read(100, 0)
+    assert (place.begin(), place.missing) == (100, set())
 
 
 def test_only_so_many_stored_versions_are_remembered(monkeypatch):

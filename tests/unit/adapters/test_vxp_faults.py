@@ -86,7 +86,7 @@ def test_refusal_counts_whatever_the_http_status():
     [
         (500, ReconcileFirst),
         (502, ReconcileFirst),
-        (503, RetryLater),
+        (503, ReconcileFirst),
         (401, HeldForPerson),
         (200, ReconcileFirst),
     ],

@@ -220,6 +220,42 @@ def test_reporter_is_not_guessed_among_several():
     )
 
 
+def test_unit_the_document_does_not_name_is_spoken_for_by_the_only_recipient():
+    status = make_status("03", incoming(), reporter=DEPARTMENT)
+
+    assert str(told(status, incoming())[0].reporter.code) == PROVINCE
+
+
+def test_unit_the_document_does_not_name_does_not_speak_for_several():
+    document = make_document(sender=MINISTRY, to=(PROVINCE, DEPARTMENT))
+    ours = (*OURS, AgencyCode("000.00.20.H06"))
+    status = make_status("03", document, reporter="000.00.20.H06")
+
+    assert refused(mapping.outgoing_statuses, status, document, ours, "as-written") == (
+        "VXP_STATUS_WITHOUT_REPORTER"
+    )
+
+
+def test_recall_is_told_by_the_issuer_alone():
+    document = make_document(to=(CABINET, PROVINCE))
+
+    [status, _] = told(make_status("13", document, reporter=PROVINCE), document)
+
+    assert str(status.reporter.code) == DEPARTMENT
+
+
+def test_codes_in_a_status_are_spelled_as_in_its_document():
+    document = make_document("9/QĐ-BTTTT", sender="G14", to=("H06", "H06.15"))
+    status = make_status("03", make_document(sender=MINISTRY), reporter=DEPARTMENT)
+
+    [written] = told(status, document)
+
+    assert written.about is not None
+    assert (str(written.reporter.code), str(written.about.agency_code)) == ("H06.15", "G14")
+    assert (str(written.addressee), written.reporter.name) == ("G14", status.reporter.name)
+    assert str(told(status, document, "qcvn102")[0].reporter.code) == DEPARTMENT
+
+
 def test_recall_goes_to_each_recipient():
     document = make_document(to=(CABINET, MINISTRY))
     recall = make_status("13", document, reporter=DEPARTMENT)

@@ -46,7 +46,6 @@ UNKNOWN = (RetryLater, ReconcileFirst)
         (404, JSON, Rejected, "REMOTE_REJECTED"),
         (404, PAGE, UNKNOWN, "REMOTE_ANSWERED_WEB_PAGE"),
         (407, PAGE, HeldForPerson, "PROXY_AUTH_REQUIRED"),
-        (408, JSON, RetryLater, "REMOTE_UNAVAILABLE"),
         (409, JSON, Rejected, "REMOTE_REJECTED"),
         (410, JSON, Rejected, "REMOTE_REJECTED"),
         (413, PAGE, Rejected, "REMOTE_SAYS_TOO_LARGE"),
@@ -57,8 +56,6 @@ UNKNOWN = (RetryLater, ReconcileFirst)
         (500, JSON, UNKNOWN, "REMOTE_SERVER_ERROR"),
         (502, PAGE, UNKNOWN, "REMOTE_ANSWERED_WEB_PAGE"),
         (502, JSON, UNKNOWN, "REMOTE_SERVER_ERROR"),
-        (503, PAGE, RetryLater, "REMOTE_UNAVAILABLE"),
-        (503, JSON, RetryLater, "REMOTE_UNAVAILABLE"),
         (504, JSON, UNKNOWN, "REMOTE_SERVER_ERROR"),
         (599, JSON, UNKNOWN, "REMOTE_SERVER_ERROR"),
     ],
@@ -72,6 +69,25 @@ def test_what_follows_a_status(status, headers, effects, code, safe):
     if effect is HeldForPerson:
         assert found.scope is Scope.SYSTEM
     assert "{" not in found.explanation_vi + found.advice_vi
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(408, JSON), (408, {"Retry-After": "7"}), (503, JSON), (503, PAGE)]
+)
+def test_busy_is_asked_after_where_a_proxy_may_have_handed_the_request_on(status, headers):
+    harmless, doubtful = failure(status, headers=headers), failure(status, headers=headers, safe=False)
+
+    assert (type(harmless), harmless.code) == (RetryLater, "REMOTE_UNAVAILABLE")
+    assert (type(doubtful), doubtful.code) == (ReconcileFirst, "REMOTE_BUSY_AFTER_SENDING")
+    assert "{" not in doubtful.explanation_vi + doubtful.advice_vi
+
+
+def test_remote_that_names_a_delay_did_not_take_the_request():
+    found = failure(503, headers={"Retry-After": "7"}, safe=False)
+
+    assert type(found) is RetryLater
+    assert found.retry_after == timedelta(seconds=7)
+    assert type(failure(503, headers={"Retry-After": "soon"}, safe=False)) is ReconcileFirst
 
 
 def test_the_message_names_the_body_by_type_length_and_digest_only():

@@ -356,3 +356,39 @@ def _pump(left, right, stopping):
             if not piece:
                 return
             other.sendall(piece)
+
+
+def test_the_environment_does_not_choose_the_authorities(
+    serve, connect, ask, tls, ca_file, monkeypatch, tmp_path
+):
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    failure = failure_of(connect(serve(answering, tls()).url), ask())
+    assert failure.code == "TLS_CERTIFICATE_UNTRUSTED"
+
+
+def test_a_bogus_authority_file_in_the_environment_takes_the_machines_store_away_from_nobody(
+    monkeypatch, tmp_path
+):
+    before = client_context(system="axis").cert_store_stats()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert client_context(system="axis").cert_store_stats() == before
+
+
+def test_the_machines_store_is_read_where_openssl_was_built_to_find_it(monkeypatch, ca_file, tmp_path):
+    found = ssl.get_default_verify_paths()
+    here = found._replace(openssl_cafile=str(ca_file), openssl_capath=str(tmp_path / "absent"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: here)
+    assert len(client_context(system="axis").get_ca_certs()) == 1
+
+
+def test_a_broken_store_of_the_machine_trusts_nobody(monkeypatch, tmp_path):
+    (tmp_path / "cert.pem").write_text("no certificate")
+    found = ssl.get_default_verify_paths()
+    here = found._replace(openssl_cafile=str(tmp_path / "cert.pem"), openssl_capath=str(tmp_path / "absent"))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: here)
+    context = client_context(system="axis")
+    assert (context.get_ca_certs(), context.verify_mode) == ([], ssl.CERT_REQUIRED)
