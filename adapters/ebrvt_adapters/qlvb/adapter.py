@@ -20,13 +20,13 @@ from ebrvt_adapters.qlvb import mapping
 from ebrvt_adapters.qlvb.client import QlvbClient, file_part
 from ebrvt_adapters.qlvb.document_feed import DocumentFeed
 from ebrvt_adapters.qlvb.event_feed import EventFeed
-from ebrvt_adapters.qlvb.feeds import Desk, Progress, StoredVersions
+from ebrvt_adapters.qlvb.feeds import Desk, DocumentWatch, Progress, StoredVersions
 from ebrvt_adapters.qlvb.incoming import incoming_metadata
 from ebrvt_adapters.qlvb.settings import QlvbSettings
 from ebrvt_adapters.qlvb.verification import verification_of
 from ebrvt_connect.codec.jsonwire import write_json
 from ebrvt_connect.errors import ConnectError, InvalidValue
-from ebrvt_connect.model.document import Document, DocumentStatus
+from ebrvt_connect.model.document import BusinessKind, Document, DocumentStatus
 from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt
 from ebrvt_connect.ports.adapter import (
     Answer,
@@ -52,6 +52,8 @@ _LARGEST_METADATA_BYTES = 16 * 1024 * 1024
 _KEY = re.compile(r"[!-~]{1,200}")
 _MEDIA_TYPE = re.compile(r"[!-~]+(; ?[!-~]+)*")
 _OCTETS = "application/octet-stream"
+_KEPT = "kept"
+"""Marks the payload of a status that stays in the ledger: its code, which the system does not know."""
 
 
 class Qlvb(Source, Sink):
@@ -67,7 +69,7 @@ class Qlvb(Source, Sink):
         self._blobs = surroundings.blobs
         self.client = QlvbClient(settings, surroundings.clock, system=surroundings.system)
         self._stored = StoredVersions()
-        self._desk = Desk(self.client, settings, surroundings, self._stored)
+        self._desk = Desk(self.client, settings, surroundings, self._stored, DocumentWatch())
 
     @classmethod
     def open(cls, settings: BaseModel, surroundings: Surroundings) -> Self:
@@ -101,10 +103,10 @@ class Qlvb(Source, Sink):
         try:
             if kind is Kind.DOCUMENT and progress.cursor is not None:
                 self.client.acknowledge("outgoing", progress.cursor.model_dump(by_alias=True))
-            if kind is Kind.DOCUMENT_STATUS and progress.incoming_seq:
-                self.client.acknowledge("incoming-events", progress.incoming_seq)
-            if kind is Kind.DOCUMENT_STATUS and progress.outgoing_seq:
-                self.client.acknowledge("outgoing-events", progress.outgoing_seq)
+            if kind is Kind.DOCUMENT_STATUS and progress.incoming.reached:
+                self.client.acknowledge("incoming-events", progress.incoming.reached)
+            if kind is Kind.DOCUMENT_STATUS and progress.outgoing.reached:
+                self.client.acknowledge("outgoing-events", progress.outgoing.reached)
         except ConnectError:
             # Advice that was not taken changes nothing; trouble that lasts shows at the next fetch.
             return
@@ -134,6 +136,9 @@ class Qlvb(Source, Sink):
             raise InvalidValue(mapping.KEY_UNUSABLE, f"id {key[:60]!r} is not printable ASCII")
         if message.original is None:
             raise InvalidValue(mapping.ORIGINAL_MISSING, f"document {key!r} has no original bytes")
+        if record.business.kind is BusinessKind.UNKNOWN:
+            detail = f"document {key!r} asks for a business the standard does not know"
+            raise InvalidValue(mapping.BUSINESS_NOT_KNOWN, detail, title=str(record.number))
         metadata = incoming_metadata(
             record,
             axis_doc_id=key,
@@ -151,7 +156,11 @@ class Qlvb(Source, Sink):
                 f"status {record.code[:20]!r}: its document did not come from {self._system}",
                 status=record.code[:20],
             )
-        told = mapping.exchange_status(record, work.message.idem_key)
+        if not mapping.is_known_status(record):
+            # Stored and warned about: the system takes no such code, and holding it would stop the lane.
+            return self._payload(record.model_dump(mode="json"), ((_KEPT, record.code),))
+        recipients = work.origin_record.recipients if work.origin_record else ()
+        told = mapping.exchange_status(record, work.message.idem_key, recipients)
         return self._payload(told, (("document_id", origin.external_id),))
 
     def _payload(self, content: dict[str, Any], facts: tuple[tuple[str, str], ...]) -> Payload:
@@ -162,6 +171,8 @@ class Qlvb(Source, Sink):
         content = self._blobs.read(payload.blob.sha256, limit_bytes=_LARGEST_METADATA_BYTES)
         if isinstance(work.record, Document):
             return self._submit_document(work.record, content, payload.fact("key"))
+        if _KEPT in dict(payload.facts):
+            return Receipt(note=mapping.KEPT_ONLY_VI)
         self.client.report_status(payload.fact("document_id"), json.loads(content))
         return Receipt()
 

@@ -9,8 +9,9 @@ be read is held alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ebrvt_adapters.qlvb import faults, mapping, wire
@@ -21,6 +22,7 @@ from ebrvt_connect.ports.adapter import Batch, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from ebrvt_connect.errors import Explanation
     from ebrvt_connect.model.document import Attachment, Document
@@ -30,6 +32,19 @@ _STRUGGLING = 2
 _OPERATION = "GET /api/outgoing"
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What one reading of the feed has met so far."""
+
+    tried: set[str] = field(default_factory=set)
+    """Documents that waited and were asked for by their id."""
+    answered: bool = False
+    """Whether the system could be asked for one of them."""
+    failure: RetryLater | None = None
+    """What the last one that could not be asked for failed with."""
+    found: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentFeed:
     """The feed of issued documents."""
@@ -37,17 +52,30 @@ class DocumentFeed:
     desk: Desk
 
     def batches(self, checkpoint: str | None) -> Iterator[Batch]:
-        """What is new since the checkpoint; a file that cannot be had does not stop the others."""
+        """What is new since the checkpoint; a document that cannot be had does not stop the others."""
         progress = Progress.parse(checkpoint)
-        yield from self._asked_again(progress)
+        progress.no_later_than(self._now())
+        watch = self.desk.documents
+        number = watch.begin(progress.waiting)
+        reading = _Reading()
+        for batch in chain(self._asked_again(progress, reading), self._read(progress, reading)):
+            reading.found = reading.found or bool(batch.items)
+            yield batch
+            watch.stored(progress.waiting)
+        watch.end(number)
+        if reading.failure is not None and not reading.answered and not reading.found:
+            raise reading.failure
+
+    def _read(self, progress: Progress, reading: _Reading) -> Iterator[Batch]:
+        """The feed, page by page; raises `RetryLater` when the system seems to be in trouble."""
         cursor = self._begin(progress.cursor)
         told = progress.text()
         while True:
             page = self.desk.client.outgoing(cursor)
             following = self._following(page, cursor)
-            items, failure = self._items(page.rows, progress)
+            items, failure = self._items(page.rows, progress, reading)
             if following is not None and failure is None:
-                progress.advance(following)
+                progress.advance(following, self._now())
             if items or progress.text() != told:
                 told = progress.text()
                 yield Batch(items, told)
@@ -57,25 +85,39 @@ class DocumentFeed:
                 return
             cursor = following
 
-    def _asked_again(self, progress: Progress) -> Iterator[Batch]:
-        """Documents that waited for their files, by their id."""
+    def _asked_again(self, progress: Progress, reading: _Reading) -> Iterator[Batch]:
+        """Documents that waited for their files, by their id; none of them stops the others."""
         items: list[Item] = []
         for name, since in list(progress.waiting.items()):
-            row = b""
             try:
-                row = self.desk.client.outgoing_document(name)
-                item = self._item(row, last_try=self.desk.patience_over(since))
-            except Rejected:
-                item = self._gone(name)
+                item = self._again(name, since, reading)
             except RetryLater:
-                if not row:
-                    raise
                 continue
             del progress.waiting[name]
             if item is not None:
                 items.append(item)
         if items:
             yield Batch(tuple(items), progress.text())
+
+    def _again(self, name: str, since: str, reading: _Reading) -> Item | None:
+        """One that waited; raises `RetryLater` when it has to wait on."""
+        last_try = self.desk.patience_over(since)
+        try:
+            row = self.desk.client.outgoing_document(name)
+        except Rejected:
+            return self._without_row(name, "gone", faults.NOT_FOUND)
+        except HeldForPerson as held:
+            if not faults.concerns_one(held):
+                raise
+            return self._without_row(name, f"forbidden:{since}", faults.DOCUMENT_FORBIDDEN)
+        except RetryLater as failure:
+            reading.failure = failure
+            if not last_try:
+                raise
+            return self._without_row(name, f"unavailable:{since}", faults.DOCUMENT_UNAVAILABLE)
+        reading.answered = True
+        reading.tried.add(name)
+        return self._item(row, last_try=last_try)
 
     def _begin(self, reached: wire.Cursor | None) -> wire.Cursor | None:
         """Some minutes before the place reached."""
@@ -105,28 +147,36 @@ class DocumentFeed:
         return following
 
     def _items(
-        self, rows: tuple[bytes, ...], progress: Progress
+        self, rows: tuple[bytes, ...], progress: Progress, reading: _Reading
     ) -> tuple[tuple[Item, ...], RetryLater | None]:
-        """The rows as items; stops early, with the failure, when the system seems to be in trouble."""
+        """The rows as items; stops early, with the failure, when the system seems to be in trouble.
+
+        Those that failed wait from now on, so that none of them is in the way again.
+        """
         items: list[Item] = []
         failed = 0
+        trouble: RetryLater | None = None
         for row in rows:
+            name = word_of(row, "id")
             try:
-                item = self._item(row)
+                item = None if name in reading.tried else self._item(row)
             except RetryLater as failure:
-                failed += 1
-                if failed >= _STRUGGLING:
-                    return tuple(items), failure
-                now = self.desk.surroundings.clock.now().isoformat()
-                progress.waiting.setdefault(mapping.outgoing_of(row).id, now)
+                failed += name not in progress.waiting
+                trouble = failure if failed >= _STRUGGLING else None
+                progress.waiting.setdefault(mapping.outgoing_of(row).id, self._now().isoformat())
             else:
                 failed = 0
                 if item is not None:
                     items.append(item)
                     progress.waiting.pop(item.external_id, None)
             if (cursor := cursor_of(row)) is not None:
-                progress.advance(cursor)
-        return tuple(items), None
+                progress.advance(cursor, self._now())
+            if trouble is not None:
+                break
+        return tuple(items), trouble
+
+    def _now(self) -> datetime:
+        return self.desk.surroundings.clock.now()
 
     def _item(self, row: bytes, *, last_try: bool = False) -> Item | None:
         """One document with its files in the blobs; None when it is known to be stored.
@@ -137,7 +187,7 @@ class DocumentFeed:
             return None
         try:
             found = mapping.outgoing_of(row)
-            document = mapping.document_of(found)
+            document = mapping.document_of(found, now=self._now())
         except InvalidValue as refusal:
             return self.desk.unreadable(Kind.DOCUMENT, row, refusal, word_of(row, "id"))
         version = mapping.version_of(found)
@@ -148,13 +198,13 @@ class DocumentFeed:
             kind=Kind.DOCUMENT,
             external_id=found.id,
             version=version,
-            lane=document.document_id,
+            lane=mapping.lane_of(document),
             business_key=document.document_id,
             title=str(document.number),
             record=record,
             original=self.desk.keep(row),
             fault=fault,
-            priority=int(document.urgency),
+            priority=int(document.urgency or 0),
         )
 
     def _with_files(
@@ -173,9 +223,11 @@ class DocumentFeed:
                     raise
                 return None, self._fault(faults.ATTACHMENT_UNAVAILABLE, document, attachment)
             except HeldForPerson as held:
-                if held.scope is not Scope.MESSAGE:
+                if not faults.concerns_one(held):
                     raise
-                return None, self._fault(faults.ATTACHMENT_TOO_LARGE, document, attachment)
+                too_large = held.scope is Scope.MESSAGE
+                explanation = faults.ATTACHMENT_TOO_LARGE if too_large else faults.DOCUMENT_FORBIDDEN
+                return None, self._fault(explanation, document, attachment)
             if (blob.sha256, blob.size_bytes) != (attachment.sha256, attachment.size_bytes):
                 fault = self._fault(faults.ATTACHMENT_CHANGED, document, attachment)
             came.append(attachment.model_copy(update={"sha256": blob.sha256, "size_bytes": blob.size_bytes}))
@@ -206,12 +258,13 @@ class DocumentFeed:
             limit_bytes=self.desk.settings.largest_attachment_bytes,
         )
 
-    def _gone(self, name: str) -> Item | None:
-        """A document that vanished while we waited for its files."""
+    def _without_row(self, name: str, version: str, explanation: Explanation) -> Item:
+        """A document that cannot be had any more, held under its id."""
         fault = HeldForPerson(
-            faults.NOT_FOUND,
-            f"outgoing document {name!r} is gone",
+            explanation,
+            f"outgoing document {name!r}: {version}",
             system=self.desk.surroundings.system,
             operation="fetch",
+            title=name,
         )
-        return Item(Kind.DOCUMENT, name, "gone", name, fault=fault)
+        return Item(Kind.DOCUMENT, name, version, name, fault=fault)

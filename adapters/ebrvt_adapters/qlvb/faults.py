@@ -23,6 +23,7 @@ from ebrvt_connect.errors import (
     Scope,
     explain,
 )
+from ebrvt_connect.transport.failures import FORBIDDEN as REMOTE_FORBIDDEN
 from ebrvt_connect.transport.failures import retry_after, status_failure
 
 if TYPE_CHECKING:
@@ -108,6 +109,18 @@ ATTACHMENT_UNAVAILABLE = explain(
     "Không tải được tệp “{file}” của văn bản {title} từ phần mềm quản lý văn bản.",
     "Mở thử tệp trong phần mềm quản lý văn bản; đính kèm lại nếu tệp bị mất, rồi phát hành lại văn bản.",
 )
+DOCUMENT_UNAVAILABLE = explain(
+    "QLVB_DOCUMENT_UNAVAILABLE",
+    "Không đọc được văn bản {title} từ phần mềm quản lý văn bản sau nhiều lần thử.",
+    "Mở thử văn bản trong phần mềm quản lý văn bản; nếu mở được thì phát hành lại, nếu không thì báo quản "
+    "trị phần mềm.",
+)
+DOCUMENT_FORBIDDEN = explain(
+    "QLVB_DOCUMENT_FORBIDDEN",
+    "Tài khoản kết nối không được phép đọc văn bản {title} hoặc tệp của văn bản trong phần mềm quản lý văn "
+    "bản.",
+    "Đề nghị quản trị phần mềm cấp quyền đọc văn bản này cho tài khoản, sau đó phát hành lại văn bản.",
+)
 
 _HELD: dict[str, tuple[Explanation, Scope]] = {
     "UNAUTHENTICATED": (UNAUTHENTICATED, Scope.SYSTEM),
@@ -149,6 +162,14 @@ def failure_of(reply: HttpReply, *, system: str, operation: str) -> ConnectError
     if reply.status in _REFUSING:
         return Rejected(REFUSED, detail, said=quoted(problem.error_code), **facts)
     return status_failure(reply, safe=True, system=system, operation=operation)
+
+
+def concerns_one(held: HeldForPerson) -> bool:
+    """Whether a hold, met while one document or file was read, is about that one only.
+
+    A single document may be closed to our account while the feed itself is open.
+    """
+    return held.scope is Scope.MESSAGE or held.code in {FORBIDDEN.code, REMOTE_FORBIDDEN.code}
 
 
 _REFUSING = frozenset({400, 404, 405, 406, 409, 410, 411, 412, 414, 415, 422})

@@ -22,7 +22,10 @@ def incoming_metadata(
     packet: BlobRef,
     verification: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """IncomingDocument: the part `metadata` of `POST /api/incoming`; what is absent is left out."""
+    """IncomingDocument: the part `metadata` of `POST /api/incoming`; what is absent is left out.
+
+    So are a degree of secrecy and the files' roles: edXML has neither, and none is made up.
+    """
     told: dict[str, Any] = {
         "axisDocId": axis_doc_id,
         "documentId": document.document_id,
@@ -45,8 +48,7 @@ def incoming_metadata(
                 "fullName": document.signatory.full_name,
             }
         ),
-        "urgency": int(document.urgency),
-        "confidentiality": mapping.confidentiality_word(document.confidentiality),
+        "urgency": document.urgency if document.urgency is None else int(document.urgency),
         "steering": mapping.steering_in(document.steering),
         "dueDate": document.due_on.isoformat() if document.due_on else "",
         "recipients": [_party(agency) for agency in document.recipients],
@@ -123,5 +125,4 @@ def _written_attachment(attachment: Attachment) -> dict[str, Any]:
         "mediaType": attachment.media_type,
         "size": attachment.size_bytes,
         "sha256": attachment.sha256,
-        "role": attachment.role.value.upper(),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,6 +87,13 @@ STATUS_WITHOUT_TIME = explain(
     "Trạng thái “{status}” không ghi rõ thời điểm nên chưa thể ghi vào phần mềm quản lý văn bản.",
     "Hỏi lại nơi gửi thời điểm xử lý rồi ghi nhận bằng tay.",
 )
+BUSINESS_NOT_KNOWN = explain(
+    "QLVB_BUSINESS_NOT_KNOWN",
+    "Văn bản đến {title} ghi loại nghiệp vụ không có trong quy chuẩn nên chưa chuyển vào phần mềm quản lý "
+    "văn bản.",
+    "Hỏi nơi gửi văn bản này là văn bản mới, thu hồi, cập nhật hay thay thế, và đề nghị nơi gửi gửi lại cho "
+    "đúng.",
+)
 KEY_UNUSABLE = explain(
     "QLVB_KEY_UNUSABLE",
     "Mã của văn bản trên trục liên thông có ký tự lạ nên không dùng làm khóa chống trùng được.",
@@ -106,6 +114,9 @@ RECALL = "RECALL"
 _ASKED = frozenset({RECALL, "UPDATE", "REPLACE"})
 
 STATUS_UNKNOWN = "STATUS_CODE_UNKNOWN"
+UPDATED_IN_FUTURE = "UPDATED_IN_FUTURE"
+_CLOCKS_DIFFER = timedelta(minutes=1)
+KEPT_ONLY_VI = "mã trạng thái không có trong danh mục, chỉ lưu ở sổ cái"
 _KNOWN_CODES = frozenset(StatusCode)
 _SHOWN_FIELDS = 8
 _FAILED = frozenset({State.REFUSED, State.DEAD, State.CANCELLED})
@@ -147,12 +158,6 @@ def _confidentiality(word: object) -> Confidentiality:
     table: Mapping[str, str] = _data()["confidentiality"]
     known = table.get(word.strip()) if isinstance(word, str) else None
     return Confidentiality(known) if known else Confidentiality.UNKNOWN
-
-
-def confidentiality_word(level: Confidentiality) -> str:
-    """How this system spells a degree of secrecy."""
-    table: Mapping[str, str] = _data()["confidentiality"]
-    return next((word for word, value in table.items() if value == level), "UNKNOWN")
 
 
 def _type(kind: wire.DocumentType) -> DocumentType:
@@ -231,8 +236,10 @@ def _short(value: object) -> str:
 # --- documents out of the province ------------------------------------------------------------------------
 
 
-def document_of(item: wire.OutgoingDocument) -> Document:
+def document_of(item: wire.OutgoingDocument, *, now: datetime | None = None) -> Document:
     """The model's document; raises `InvalidValue` for a number that is none.
+
+    By `now`, an aware time, a document changed in the future is told by a warning.
 
     Where the system has no edXML document id of its own, the convention of QCVN 102 [1.14] makes one:
     `<issuer's code>,<yyyy/MM/dd>,<number>/<symbol>`.
@@ -265,7 +272,29 @@ def document_of(item: wire.OutgoingDocument) -> Document:
         places=item.places,
         business=_business(item.business),
         attachments=tuple(_attachment(attachment) for attachment in item.attachments),
+        warnings=_ahead(item.updated_at, now),
     )
+
+
+def _ahead(updated_at: datetime, now: datetime | None) -> tuple[DataWarning, ...]:
+    if now is None or updated_at <= now + _CLOCKS_DIFFER:
+        return ()
+    return (
+        DataWarning(
+            code=UPDATED_IN_FUTURE,
+            field="updatedAt",
+            got=wire.written_moment(updated_at),
+            message_vi="Thời điểm cập nhật của văn bản nằm ở tương lai; kiểm tra đồng hồ của phần mềm quản "
+            "lý văn bản.",
+        ),
+    )
+
+
+def lane_of(document: Document) -> str:
+    """A revocation or an update stays in order with the document it is about."""
+    business = document.business
+    changes = business.kind in {BusinessKind.REVOKE, BusinessKind.UPDATE}
+    return (business.document_id if changes else "") or document.document_id
 
 
 def conventional_id(issuer: AgencyCode, day: date, number: DocumentNumber) -> str:
@@ -457,8 +486,15 @@ def _outcome_code(state: State) -> StatusCode | None:
     return StatusCode.FAILED if state in _FAILED else None
 
 
-def exchange_status(status: DocumentStatus, message_id: str) -> dict[str, Any]:
-    """The body of `PUT .../exchange-status`.
+def is_known_status(status: DocumentStatus) -> bool:
+    """Whether the contract knows the code of a status."""
+    return status.code in _KNOWN_CODES
+
+
+def exchange_status(
+    status: DocumentStatus, message_id: str, recipients: Iterable[Agency] = ()
+) -> dict[str, Any]:
+    """The body of `PUT .../exchange-status`, who tells spelled as among the document's own recipients.
 
     Raises `InvalidValue` for a code the contract does not know and a status without a time.
     """
@@ -467,7 +503,7 @@ def exchange_status(status: DocumentStatus, message_id: str) -> dict[str, Any]:
     if status.happened_at is None:
         raise InvalidValue(STATUS_WITHOUT_TIME, f"status {status.code} without a time", status=status.code)
     told: dict[str, Any] = {
-        "agencyCode": str(status.reporter.code),
+        "agencyCode": str(_as_written(status.reporter.code, recipients)),
         "code": status.code,
         "at": wire.written_moment(status.happened_at),
         "messageId": message_id,
@@ -477,6 +513,11 @@ def exchange_status(status: DocumentStatus, message_id: str) -> dict[str, Any]:
     if status.note:
         told["note"] = status.note
     return told
+
+
+def _as_written(code: AgencyCode, recipients: Iterable[Agency]) -> AgencyCode:
+    """An agency's code as the document names it; as it was told where the document does not."""
+    return next((agency.code for agency in recipients if agency.code.same_agency(code)), code)
 
 
 def actor(staff: Staff) -> dict[str, str]:

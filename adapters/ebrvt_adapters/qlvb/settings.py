@@ -57,6 +57,9 @@ class QlvbSettings(_Section):
     overlap_minutes: float = Field(default=10.0, ge=0, le=1440)
     """How far back the outgoing feed is read again, in minutes: a row may be committed late with an older
     time. What was stored before is recognised and not fetched twice."""
+    event_overlap: int = Field(default=200, ge=0, le=2000)
+    """How many numbers back an event that has not come is still looked for: one committed late has a
+    smaller number than others read before it."""
     page: int = Field(default=20, ge=1, le=500)
     """How many rows are asked for, and stored together, at once."""
     attachment_patience_minutes: float = Field(default=30.0, ge=0, le=10_080)

@@ -180,12 +180,12 @@ def _signatory(node: Node | None) -> Signatory:
     )
 
 
-def _urgency(header: Node, other: Node | None) -> Urgency:
-    """The model has no "unknown": an absent or unknown urgency counts as normal, with a warning."""
+def _urgency(header: Node, other: Node | None) -> Urgency | None:
+    """None, with a warning, when it is absent or unknown."""
     text = other.code("Priority", _URGENCIES, PRIORITY_UNKNOWN) if other else ""
     if not text:
         header.findings.warn(FIELD_ABSENT, "OtherInfo/Priority")
-    return _URGENCIES.get(text, Urgency.NORMAL)
+    return _URGENCIES.get(text)
 
 
 def _references(header: Node) -> tuple[DocumentReference, ...]:

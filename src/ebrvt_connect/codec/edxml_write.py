@@ -223,6 +223,8 @@ def _signatory(signatory: Signatory) -> tuple[_Element, ...]:
 
 
 def _other(document: Document) -> _Element:
+    if document.urgency is None:
+        raise missing("OtherInfo/Priority")
     direction = "" if document.direction is None else str(document.direction).lower()
     return _element(
         "OtherInfo",

@@ -1,4 +1,4 @@
-"""JSON on the wire, strict (RFC 8259): UTF-8, no NaN, no key twice, bounded in size and depth.
+"""JSON on the wire, strict (RFC 8259): UTF-8, no NaN, no key twice, bounded in size, depth and number.
 
 Python's own reader takes NaN and Infinity, keeps the last of two equal keys and overflows the stack on
 deep nesting; a remote that sends such things is misread rather than refused.
@@ -31,6 +31,11 @@ JSON_TOO_DEEP = explain(
     "Dữ liệu JSON lồng nhau quá sâu (hơn {limit} cấp).",
     "Kiểm tra nguồn gốc dữ liệu với đơn vị vận hành hệ thống gửi.",
 )
+JSON_TOO_MANY_VALUES = explain(
+    "JSON_TOO_MANY_VALUES",
+    "Dữ liệu JSON có quá nhiều giá trị (hơn {limit}).",
+    "Giảm số bản ghi mỗi lần lấy, hoặc báo đơn vị vận hành hệ thống gửi kiểm tra lại dữ liệu.",
+)
 JSON_ENCODING_INVALID = explain(
     "JSON_ENCODING_INVALID",
     "Dữ liệu JSON không đúng bảng mã UTF-8.",
@@ -56,7 +61,7 @@ JsonValue = None | bool | int | float | str | list[Any] | dict[str, Any]
 """What JSON can say."""
 
 _BOM = b"\xef\xbb\xbf"
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _FORBIDDEN_IN_TEXT = re.compile("[\0\ud800-\udfff]")
 
@@ -68,6 +73,8 @@ class JsonLimits:
     body_bytes: int = 8 * 1024 * 1024
     depth: int = 32
     """Objects and arrays within each other."""
+    values: int = 250_000
+    """Brackets and commas: a small object takes 30 times the memory of its text."""
 
 
 JSON_LIMITS = JsonLimits()
@@ -87,7 +94,7 @@ def read_json(body: bytes, limits: JsonLimits = JSON_LIMITS) -> JsonReading:
         limit = limits.body_bytes
         raise InvalidValue(JSON_TOO_LARGE, f"JSON exceeds {limit} bytes", limit=limit)
     plain = body.removeprefix(_BOM)
-    _check_depth(plain, limits.depth)
+    _check_shape(plain, limits)
     value = _parsed(_decoded(plain))
     if _SUSPECT_ESCAPE.search(plain):
         _check_texts(value)
@@ -112,17 +119,24 @@ def _decoded(body: bytes) -> str:
         raise InvalidValue(JSON_ENCODING_INVALID, detail) from failure
 
 
-def _check_depth(body: bytes, limit: int) -> None:
-    """Count brackets outside of strings before the recursive reader meets them."""
-    depth = 0
-    for token in _BRACKETS.finditer(body):
+def _check_shape(body: bytes, limits: JsonLimits) -> None:
+    """Count brackets and commas outside of strings before the reader, recursive and greedy, meets them."""
+    depth, values = 0, 1
+    for token in _MARKS.finditer(body):
         mark = token[0]
         if mark in b"[{":
             depth += 1
-            if depth > limit:
+            values += 1
+            if depth > limits.depth:
+                limit = limits.depth
                 raise InvalidValue(JSON_TOO_DEEP, f"JSON nested deeper than {limit}", limit=limit)
         elif mark in b"]}":
             depth -= 1
+        elif mark == b",":
+            values += 1
+        if values > limits.values:
+            limit = limits.values
+            raise InvalidValue(JSON_TOO_MANY_VALUES, f"JSON has more than {limit} values", limit=limit)
 
 
 def _parsed(text: str) -> JsonValue:

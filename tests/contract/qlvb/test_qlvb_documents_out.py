@@ -256,13 +256,90 @@ def test_a_file_still_missing_keeps_its_document_waiting(adapter, desk, clock):
     assert fetched(adapter, Kind.DOCUMENT, checkpoint) == ([], checkpoint)
 
 
-def test_a_system_that_cannot_be_asked_for_a_waiting_document_is_tried_later(adapter, desk):
-    desk.issue(outgoing())
+def test_a_waiting_document_that_cannot_be_asked_for_does_not_stop_the_others(adapter, desk, clock):
+    desk.issue(outgoing("bad"))
+    clock.advance(timedelta(minutes=20))
+    desk.issue(outgoing("first", codeNumber="7", files=(b"first",)), (b"first",))
     desk.arm("internal", DOWNLOAD, count=4)
     _, checkpoint = fetched(adapter, Kind.DOCUMENT)
+    assert list(json.loads(checkpoint)["waiting"]) == ["bad"]
     desk.arm("internal", ONE, count=1000)
+    clock.advance(timedelta(minutes=15))
+    desk.issue(outgoing("good", codeNumber="126"))
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT, checkpoint)
+    assert [i.external_id for i in items] == ["good"]
     with pytest.raises(RetryLater):
         list(adapter.fetch(Kind.DOCUMENT, checkpoint))
+    clock.advance(timedelta(minutes=20))
+    (held,), checkpoint = fetched(adapter, Kind.DOCUMENT, checkpoint)
+    assert (held.external_id, held.fault.code) == ("bad", "QLVB_DOCUMENT_UNAVAILABLE")
+    assert fetched(adapter, Kind.DOCUMENT, checkpoint) == ([], checkpoint)
+
+
+def test_several_bad_documents_are_in_the_way_once_only(adapter, desk, clock):
+    for name in "abcd":
+        desk.issue(outgoing(name, files=(b"bad " + name.encode(),)), (b"bad " + name.encode(),))
+    with_files = adapter.client.download
+    adapter.client.download = lambda name, seq, blobs: failing(desk, lambda: with_files(name, seq, blobs))
+    checkpoint = None
+    for _ in range(2):
+        batches = adapter.fetch(Kind.DOCUMENT, checkpoint)
+        checkpoint = next(batches).checkpoint
+        with pytest.raises(RetryLater):
+            next(batches)
+    adapter.client.download = with_files
+    desk.issue(outgoing("good", codeNumber="126"))
+    items, _ = fetched(adapter, Kind.DOCUMENT, checkpoint)
+    assert [i.external_id for i in items] == [*"abcd", "good"]
+
+
+def failing(desk, call):
+    desk.arm("internal", DOWNLOAD, count=4)
+    return call()
+
+
+@pytest.mark.parametrize("operation", [DOWNLOAD, ONE])
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_document_closed_to_us_is_held_and_the_others_come(adapter, desk, clock, operation, status):
+    desk.issue(outgoing("bad"))
+    if operation == ONE:
+        desk.arm("internal", DOWNLOAD, count=4)
+    desk.arm("status", operation, code=status)
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT)
+    desk.issue(outgoing("good", codeNumber="126"))
+    more, _ = fetched(adapter, Kind.DOCUMENT, checkpoint)
+    by_name = {item.external_id: item.fault for item in (*items, *more)}
+    assert by_name["good"] is None
+    missing = "QLVB_NOT_FOUND" if operation == ONE else "ATTACHMENT_UNAVAILABLE"
+    faults = {i.fault.code for i in (*items, *more) if i.external_id == "bad" and i.fault}
+    assert faults == {"QLVB_DOCUMENT_FORBIDDEN" if status == 403 else missing}
+
+
+@pytest.mark.parametrize("overlap", [0, 10])
+@pytest.mark.parametrize("ahead", ["2099-01-01T00:00:00+07:00", "2026-11-23T10:00:00+07:00"])
+def test_a_time_that_lies_ahead_loses_no_later_document(open_adapter, desk, clock, ahead, overlap):
+    adapter = open_adapter(overlap_minutes=overlap)
+    desk.issue(outgoing("ahead", updatedAt=ahead), unchecked=True)
+    (item,), checkpoint = fetched(adapter, Kind.DOCUMENT)
+    assert [(w.code, w.field) for w in item.record.warnings] == [("UPDATED_IN_FUTURE", "updatedAt")]
+    clock.advance(60)
+    desk.issue(outgoing("right", codeNumber="126"))
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT, checkpoint)
+    assert [(i.external_id, i.record.warnings) for i in items] == [("right", ())]
+    clock.advance(timedelta(hours=3))
+    assert fetched(adapter, Kind.DOCUMENT, checkpoint)[0] == []
+
+
+@pytest.mark.parametrize("kind", ["REVOKE", "UPDATE"])
+def test_a_change_travels_behind_the_document_it_is_about(adapter, desk, kind):
+    desk.issue(outgoing("vb-1"))
+    about = f"{ISSUER},2026/11/20,125/BC-STTTT"
+    desk.issue(
+        outgoing("vb-2", codeNumber="126", business={"kind": kind, "reason": "a", "documentId": about})
+    )
+    first, second = fetched(adapter, Kind.DOCUMENT)[0]
+    assert first.lane == second.lane == about
+    assert second.business_key.endswith("126/BC-STTTT")
 
 
 def test_a_waiting_document_that_came_meanwhile_is_not_made_twice(adapter, desk, clock):

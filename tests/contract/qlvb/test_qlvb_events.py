@@ -15,6 +15,7 @@ from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import Kind
 from tests.contract.qlvb.office import ISSUER, RECIPIENTS, fetched, outgoing
 
+DOWNLOAD = "GET /api/outgoing/{id}/attachments/{seq}"
 ONE = "GET /api/outgoing/{id}"
 
 
@@ -78,16 +79,19 @@ def test_many_events_come_page_by_page_in_order(open_adapter, desk):
 
 
 def test_what_issuers_ask_comes_page_by_page(open_adapter, desk):
+    adapter = open_adapter(page=2)
     desk.issue(outgoing())
+    fetched(adapter, Kind.DOCUMENT)
     for _ in range(5):
         desk.ask("vb-1")
-    items, checkpoint = fetched(open_adapter(page=2), Kind.DOCUMENT_STATUS)
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS)
     assert len(items) == 10
     assert json.loads(checkpoint) == {"outgoingEvents": 5}
 
 
 def test_a_recall_is_told_to_each_recipient_of_the_document(adapter, desk):
     desk.issue(outgoing())
+    fetched(adapter, Kind.DOCUMENT)
     desk.ask("vb-1")
     items, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS)
     assert [(i.record.code, str(i.record.addressee)) for i in items] == [("13", code) for code in RECIPIENTS]
@@ -146,6 +150,91 @@ def test_an_event_whose_document_cannot_be_had_waits_and_is_held_after_a_while(o
     (item,), checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint)
     assert item.fault.code == "STATUS_WITHOUT_DOCUMENT"
     assert fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint)[0] == []
+
+
+def test_a_recall_waits_until_its_document_was_handed_over(adapter, desk):
+    desk.issue(outgoing())
+    desk.arm("internal", DOWNLOAD, count=4)
+    _, documents = fetched(adapter, Kind.DOCUMENT)
+    desk.ask("vb-1")
+    items, statuses = fetched(adapter, Kind.DOCUMENT_STATUS)
+    assert items == []
+    assert fetched(adapter, Kind.DOCUMENT_STATUS, statuses) == ([], statuses)
+    assert [i.external_id for i in fetched(adapter, Kind.DOCUMENT, documents)[0]] == ["vb-1"]
+    items, statuses = fetched(adapter, Kind.DOCUMENT_STATUS, statuses)
+    assert [i.record.code for i in items] == ["13", "13"]
+    assert json.loads(statuses) == {"outgoingEvents": 1}
+
+
+def test_a_recall_in_a_new_process_waits_for_one_reading_of_the_documents(open_adapter, desk, clock):
+    desk.issue(outgoing())
+    _, documents = fetched(open_adapter(), Kind.DOCUMENT)
+    clock.advance(timedelta(hours=1))
+    desk.ask("vb-1")
+    adapter = open_adapter()
+    items, statuses = fetched(adapter, Kind.DOCUMENT_STATUS)
+    assert items == []
+    fetched(adapter, Kind.DOCUMENT, documents)
+    assert len(fetched(adapter, Kind.DOCUMENT_STATUS, statuses)[0]) == 2
+
+
+def test_a_recall_goes_on_after_a_while_where_nobody_reads_documents(adapter, desk, clock):
+    desk.issue(outgoing())
+    desk.ask("vb-1")
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS)
+    assert items == []
+    clock.advance(timedelta(minutes=31))
+    assert len(fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint)[0]) == 2
+
+
+def test_one_event_that_must_wait_does_not_stop_the_others(adapter, desk):
+    desk.issue(outgoing("a"))
+    desk.issue(outgoing("b", codeNumber="126"))
+    fetched(adapter, Kind.DOCUMENT)
+    desk.ask("a")
+    desk.ask("a", "SHRED")
+    desk.ask("b")
+    desk.arm("internal", ONE, count=3)
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS)
+    assert {i.record.about_external_id for i in items} == {"b"}
+    items, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint)
+    assert [i.fault and i.fault.code for i in items] == [None, None, "QLVB_EVENT_KIND_UNKNOWN"]
+    assert fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint) == ([], checkpoint)
+
+
+def test_an_event_about_a_document_closed_to_us_is_held(adapter, desk):
+    desk.issue(outgoing())
+    desk.ask("vb-1")
+    desk.arm("status", ONE, code=403)
+    (item,), _ = fetched(adapter, Kind.DOCUMENT_STATUS)
+    assert item.fault.code == "STATUS_WITHOUT_DOCUMENT"
+
+
+@pytest.mark.parametrize("table", ["incoming-events", "outgoing-events"])
+def test_an_event_committed_late_with_a_smaller_number_is_found(open_adapter, desk, host, table):
+    adapter = open_adapter(page=2)
+    desk.issue(outgoing())
+    fetched(adapter, Kind.DOCUMENT)
+    late = incoming_event() if table == "incoming-events" else recall_event()
+    with host.held("qlvb") as dms:
+        for seq in (1, 2, 4):
+            dms.office.put_event(table, late)
+            dms.world.put(table, str(seq), {"seq": seq, **late})
+        dms.world.delete(table, "3")
+        dms.office.put_event(table, late)
+    first, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS)
+    with host.held("qlvb") as dms:
+        dms.world.put(table, "3", {"seq": 3, **late})
+    found, checkpoint = fetched(open_adapter(page=2), Kind.DOCUMENT_STATUS, checkpoint)
+    if table == "outgoing-events":
+        found, checkpoint = fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint)
+    assert {i.external_id.split(":")[0] for i in found} == {f"{table.split('-')[0]}-event-3"}
+    assert len(first) == 3 * len(found)
+    assert fetched(adapter, Kind.DOCUMENT_STATUS, checkpoint) == ([], checkpoint)
+
+
+def recall_event():
+    return {"id": "vb-1", "kind": "RECALL", "reason": "a", "at": "2026-11-23T09:30:00+07:00"}
 
 
 # --- acknowledging ------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import pytest
 from ebrvt_connect.errors import HeldForPerson, Rejected, RetryLater
 from ebrvt_connect.model.document import (
     Agency,
+    Business,
+    BusinessKind,
     DocumentStatus,
     Staff,
     StatusCode,
@@ -64,6 +66,8 @@ def test_an_incoming_document_is_filed_with_its_verdict(adapter, desk, blobs, ho
     assert filed["packet"] == {"sha256": "a" * 64, "size": 99}
     assert filed["receivedAt"] == "2026-11-23T09:00:00+07:00"
     assert filed["business"]["kind"] == "UPDATE"
+    assert "confidentiality" not in filed
+    assert "role" not in filed["attachments"][0]
     assert json.loads(blobs.read(payload.blob.sha256)) == filed
 
 
@@ -185,16 +189,40 @@ def test_a_status_about_no_document_of_ours_is_held(adapter, desk):
         assert held.value.code == "STATUS_WITHOUT_DOCUMENT"
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [({"code": "77"}, "QLVB_STATUS_NOT_KNOWN"), ({"happened_at": None}, "QLVB_STATUS_WITHOUT_TIME")],
-)
-def test_a_status_the_system_cannot_take_is_held(adapter, desk, changes, code):
+def test_a_status_without_a_time_is_held(adapter, desk):
     origin, document = origin_of(adapter, desk)
-    record = status(**changes)
+    record = status(happened_at=None)
     with pytest.raises(HeldForPerson) as held:
         adapter.prepare(Work(message(record), record, origin, document))
-    assert held.value.code == code
+    assert held.value.code == "QLVB_STATUS_WITHOUT_TIME"
+
+
+@pytest.mark.parametrize("changes", [{}, {"happened_at": None}])
+def test_a_status_code_nobody_knows_is_kept_and_stops_nothing(adapter, desk, changes):
+    origin, document = origin_of(adapter, desk)
+    record = status(code="07", **changes)
+    work = Work(message(record), record, origin, document)
+    desk.count("PUT /api/outgoing/{id}/exchange-status")
+    receipt = adapter.submit(work, adapter.prepare(work))
+    assert receipt.note == "mã trạng thái không có trong danh mục, chỉ lưu ở sổ cái"
+    assert desk.calls("PUT /api/outgoing/{id}/exchange-status") == 0
+
+
+def test_a_status_names_the_agency_as_the_document_does(adapter, desk):
+    origin, document = origin_of(adapter, desk)
+    for spelled in ("G22", "G99"):
+        record = status(reporter=Agency(code=AgencyCode(spelled)))
+        work = Work(message(record, idem_key=spelled), record, origin, document)
+        adapter.submit(work, adapter.prepare(work))
+    assert [told["agencyCode"] for told in desk.journal("exchange-status")] == ["000.00.00.G22", "G99"]
+
+
+def test_a_document_whose_business_nobody_knows_is_held(adapter):
+    record = incoming_document(business=Business(kind=BusinessKind.UNKNOWN))
+    with pytest.raises(HeldForPerson) as held:
+        adapter.prepare(Work(message(record), record))
+    assert held.value.code == "QLVB_BUSINESS_NOT_KNOWN"
+    assert "88/VPCP" in held.value.explanation_vi
 
 
 def test_a_status_for_a_document_deleted_there_is_rejected(adapter, desk, host):

@@ -1,6 +1,7 @@
 """JSON, strictly."""
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -94,3 +95,21 @@ def test_a_value_written_is_read_back(value):
 def test_whatever_the_bytes_only_the_one_error_comes_out(body):
     with suppress(InvalidValue):
         read_json(body)
+
+
+@pytest.mark.parametrize("piece", [b'{"":{}},', b"[],", b"0,", b'"",', b'{"":0},'])
+def test_megabytes_of_small_values_are_refused_before_they_are_made(piece):
+    body = b"[" + piece * (8 * 1024 * 1024 // len(piece) - 2) + b"0]"
+    began = time.process_time()
+    with pytest.raises(InvalidValue) as refusal:
+        read_json(body)
+    assert refusal.value.code == "JSON_TOO_MANY_VALUES"
+    assert time.process_time() - began < 2
+
+
+def test_as_many_values_as_the_limit_says_are_read():
+    limits = JsonLimits(values=7)
+    assert json_value(b'[1, {"a,b": 2, "c": []}, "x,y,z"]', limits) == [1, {"a,b": 2, "c": []}, "x,y,z"]
+    with pytest.raises(InvalidValue) as refusal:
+        json_value(b'[1, {"a,b": 2, "c": []}, "x,y,z", 7]', limits)
+    assert refusal.value.code == "JSON_TOO_MANY_VALUES"

@@ -6,7 +6,7 @@ import pytest
 
 from ebrvt_connect.codec.edxml_words import EdxmlLimits, EnvelopeSignature
 from ebrvt_connect.errors import InvalidValue
-from ebrvt_connect.model.document import Business, BusinessKind, Document, DocumentStatus, Urgency
+from ebrvt_connect.model.document import Business, BusinessKind, Document, DocumentStatus
 
 END_OF_HEADER = "    </edXML:edXMLHeader>"
 
@@ -188,9 +188,9 @@ def test_a_reference_to_an_unreadable_agency_is_left_out(changed, read):
     assert codes(record) == ["AGENCY_CODE_NOT_READ"]
 
 
-def test_an_unknown_priority_is_normal_with_a_warning_and_kept_as_text(changed, read):
+def test_an_unknown_priority_is_absent_with_a_warning_and_kept_as_text(changed, read):
     record = read(changed("<edXML:Priority>1<", "<edXML:Priority>9<")).record
-    assert record.urgency is Urgency.NORMAL
+    assert record.urgency is None
     assert codes(record) == ["PRIORITY_UNKNOWN"]
     assert record.unknown == (("OtherInfo/Priority", "9"),)
 
@@ -296,7 +296,7 @@ def test_a_hop_the_server_added_without_a_name_is_kept(changed, read):
 
 def test_an_absent_date_and_priority_are_told(example, read):
     record = read(without(without(example, "PromulgationInfo"), "Priority")).record
-    assert (record.promulgated_on, record.urgency) == (None, Urgency.NORMAL)
+    assert (record.promulgated_on, record.urgency) == (None, None)
     assert [warning.field for warning in record.warnings] == [
         "PromulgationInfo/PromulgationDate",
         "OtherInfo/Priority",

@@ -157,6 +157,7 @@ def test_a_bare_file_is_wrapped_when_its_extension_is_not_in_the_vendors_list(do
         ({"abstract": " "}, "Subject"),
         ({"kind": DocumentType(name="Công văn")}, "DocumentType/Type"),
         ({"business": Business(kind=BusinessKind.UNKNOWN)}, "Bussiness/BussinessDocType"),
+        ({"urgency": None}, "OtherInfo/Priority"),
     ],
 )
 def test_a_document_without_a_required_field_is_refused(fields, missing, document, written):
