@@ -84,7 +84,8 @@ class SandboxHost:
                     opened = simulator.open(SimulatorSeat(world, seed, table))
                 self.seats[name] = Seat(opened, world, wanted.get(name, 0), premises)
                 undo.callback(self.seats[name].listener.shut)
-            self._control = Listener(control_app(self.seats, self.arm, now), wanted.get(CONTROL, 0))
+            control = control_app(self.seats, self.arm, now, max_body_bytes)
+            self._control = Listener(control, wanted.get(CONTROL, 0))
             undo.pop_all()
         self._ready = threading.Event()
         self._failure: BaseException | None = None

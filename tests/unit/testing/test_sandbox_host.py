@@ -422,3 +422,52 @@ def test_wrong_plans_are_refused_before_anything_listens(tmp_path, echo_type):
     plan.write_text('[[faults]]\nsystem = "echo"\nkind = "slow"\nwhy = "typo"\n', encoding="utf-8")
     with pytest.raises(ValueError, match="why"):
         run_sandbox(tmp_path / "world", systems={"echo": echo_type}, faults_file=plan)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example:{port}"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1"},
+        {"Host": "127.0.0.1:1"},
+        {"Host": "127.0.0.1:{port}.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:{port}"},
+        {"Origin": "null"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "journal"), ("POST", "faults"), ("PUT", "blob?system=echo")]
+)
+def test_what_a_web_page_could_send_is_turned_away(host, http, method, path, headers):
+    port = host.control_url.rpartition(":")[2]
+    sent = {name: value.format(port=port) for name, value in headers.items()}
+    plan = [{"system": "echo", "kind": "slow"}]
+    answer = http.request(method, f"{host.control_url}/_sandbox/{path}", json=plan, headers=sent)
+    assert answer.status_code == 403
+    assert answer.json()["message"]
+    assert http.get(host.control_url + "/_sandbox/faults").json() == {"faults": []}
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
+def test_each_name_of_this_machine_is_answered(host, http, name):
+    own = {"Host": f"{name}:{host.control_url.rpartition(':')[2]}"}
+    assert http.get(host.control_url + "/_sandbox/time", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_a_post_a_form_could_send_is_turned_away(host, http, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    body = b'[{"system": "echo", "kind": "slow"}]'
+    answer = http.post(host.control_url + "/_sandbox/faults", data=body, headers=headers)
+    assert answer.status_code == 415
+    assert http.get(host.control_url + "/_sandbox/faults").json() == {"faults": []}
+
+
+def test_a_control_body_over_the_limit_is_refused_and_the_connection_goes_on(tmp_path, echo_type, http):
+    with SandboxHost(tmp_path, {"echo": echo_type}, max_body_bytes=1000) as small:
+        blob, seed = (small.control_url + f"/_sandbox/{path}" for path in ("blob?system=echo", "seed"))
+        assert http.put(blob, data=b"x" * 300_000).status_code == 413
+        assert http.post(seed, json={"system": "echo", "data": {"id": "x" * 1000}}).status_code == 413
+        assert http.put(blob, data=b"x" * 1000).json()["size_bytes"] == 1000
