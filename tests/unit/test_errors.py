@@ -29,7 +29,9 @@ def test_each_effect_has_its_error_and_no_more() -> None:
 
 
 def test_an_error_speaks_english_to_developers_and_vietnamese_to_operators() -> None:
-    error = Rejected(_SAMPLE, "status: got 9, expected 0, at sendEdoc", system="axis", operation="sendEdoc", what="x")
+    error = Rejected(
+        _SAMPLE, "status: got 9, expected 0, at sendEdoc", system="axis", operation="sendEdoc", what="x"
+    )
     assert str(error) == "SAMPLE at axis/sendEdoc: status: got 9, expected 0, at sendEdoc"
     assert error.explanation_vi == "Không gửi được tới axis (x)."
     assert error.advice_vi == "Gọi cho {who}.", "a missing fact never turns telling into failing"
@@ -47,6 +49,8 @@ def test_a_remote_may_name_its_own_delay() -> None:
 
 
 def test_a_refused_value_becomes_a_hold_with_its_facts() -> None:
-    held = InvalidValue(_SAMPLE, "bad code", what="mã").held(system="qlvb", operation="fetch", scope=Scope.LANE)
+    held = InvalidValue(_SAMPLE, "bad code", what="mã").held(
+        system="qlvb", operation="fetch", scope=Scope.LANE
+    )
     assert (held.code, held.scope) == ("SAMPLE", Scope.LANE)
     assert held.explanation_vi == "Không gửi được tới qlvb (mã)."

@@ -1,7 +1,7 @@
 """`ebrvt`: the command line, a contract of names, JSON shapes and exit codes (docs/operate/cli.md).
 
-Commands live in `ops/commands` and are imported only when called, so that `--help` answers at once.
-JSON goes to stdout with `--json`, human text without it; diagnostics go to stderr.
+Commands live in `ops/commands`, a module each, and are imported only when called, so that `--help`
+answers at once. JSON goes to stdout with `--json`, human text without it; diagnostics go to stderr.
 """
 
 from __future__ import annotations
@@ -10,28 +10,48 @@ import hashlib
 import importlib
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ebrvt_connect import __version__
-from ebrvt_connect.errors import ConnectError, Effect, InvalidValue
+from ebrvt_connect.errors import ConnectError, Effect, InvalidValue, explain
+from ebrvt_connect.ops.console import note, speak_utf8
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "verify": ("verify", "Verify the digital signatures of documents (kiểm tra chữ ký số)."),
-    "edxml": ("edxml", "Show, check, unpack and build edXML packets (gói tin văn bản)."),
-    "sandbox": ("sandbox", "Run the simulated remote systems on loopback."),
-    "demo": ("demo", "The main job on simulated remotes, from documents to report."),
-    "run": ("run", "The daemon: carry messages between the configured systems."),
-    "status": ("status", "What has been carried, what waits, what is held."),
-    "explain": ("explain", "The story of one document or message, in Vietnamese."),
-    "adapters": ("adapters", "The systems that can be linked."),
-    "doctor": ("doctor", "Check configuration, trust, store and remotes; name cause and cure."),
+FILE_UNUSABLE = explain(
+    "FILE_UNUSABLE",
+    "Không đọc hoặc không ghi được {file} ({reason}).",
+    "Kiểm tra đường dẫn, quyền truy cập và dung lượng ổ đĩa rồi chạy lại.",
+)
+
+EXTRA_NOT_INSTALLED = explain(
+    "EXTRA_NOT_INSTALLED",
+    "Chưa cài đặt thư viện {module} mà lệnh này cần.",
+    "Cài đặt đầy đủ bằng: pip install 'ebrvt-connect[daemon,demo]'.",
+)
+
+_COMMANDS = {
+    "verify": "Verify the digital signatures of documents (kiểm tra chữ ký số).",
+    "edxml": "Show, check, unpack and build edXML packets (gói tin văn bản).",
+    "sandbox": "Run the simulated remote systems on loopback.",
+    "demo": "The main job on simulated remotes, from documents to report.",
+    "run": "The daemon: carry messages between the configured systems.",
+    "status": "What has been carried, what waits, what is held.",
+    "explain": "The story of one document or message, in Vietnamese.",
+    "held": "List, release, return, refuse or confirm what waits for a person.",
+    "pause": "Leave a linked system alone.",
+    "resume": "Take a paused system up again.",
+    "adapters": "The systems that can be linked.",
+    "doctor": "Check configuration, trust, store and remotes; name cause and cure.",
 }
+_CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "TLS_FILE_")
+"""The trust folder, the register of signers and the files for TLS are configuration, too."""
+_INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):
@@ -45,14 +65,14 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"ebrvt_connect.ops.commands.{_COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"ebrvt_connect.ops.commands.{cmd_name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 @click.group(cls=_LazyGroup, epilog="Example: ebrvt verify cong-van.pdf --trust trust/")
@@ -66,30 +86,35 @@ def ebrvt() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end with its exit code; no traceback ever reaches the operator."""
+    speak_utf8()
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit code; whatever escapes a command becomes a few lines on stderr."""
     try:
-        code = ebrvt.main(args=arguments, prog_name="ebrvt", standalone_mode=False)
+        return int(ebrvt.main(args=arguments, prog_name="ebrvt", standalone_mode=False) or ExitCode.DONE)
     except click.exceptions.Exit as done:
-        code = done.exit_code
+        return done.exit_code
     except click.Abort:
-        code = 130
-    except click.UsageError as misuse:
+        return _INTERRUPTED
+    except click.ClickException as misuse:
         misuse.show()
-        code = ExitCode.USAGE
+        return ExitCode.USAGE
     except InvalidValue as refusal:
         tell(refusal.code, refusal.detail, refusal.sentence_vi, refusal.advice_vi)
-        code = ExitCode.CONFIGURATION if refusal.code.startswith("CONFIG_") else ExitCode.NO
+        return ExitCode.CONFIGURATION if _is_configuration(refusal.code) else ExitCode.NO
     except ConnectError as failure:
         tell(failure.code, str(failure), failure.explanation_vi, failure.advice_vi)
-        code = exit_code_of(failure)
-    except BrokenPipeError:
-        code = ExitCode.DONE
+        return exit_code_of(failure)
     except Exception as escaped:  # noqa: BLE001 - the last fence: a code to quote instead of a traceback
-        code = _internal(escaped)
-    sys.exit(int(code or 0))
+        return _escaped(escaped)
 
 
 def exit_code_of(failure: ConnectError) -> ExitCode:
-    """The exit code that an effect stands for."""
+    """The exit code that an effect stands for; a wrong configuration is one whatever its effect."""
+    if _is_configuration(failure.code):
+        return ExitCode.CONFIGURATION
     match failure.effect:
         case Effect.RETRY_LATER:
             return ExitCode.UNAVAILABLE
@@ -101,7 +126,25 @@ def exit_code_of(failure: ConnectError) -> ExitCode:
 
 def tell(code: str, detail: str, sentence_vi: str, advice_vi: str) -> None:
     """One failure on stderr: the code, the Vietnamese sentence, the advice, then developer English."""
-    click.echo(f"{code}: {sentence_vi}\n  Cách xử lý: {advice_vi}\n  ({detail})", err=True)
+    note(f"{code}: {sentence_vi}\n  Cách xử lý: {advice_vi}\n  ({detail})")
+
+
+def _is_configuration(code: str) -> bool:
+    return code.startswith(_CONFIGURATION_CODES)
+
+
+def _escaped(escaped: Exception) -> ExitCode:
+    if isinstance(escaped, ModuleNotFoundError) and not (escaped.name or "ebrvt").startswith("ebrvt"):
+        said = InvalidValue(EXTRA_NOT_INSTALLED, str(escaped), module=escaped.name)
+        code = ExitCode.CONFIGURATION
+    elif isinstance(escaped, OSError) and escaped.filename is not None:
+        reason = escaped.strerror or type(escaped).__name__
+        said = InvalidValue(FILE_UNUSABLE, str(escaped), file=escaped.filename, reason=reason)
+        code = ExitCode.USAGE
+    else:
+        return _internal(escaped)
+    tell(said.code, said.detail, said.sentence_vi, said.advice_vi)
+    return code
 
 
 def _internal(escaped: Exception) -> ExitCode:
@@ -109,10 +152,11 @@ def _internal(escaped: Exception) -> ExitCode:
     frames = traceback.extract_tb(escaped.__traceback__)
     place = "|".join(f"{frame.name}:{frame.lineno}" for frame in frames[-4:])
     mark = hashlib.sha256(f"{type(escaped).__name__}|{place}".encode()).hexdigest()[:8]
-    where = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "unknown place"
+    last = frames[-1] if frames else None
+    where = f"{Path(last.filename).name}, line {last.lineno}, in {last.name}" if last else "unknown place"
     tell(
         f"INTERNAL-{mark}",
-        f"{type(escaped).__name__} in {where}",
+        f"{type(escaped).__name__} at {where}",
         "Chương trình gặp lỗi nội bộ.",
         "Gửi mã lỗi này cho bộ phận kỹ thuật; dữ liệu đã lưu không bị ảnh hưởng.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
+from ebrvt_connect.errors import explain
 from ebrvt_connect.ops.catalogue import adapter_class, provenance
 from ebrvt_connect.ops.config import (
     CONFIG_INVALID,
@@ -27,12 +28,15 @@ from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.retry import Ladder
 from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.seat import Seat
 from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.trust_folder import load_trust_folder
 from ebrvt_connect.trust.policy import POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pydantic import BaseModel
 
     from ebrvt_connect.model.ids import AgencyHistory
     from ebrvt_connect.ops.config import LoadedConfig
@@ -43,7 +47,24 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.gate import Gate
     from ebrvt_connect.trust.anchors import TrustStore
 
+CONFIG_LINK_INVALID = explain(
+    "CONFIG_LINK_INVALID",
+    "Liên kết “{link}” khai báo sai ({place}): {what}.",
+    "Sửa mục [[links]]: mỗi liên kết một tên, from và to là tên hệ thống có trong [systems].",
+)
+CONFIG_LINKS_CONTRADICT = explain(
+    "CONFIG_LINKS_CONTRADICT",
+    "Các liên kết trong {place} mâu thuẫn nhau hoặc với khả năng của hệ thống.",
+    "Mỗi hệ thống nguồn chỉ có một liên kết cho mỗi loại; nguồn phải cho lấy, đích phải cho gửi.",
+)
+CONFIG_INSECURE = explain(
+    "CONFIG_INSECURE",
+    "Hệ thống {system}: môi trường production không cho phép {what}.",
+    "Dùng HTTPS có kiểm tra chứng thư; mạng nội bộ không mã hóa phải khai báo ở plain_http_networks.",
+)
+
 _PLAIN_HTTP = "http"
+_TRANSPORT_PATHS = frozenset({"ca", "client_certificate", "client_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,117 +85,168 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
     """Open everything the configuration names and close it in the end; the engine is not started.
 
     Raises `ConfigInvalid` for a configuration that cannot be put together, `HeldForPerson` for a store
-    that cannot be opened, `InvalidValue` for a broken trust folder.
+    that cannot be opened or is at work elsewhere, or for a broken trust folder.
     """
     clock = clock or SystemClock()
     config = loaded.config
-    _refuse_unknown_systems(loaded)
+    refuse_wrong_links(loaded)
     trust = load_trust_folder(loaded.resolve(config.trust.folder))
     history = load_agencies(loaded)
-    blobs = LocalBlobs(loaded.resolve(config.store.blobs))
-    ledger = Ledger.open(loaded.store_url(), clock.now())
-    systems: dict[str, Adapter] = {}
-    try:
+    with ExitStack() as closing:
+        ledger = Ledger.open(loaded.store_url(), clock.now())
+        closing.callback(ledger.close)
+        blobs = _open_blobs(loaded)
+        systems: dict[str, Adapter] = {}
+        warnings = list(_warnings(loaded))
         for name in config.systems:
-            systems[name] = open_system(loaded, name, clock, blobs)
-        engine = Engine(
-            ledger,
-            systems,
-            [_link_spec(link) for link in config.links],
-            {link.name: _gate(loaded, link, trust, history, blobs, clock) for link in config.links},
-            _engine_settings(loaded),
-            clock,
-        )
-        yield Composition(loaded, ledger, blobs, systems, engine, tuple(_warnings(loaded)))
-    finally:
-        for adapter in systems.values():
-            adapter.close()
-        ledger.close()
+            settings = system_settings(loaded, name)
+            warnings += exposures(loaded, name, settings)
+            systems[name] = open_with(settings, loaded, name, clock, blobs)
+            closing.callback(systems[name].close)
+        gates = {link.name: _gate(loaded, link, trust, history, blobs, clock) for link in config.links}
+        engine = _engine(loaded, ledger, systems, gates, clock)
+        yield Composition(loaded, ledger, blobs, systems, engine, tuple(warnings))
+
+
+def refuse_wrong_links(loaded: LoadedConfig) -> None:
+    """A link names systems that are configured, and a name stands for one link; raises `ConfigInvalid`."""
+    known, seen = loaded.config.systems, set[str]()
+    for link in loaded.config.links:
+        for system in (link.source, link.target):
+            if system not in known:
+                raise _wrong_link(
+                    loaded,
+                    link,
+                    f"system {system!r} is not configured (known: {', '.join(known) or 'none'})",
+                    f"hệ thống “{system}” chưa được khai báo",
+                )
+        if link.name in seen:
+            raise _wrong_link(loaded, link, "two links have this name", "trùng tên với một liên kết khác")
+        seen.add(link.name)
 
 
 def open_system(loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs) -> Adapter:
-    """One linked system from its table; raises `ConfigInvalid` naming the wrong setting."""
+    """One linked system from its table, not connected; raises `ConfigInvalid` naming the wrong setting."""
+    return open_with(system_settings(loaded, name), loaded, name, clock, blobs)
+
+
+def open_with(settings: BaseModel, loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs) -> Adapter:
+    """The same with settings that `system_settings` has read."""
+    return adapter_class(loaded.config.systems[name].adapter).open(settings, Surroundings(name, clock, blobs))
+
+
+def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
+    """One system's settings, secrets included; raises `ConfigInvalid` naming the wrong one."""
     system = loaded.config.systems[name]
     kind = adapter_class(system.adapter)
-    settings_type = kind.settings_type
+    provenance(system.adapter, system.dialect)  # refuses a dialect the adapter does not speak
     key = f"systems.{name}"
-    credentials_type = settings_type.model_fields["credentials"].annotation
-    if isinstance(credentials_type, type):
-        refuse_plain_secrets(credentials_type, system.credentials, f"{key}.credentials")
-    _refuse_insecure(loaded, name, system)
-    values = {
-        **system.settings,
-        "transport": _transport(loaded, system),
-        "credentials": with_secrets(system.credentials, loaded, f"{key}.credentials"),
+    tables = {"transport": _transport(loaded, system), "credentials": system.credentials}
+    given = {**system.settings, **{table: values for table, values in tables.items() if values}}
+    refuse_plain_secrets(kind.settings_type, given, key)
+    values = with_secrets(system.settings, loaded, f"{key}.settings")
+    values |= {
+        table: with_secrets(inner, loaded, f"{key}.{table}") for table, inner in tables.items() if inner
     }
     try:
-        settings = settings_type.model_validate(values)
+        settings = kind.settings_type.model_validate(values)
     except ValidationError as failure:
-        raise _wrong_setting(failure, key, loaded) from failure
-    return kind.open(settings, Surroundings(name, clock, blobs))
+        raise _wrong_setting(failure, key, loaded) from None  # it carries the values, secrets among them
+    _refuse_insecure(loaded, name, settings)
+    return settings
+
+
+def exposures(loaded: LoadedConfig, name: str, settings: BaseModel) -> Iterator[str]:
+    """A Vietnamese sentence if others on the way could read or change what the system is told.
+
+    Production refuses what is warned of here; on the networks it permits plain HTTP, and on loopback,
+    nothing is said.
+    """
+    what = _exposed(loaded, settings)
+    if what is not None and not _stays_here(what.removeprefix("http://")):
+        yield (
+            f"Hệ thống {name} kết nối không an toàn ({what}): mật khẩu và nội dung văn bản "
+            "có thể bị đọc hoặc sửa trên đường truyền."
+        )
+
+
+def _open_blobs(loaded: LoadedConfig) -> LocalBlobs:
+    """Opening cleans up what a crash left half written; that must not be a running daemon's work."""
+    seat = Seat(loaded.store_url())
+    seat.take()
+    try:
+        return LocalBlobs(loaded.resolve(loaded.config.store.blobs))
+    except OSError as failure:
+        place = str(loaded.path)
+        raise ConfigInvalid(
+            CONFIG_INVALID, f"{place}: store.blobs: {failure}", key="store.blobs", place=place
+        ) from failure
+    finally:
+        seat.leave()
 
 
 def _transport(loaded: LoadedConfig, system: SystemConfig) -> dict[str, Any]:
-    """The transport table with its paths made absolute and its secrets resolved."""
-    table = dict(system.transport)
-    for name in ("ca", "client_certificate", "client_key"):
-        if name in table:
-            table[name] = loaded.resolve(table[name])
-    return with_secrets(table, loaded, "transport")
+    """The transport table with its paths made absolute."""
+    return {
+        name: loaded.resolve(value) if name in _TRANSPORT_PATHS and isinstance(value, str) else value
+        for name, value in system.transport.items()
+    }
 
 
 def _wrong_setting(failure: ValidationError, key: str, loaded: LoadedConfig) -> ConfigInvalid:
     first = failure.errors(include_url=False, include_input=False)[0]
-    where = f"{key}.{'.'.join(str(part) for part in first['loc'])}"
+    where = ".".join([key, *(str(part) for part in first["loc"])])
     return ConfigInvalid(
         CONFIG_INVALID, f"{loaded.path}: {where}: {first['msg']}", key=where, place=str(loaded.path)
     )
 
 
-def _refuse_unknown_systems(loaded: LoadedConfig) -> None:
-    """A link names systems that are configured, and a name stands for one link."""
-    known, seen = loaded.config.systems, set[str]()
-    for link in loaded.config.links:
-        for system in (link.source, link.target):
-            if system not in known:
-                raise _wrong_link(loaded, link, f"system {system!r} is not configured (known: {', '.join(known)})")
-        if link.name in seen:
-            raise _wrong_link(loaded, link, "two links have this name")
-        seen.add(link.name)
-
-
-def _wrong_link(loaded: LoadedConfig, link: LinkConfig, what: str) -> ConfigInvalid:
+def _wrong_link(loaded: LoadedConfig, link: LinkConfig, detail: str, what_vi: str) -> ConfigInvalid:
+    place = str(loaded.path)
     return ConfigInvalid(
-        CONFIG_INVALID,
-        f"{loaded.path}: link {link.name}: {what}",
-        key=f"links.{link.name}",
-        place=str(loaded.path),
+        CONFIG_LINK_INVALID, f"{place}: link {link.name}: {detail}", link=link.name, what=what_vi, place=place
     )
 
 
-def _refuse_insecure(loaded: LoadedConfig, name: str, system: SystemConfig) -> None:
+def _refuse_insecure(loaded: LoadedConfig, name: str, settings: BaseModel) -> None:
     """Production speaks TLS and verifies it, but for the networks the operator has named."""
-    if loaded.config.environment is not Environment.PRODUCTION:
-        return
-    url = urlsplit(str(system.transport.get("url", "")))
-    insecure = system.transport.get("verify") is False
-    if insecure or (url.scheme == _PLAIN_HTTP and not _listed(url.hostname, loaded)):
-        what = "verify = false" if insecure else f"plain HTTP to {url.hostname}"
+    what = _exposed(loaded, settings)
+    if loaded.config.environment is Environment.PRODUCTION and what is not None:
         raise ConfigInvalid(
-            CONFIG_INVALID,
-            f"systems.{name}: {what} is refused in production",
-            key=f"systems.{name}.transport",
-            place=str(loaded.path),
+            CONFIG_INSECURE,
+            f"{loaded.path}: systems.{name}.transport: {what} is refused in production",
+            system=name,
+            what=what,
         )
 
 
+def _exposed(loaded: LoadedConfig, settings: BaseModel) -> str | None:
+    """What of the settings lets others listen, if anything does.
+
+    Judged by what they mean, not by how they were spelled (`verify = "off"` is a false, too).
+    """
+    transport = getattr(settings, "transport", None)
+    if getattr(transport, "verify", True) is False:
+        return "verify = false"
+    url = urlsplit(str(getattr(transport, "url", "")))
+    plain = url.scheme == _PLAIN_HTTP and not _listed(url.hostname, loaded)
+    return f"http://{url.hostname}" if plain else None
+
+
+def _stays_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _listed(host: str | None, loaded: LoadedConfig) -> bool:
+    """Whether plain HTTP may go there. A name other than `localhost` is in no network we know of."""
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:
         return host == "localhost"
-    networks = (ipaddress.ip_network(n) for n in loaded.config.plain_http_networks)
-    return any(address in network for network in networks if network.version == address.version)
+    return any(address in network for network in loaded.config.plain_http_networks)
 
 
 def _warnings(loaded: LoadedConfig) -> Iterator[str]:
@@ -195,7 +267,7 @@ def _link_spec(link: LinkConfig) -> LinkSpec:
     )
 
 
-def _gate(  # noqa: PLR0913 - what a gate stands on
+def _gate(
     loaded: LoadedConfig,
     link: LinkConfig,
     trust: TrustStore,
@@ -207,6 +279,21 @@ def _gate(  # noqa: PLR0913 - what a gate stands on
         return None
     policy = POLICIES[loaded.config.trust.policy]
     return DocumentGate(link.gates, policy=policy, trust=trust, history=history, blobs=blobs, clock=clock)
+
+
+def _engine(
+    loaded: LoadedConfig,
+    ledger: Ledger,
+    systems: Mapping[str, Adapter],
+    gates: Mapping[str, Gate | None],
+    clock: Clock,
+) -> Engine:
+    links = [_link_spec(link) for link in loaded.config.links]
+    try:
+        return Engine(ledger, systems, links, gates, _engine_settings(loaded), clock)
+    except ValueError as failure:
+        place = str(loaded.path)
+        raise ConfigInvalid(CONFIG_LINKS_CONTRADICT, f"{place}: {failure}", place=place) from failure
 
 
 def _engine_settings(loaded: LoadedConfig) -> EngineSettings:
@@ -227,4 +314,3 @@ def _engine_settings(loaded: LoadedConfig) -> EngineSettings:
             for name, system in config.systems.items()
         },
     )
-

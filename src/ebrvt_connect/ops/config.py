@@ -2,7 +2,7 @@
 
 Unknown keys and unknown `EBRVT_*` names are errors that name the nearest known key, the file and the
 line. Secrets are references (`{ file = ... }`, `{ env = ... }`, `{ credential = ... }`,
-`{ command = [...] }`), resolved here and nowhere else; a world-readable secret file is refused.
+`{ command = [...] }`), resolved here and nowhere else; a secret file that others can read is refused.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyHistory, CodeSuccession
 from ebrvt_connect.ops.config_model import AgenciesFile, Config
+from ebrvt_connect.ops.redaction import remember_secret, remember_url_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +35,7 @@ CONFIG_NOT_FOUND = explain(
 )
 CONFIG_UNREADABLE = explain(
     "CONFIG_UNREADABLE",
-    "Tệp cấu hình {path} sai cú pháp TOML.",
+    "Không đọc được tệp cấu hình {path}: sai cú pháp TOML, sai bảng mã UTF-8 hoặc thiếu quyền đọc.",
     "Sửa theo vị trí đã nêu rồi chạy lại.",
 )
 CONFIG_INVALID = explain(
@@ -53,7 +55,8 @@ CONFIG_SECRET = explain(
 )
 
 _PREFIX = "EBRVT_"
-_NOT_CONFIGURATION = ("EBRVT_TEST_", "EBRVT_CONFIG")
+_RESERVED_FOR_TESTS = "EBRVT_TEST_"
+_NAMES_THE_FILE = "EBRVT_CONFIG"
 _REFERENCE_KINDS = frozenset({"file", "env", "credential", "command"})
 
 
@@ -86,10 +89,15 @@ class LoadedConfig:
             return f"sqlite:///{self.resolve(url.removeprefix('sqlite:///'))}"
         return url
 
+    def store_place(self) -> str:
+        """Where the store is, for people: no user, no password."""
+        place = urlsplit(self.store_url())
+        return place.path.removeprefix("/") if place.scheme == "sqlite" else f"{place.hostname}{place.path}"
+
 
 def find_config(given: Path | None) -> Path:
     """`--config`, else `EBRVT_CONFIG`, else `./ebrvt.toml`; raises `ConfigInvalid` when it is not there."""
-    path = (given or Path(os.environ.get("EBRVT_CONFIG", "ebrvt.toml"))).absolute()
+    path = (given or Path(os.environ.get(_NAMES_THE_FILE, "ebrvt.toml"))).absolute()
     if not path.is_file():
         raise ConfigInvalid(CONFIG_NOT_FOUND, f"no configuration file at {path}", path=path)
     return path
@@ -98,11 +106,7 @@ def find_config(given: Path | None) -> Path:
 def load_config(given: Path | None = None, overrides: Mapping[str, Any] | None = None) -> LoadedConfig:
     """Read, merge and validate; raises `ConfigInvalid` naming key, file and line."""
     path = find_config(given)
-    text = path.read_text("utf-8")
-    try:
-        from_file = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as failure:
-        raise ConfigInvalid(CONFIG_UNREADABLE, f"{path}: {failure}", path=path) from failure
+    text, from_file = _read(path)
     layers = (
         ("file", from_file),
         ("credentials", _from_names(_credential_values())),
@@ -118,26 +122,37 @@ def load_config(given: Path | None = None, overrides: Mapping[str, Any] | None =
         config = Config.model_validate(merged)
     except ValidationError as failure:
         raise _refusal(failure, path, text, origins) from failure
+    remember_url_password(config.store.url)
     return LoadedConfig(config, path, origins)
 
 
 def load_agencies(loaded: LoadedConfig) -> AgencyHistory:
-    """The dated successions of agency codes (kế thừa mã định danh), from their data file if there is one."""
+    """The dated successions of agency codes (kế thừa mã định danh), from their data file if there is one.
+
+    Raises `ConfigInvalid` for a file that does not read or a code that is none.
+    """
     named = loaded.config.province.agencies
     if named is None:
         return AgencyHistory()
     path = loaded.resolve(named)
     try:
-        rows = AgenciesFile.model_validate(tomllib.loads(path.read_text("utf-8"))).succession
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as failure:
+        rows = AgenciesFile.model_validate(tomllib.loads(path.read_text("utf-8-sig"))).succession
+    except (OSError, ValueError) as failure:
+        why = _first_words(failure) if isinstance(failure, ValidationError) else str(failure)
         raise ConfigInvalid(
-            CONFIG_INVALID, f"{path}: {failure}", key="province.agencies", place=path
+            CONFIG_INVALID, f"{path}: {why}", key="province.agencies", place=path
         ) from failure
-    return AgencyHistory.of(CodeSuccession(r.old, r.new, r.since, tuple(r.codes.items())) for r in rows)
+    return AgencyHistory.of(
+        CodeSuccession(r.old, r.new, r.since, tuple((old.qd20, str(new)) for old, new in r.codes.items()))
+        for r in rows
+    )
 
 
 def with_secrets(values: Mapping[str, Any], loaded: LoadedConfig, key: str) -> dict[str, Any]:
-    """The same table with every secret reference replaced by its secret; raises `ConfigInvalid`."""
+    """The same table with every secret reference replaced by its secret; raises `ConfigInvalid`.
+
+    From here on the logs know these secrets and blot them out wherever they turn up.
+    """
     return {
         name: _resolve(value, loaded, f"{key}.{name}") if is_reference(value) else value
         for name, value in values.items()
@@ -145,14 +160,23 @@ def with_secrets(values: Mapping[str, Any], loaded: LoadedConfig, key: str) -> d
 
 
 def refuse_plain_secrets(model: type[BaseModel], values: Mapping[str, Any], key: str) -> None:
-    """Refuse a secret written into the file itself; raises `ConfigInvalid`."""
+    """Refuse a secret written into the file itself, also in inner tables; raises `ConfigInvalid`."""
     for name, field in model.model_fields.items():
-        wanted = {field.annotation, *get_args(field.annotation)}
-        given = values.get(field.alias or name)
-        if SecretStr in wanted and given is not None and not is_reference(given):
-            raise ConfigInvalid(
-                CONFIG_SECRET, f"{key}.{name} holds a secret itself, expected a reference", key=f"{key}.{name}"
-            )
+        given, where = values.get(field.alias or name), f"{key}.{name}"
+        kinds = _kinds(field.annotation)
+        if SecretStr in kinds and given is not None and not is_reference(given):
+            detail = f"{where} holds a secret itself, expected a reference"
+            raise ConfigInvalid(CONFIG_SECRET, detail, key=where)
+        inner = next((k for k in kinds if issubclass(k, BaseModel)), None)
+        if inner is not None and isinstance(given, dict):
+            refuse_plain_secrets(inner, given, where)
+
+
+def _kinds(annotation: object) -> list[type]:
+    """The classes an annotation names, whatever they are wrapped in (`X | None`, `tuple[X, ...]`)."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return [annotation]
+    return [kind for argument in get_args(annotation) for kind in _kinds(argument)]
 
 
 def is_reference(value: object) -> bool:
@@ -163,51 +187,83 @@ def is_reference(value: object) -> bool:
 def _resolve(reference: Mapping[str, Any], loaded: LoadedConfig, key: str) -> str:
     [(kind, where)] = reference.items()
     try:
-        match kind:
-            case "file":
-                return _secret_file(loaded.resolve(where))
-            case "env":
-                return os.environ[where]
-            case "credential":
-                return _secret_file(Path(os.environ["CREDENTIALS_DIRECTORY"]) / where)
-            case _:
-                done = subprocess.run(where, check=True, capture_output=True, timeout=30)  # noqa: S603 - the operator's own command
-                return done.stdout.decode().rstrip("\r\n")
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, subprocess.SubprocessError) as failure:
+        secret = _secret(kind, where, loaded)
+    except (OSError, LookupError, TypeError, ValueError, subprocess.SubprocessError) as failure:
         detail = f"secret {key}: cannot read its {kind} reference ({type(failure).__name__})"
-        raise ConfigInvalid(CONFIG_SECRET, detail, key=key) from failure
+        # What failed is not chained: a command's error carries what the command has printed.
+        raise ConfigInvalid(CONFIG_SECRET, detail, key=key) from None
+    if not secret:
+        raise ConfigInvalid(CONFIG_SECRET, f"secret {key}: its {kind} reference is empty", key=key)
+    remember_secret(secret)
+    return secret
+
+
+def _secret(kind: str, where: Any, loaded: LoadedConfig) -> str:  # noqa: ANN401 - whatever the file says
+    match kind:
+        case "file":
+            return _secret_file(loaded.resolve(where))
+        case "env":
+            return os.environ[where]
+        case "credential":
+            return _secret_file(Path(os.environ["CREDENTIALS_DIRECTORY"]) / where)
+        case _:
+            done = subprocess.run(where, check=True, capture_output=True, timeout=30)
+            return done.stdout.decode().rstrip("\r\n")
 
 
 def _secret_file(path: Path) -> str:
-    if path.stat().st_mode & stat.S_IROTH:
-        msg = f"{path.name} is readable by everybody"
+    """A secret only its owner can read; systemd hands credentials out by group, in a folder of its own."""
+    given_by_systemd = os.environ.get("CREDENTIALS_DIRECTORY")
+    allowed = given_by_systemd and path.resolve().is_relative_to(Path(given_by_systemd).resolve())
+    if path.stat().st_mode & (stat.S_IROTH if allowed else stat.S_IROTH | stat.S_IRGRP):
+        msg = f"{path.name} can be read by others"
         raise PermissionError(msg)
     return path.read_text("utf-8").rstrip("\r\n")
 
 
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The file as text and as a tree; a byte order mark, as some editors write it, does no harm."""
+    try:
+        text = path.read_text("utf-8-sig")
+        return text, tomllib.loads(text)
+    except (OSError, ValueError) as failure:
+        raise ConfigInvalid(CONFIG_UNREADABLE, f"{path}: {failure}", path=path) from failure
+
+
 def _environment_values() -> Iterator[tuple[str, str]]:
     for name, value in os.environ.items():
-        if name.startswith(_PREFIX) and not name.startswith(_NOT_CONFIGURATION):
+        if name.startswith(_PREFIX) and not name.startswith(_RESERVED_FOR_TESTS) and name != _NAMES_THE_FILE:
             yield name, value
 
 
 def _credential_values() -> Iterator[tuple[str, str]]:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    for path in sorted(Path(folder).iterdir()) if folder else ():
-        if path.name.startswith(_PREFIX):
+    try:
+        for path in sorted(Path(folder).glob(f"{_PREFIX}*")) if folder else ():
             yield path.name, path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as failure:
+        raise ConfigInvalid(CONFIG_UNREADABLE, f"{folder}: {failure}", path=folder) from failure
 
 
 def _from_names(values: Iterator[tuple[str, str]]) -> dict[str, Any]:
     """`EBRVT_STORE__URL` becomes `{"store": {"url": ...}}`."""
     tree: dict[str, Any] = {}
-    for name, value in values:
+    for name, value in sorted(values):
         *sections, key = name.removeprefix(_PREFIX).lower().split("__")
         node = tree
         for section in sections:
-            node = node.setdefault(section, {})
+            inner = node.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise _contradiction(name)
+            node = inner
         node[key] = value
     return tree
+
+
+def _contradiction(name: str) -> ConfigInvalid:
+    """`EBRVT_STORE=a` beside `EBRVT_STORE__URL=b`: a value and a table at once."""
+    detail = f"{name}: another name makes a value of what this one makes a table of"
+    return ConfigInvalid(CONFIG_INVALID, detail, key=name, place="environment")
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
@@ -227,7 +283,9 @@ def _dotted(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _refusal(failure: ValidationError, path: Path, text: str, origins: Mapping[str, str]) -> ConfigInvalid:
-    first = failure.errors(include_url=False, include_input=False)[0]
+    errors = failure.errors(include_url=False, include_input=False)
+    # A misspelt key often leaves a required one missing: told the other way round nobody would find it.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
     place = _place(first["loc"], path, text, origins.get(key, "file"))
     if first["type"] == "extra_forbidden":
@@ -237,12 +295,18 @@ def _refusal(failure: ValidationError, path: Path, text: str, origins: Mapping[s
     return ConfigInvalid(CONFIG_INVALID, f"{place}: {key}: {first['msg']}", key=key, place=place)
 
 
+def _first_words(failure: ValidationError) -> str:
+    """The first thing that is wrong, and where; never the value, which may be a secret."""
+    first = failure.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
 def _place(loc: tuple[int | str, ...], path: Path, text: str, origin: str) -> str:
     """`file:line` for a value of the file, the layer's name otherwise."""
     if origin != "file":
         return origin
-    names = [str(part) for part in loc if isinstance(part, str)]
-    wanted = re.compile(rf"^\s*(\[+.*)?\b{re.escape(names[-1])}\b" if names else r"^")
+    names = [re.escape(part) for part in loc if isinstance(part, str)]
+    wanted = re.compile(rf"(^|[\s{{,])\"?{names[-1]}\"?\s*=|^\s*\[+.*\b{names[-1]}\b" if names else r"^")
     for number, line in enumerate(text.splitlines(), start=1):
         if wanted.search(line.split("#")[0]):
             return f"{path}:{number}"
@@ -254,8 +318,8 @@ def _nearest(loc: tuple[int | str, ...]) -> str:
     model: type[BaseModel] | None = Config
     for part in loc[:-1]:
         if isinstance(part, str) and model is not None and part in model.model_fields:
-            inner = (model.model_fields[part].annotation, *get_args(model.model_fields[part].annotation))
-            model = next((i for i in inner if isinstance(i, type) and issubclass(i, BaseModel)), None)
+            kinds = _kinds(model.model_fields[part].annotation)
+            model = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
     fields = (model or Config).model_fields
     names = [field.alias or name for name, field in fields.items()]
     close = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.0)

@@ -5,26 +5,37 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import Kind
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)")
 
 
 def parse_duration(value: object) -> object:
-    """`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"` as a timedelta; anything else is left to pydantic."""
+    """`"500ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"` as a timedelta; anything else is refused."""
+    if isinstance(value, timedelta):
+        return value
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    # A bare number would have no unit; pydantic would take it for seconds.
+    raise ValueError('expected a duration with its unit, such as "500ms", "10s", "5m", "2h" or "1d"')
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+"""A length of time, longer than nothing."""
+
+
+def _a_folder(value: str) -> str:
+    if not value or "://" in value:
+        raise ValueError("expected a folder of this machine")
     return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 
 
 class Section(BaseModel):
@@ -53,8 +64,8 @@ class ProvinceConfig(Section):
 class RetryConfig(Section):
     """How long to wait between tries: full jitter below each rung, the last one repeats."""
 
-    ladder: tuple[Duration, ...] = tuple(
-        timedelta(seconds=s) for s in (60, 300, 900, 3600, 7200, 14400, 21600)
+    ladder: Annotated[tuple[Duration, ...], Field(min_length=1)] = tuple(
+        timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240, 360)
     )
     breaker_failures: int = Field(default=5, ge=1)
     """So many failures in a row, and the system is left alone for a while."""
@@ -62,12 +73,20 @@ class RetryConfig(Section):
     """How long at first; it doubles while the system stays away."""
     breaker_longest_rest: Duration = timedelta(minutes=5)
 
+    @model_validator(mode="after")
+    def _rests_in_order(self) -> RetryConfig:
+        if self.breaker_rest > self.breaker_longest_rest:
+            raise ValueError("breaker_rest must not be longer than breaker_longest_rest")
+        return self
+
 
 class StoreConfig(Section):
     """Where the ledger and the blobs lie."""
 
-    url: str = "sqlite:///var/ebrvt.db"
-    blobs: str = "var/blobs"
+    url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql\+psycopg://).")] = "sqlite:///var/ebrvt.db"
+    """`sqlite:///path`, relative to the configuration file, or `postgresql+psycopg://...`."""
+    blobs: Annotated[str, AfterValidator(_a_folder)] = "var/blobs"
+    """A folder, relative to the configuration file."""
 
 
 class TrustConfig(Section):
@@ -126,7 +145,10 @@ class Config(Section):
     """The whole file."""
 
     environment: Environment = Environment.SANDBOX
-    plain_http_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    plain_http_networks: tuple[IPv4Network | IPv6Network, ...] = (
+        IPv4Network("127.0.0.0/8"),
+        IPv6Network("::1/128"),
+    )
     """Networks to which production may speak without TLS (the province's own WAN)."""
     province: ProvinceConfig
     retry: RetryConfig = RetryConfig()
@@ -145,7 +167,8 @@ class CodeSuccessionRow(Section):
     since: date
     source: str = ""
     """Where this is known from."""
-    codes: dict[str, str] = {}
+    codes: dict[AgencyCode, AgencyCode] = {}
+    """The re-coded agencies one by one, in either official spelling."""
 
 
 class AgenciesFile(Section):

@@ -1,14 +1,18 @@
-"""How commands speak: JSON on stdout when asked, plain Vietnamese text otherwise."""
+"""How commands speak: JSON on stdout when asked, plain Vietnamese text otherwise, diagnostics on stderr."""
 
 from __future__ import annotations
 
+import getpass
+import io
 import json
+import re
 import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from ebrvt_connect.model.text import nfc
+from ebrvt_connect.ops.redaction import without_known_secrets
 
 as_json = click.option("--json", "json_out", is_flag=True, help="JSON on stdout instead of text.")
 config_path = click.option(
@@ -18,25 +22,72 @@ config_path = click.option(
     help="The configuration file (default: EBRVT_CONFIG, else ./ebrvt.toml).",
 )
 language = click.option(
-    "--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Language of sentences."
+    "--lang",
+    "lang",
+    type=click.Choice(["vi", "en"]),
+    default="vi",
+    show_default=True,
+    help="Language of findings; what exists in Vietnamese only stays Vietnamese.",
 )
 
 
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "?"
+
+
+by_whom = click.option("--by", default=_operator, show_default="the user's name", help="Who decides.")
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal or turns the reading direction. It comes with names that strangers chose."""
+
+
+def speak_utf8() -> None:
+    """Make stdout and stderr UTF-8 whatever the locale says; what UTF-8 cannot hold is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def readable(text: str) -> str:
+    """Text in NFC that cannot steer a terminal."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", _nfc(text))
+
+
+def shown_path(path: Path) -> str:
+    """A path as text, even where its name is no valid text."""
+    return str(path).encode("utf-8", "replace").decode()
+
+
 def say(text: str = "") -> None:
-    """A line of human text on stdout, in NFC."""
-    click.echo(nfc(text))
+    """A line of human text on stdout."""
+    click.echo(readable(text))
 
 
 def say_json(value: object) -> None:
-    """A value as JSON on stdout, Vietnamese readable."""
-    click.echo(nfc(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
+    """A value as JSON on stdout: Vietnamese readable, times in ISO 8601, nothing that steers a terminal."""
+    text = _nfc(json.dumps(value, ensure_ascii=False, indent=2, default=_as_text))
+    click.echo(_UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def note(text: str) -> None:
-    """A diagnostic line on stderr."""
-    click.echo(nfc(text), err=True)
+    """A diagnostic line on stderr; it may quote others, so the secrets we have read are blotted out."""
+    click.echo(readable(without_known_secrets(text)), err=True)
 
 
 def on_terminal() -> bool:
     """Whether a person watches: progress is drawn only then."""
     return sys.stderr.isatty()
+
+
+def _nfc(text: str) -> str:
+    # Not imported above: the models bring pydantic with them, and `ebrvt --help` speaks through here.
+    from ebrvt_connect.model.text import nfc
+
+    return nfc(text)
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -1,7 +1,8 @@
 """The verification gate: verifies every file of a document and decides whether it may go on.
 
 An outgoing document passes only when nothing is unclear: not secret, every main file signed for its
-issuing agency, no appendix that fails. An incoming one always passes, with its verdict attached.
+issuing agency, every appendix surely without a signature or with good ones. An incoming one always
+passes, with its verdict attached.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ebrvt_connect.api import verify
 from ebrvt_connect.errors import explain
 from ebrvt_connect.model.document import AttachmentRole, Confidentiality, Document
 from ebrvt_connect.ports.gate import Judgement
-from ebrvt_connect.trust.verdict import Indication
+from ebrvt_connect.trust.verdict import Indication, Severity, SubIndication
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,7 +47,7 @@ NOT_SIGNED_FOR_AGENCY = explain(
 )
 APPENDIX_FAILED = explain(
     "APPENDIX_SIGNATURE_FAILED",
-    "Phụ lục “{file}” của văn bản {title} có chữ ký số không hợp lệ: {reason}",
+    "Phụ lục “{file}” của văn bản {title} không đạt kiểm tra chữ ký số: {reason}",
     "Ký lại phụ lục hoặc thay tệp đúng rồi phát hành lại.",
 )
 
@@ -90,8 +91,9 @@ class DocumentGate:
         return Judgement(passed=True, verdict=verdict)
 
     def _verify(self, attachment: Attachment, at: datetime) -> VerificationReport:
-        content = self._blobs.read(attachment.sha256, limit_bytes=self._policy.largest_bytes)
-        return verify(content, policy=self._policy, trust=self._trust, at=at, name=attachment.name)
+        # A file past the policy's limit gets its verdict, too: it is no reason to hold an incoming document.
+        with self._blobs.open(attachment.sha256) as content:
+            return verify(content, policy=self._policy, trust=self._trust, at=at, name=attachment.name)
 
     def _signed_for_issuer(
         self,
@@ -104,27 +106,35 @@ class DocumentGate:
         if not any(a.role is AttachmentRole.MAIN for a, _ in reports):
             return _held(NO_MAIN_FILE, verdict=verdict, title=title)
         for attachment, report in reports:
-            if attachment.role is AttachmentRole.MAIN:
-                decision = self._trust.signers.signed_for(
-                    report, record.issuer.code, at=at, policy=self._policy, history=self._history
-                )
-                if decision.held:
-                    reason = _why(report) or decision.reason_vi
-                    return _held(
-                        NOT_SIGNED_FOR_AGENCY, verdict=verdict, title=title, file=attachment.name, reason=reason
-                    )
-            elif report.indication is Indication.TOTAL_FAILED:
-                return _held(
-                    APPENDIX_FAILED, verdict=verdict, title=title, file=attachment.name, reason=_why(report)
-                )
+            explanation, reason = self._objection(record, attachment, report, at)
+            if explanation is not None:
+                return _held(explanation, verdict=verdict, title=title, file=attachment.name, reason=reason)
         return Judgement(passed=True, verdict=verdict)
+
+    def _objection(
+        self, record: Document, attachment: Attachment, report: VerificationReport, at: datetime
+    ) -> tuple[Explanation | None, str]:
+        """What speaks against sending this file, and why; nothing where it may go."""
+        if attachment.role is AttachmentRole.MAIN:
+            decision = self._trust.signers.signed_for(
+                report, record.issuer.code, at=at, policy=self._policy, history=self._history
+            )
+            why = _why(report) or decision.reason_vi
+            return (NOT_SIGNED_FOR_AGENCY, why) if decision.held else (None, "")
+        unsigned = (
+            report.indication is Indication.INDETERMINATE
+            and SubIndication.SIGNED_DATA_NOT_FOUND in report.sub_indications
+        )
+        good = unsigned or report.indication is Indication.TOTAL_PASSED
+        return (None, "") if good else (APPENDIX_FAILED, _why(report))
 
 
 def _why(report: VerificationReport) -> str:
     """The errors of a report in the operator's words; empty when it passed."""
     if report.indication is Indication.TOTAL_PASSED:
         return ""
-    return " ".join(dict.fromkeys(f.message_vi for f in report.all_findings() if f.severity == "error"))
+    errors = (f.message_vi for f in report.all_findings() if f.severity is Severity.ERROR)
+    return " ".join(dict.fromkeys(errors))
 
 
 def _held(explanation: Explanation, *, verdict: str, **facts: object) -> Judgement:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from ebrvt_connect.errors import explain
-from ebrvt_connect.ops.config import ConfigInvalid, load_config
+from ebrvt_connect.ops.config import CONFIG_INVALID, ConfigInvalid, load_config
 from ebrvt_connect.store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -37,3 +37,16 @@ def opened_ledger(config: Path | None) -> Iterator[Ledger]:
         yield ledger
     finally:
         ledger.close()
+
+
+def refuse_unknown_system(config: Path | None, system: str) -> None:
+    """Raise `ConfigInvalid` for a system the configuration does not name."""
+    loaded = load_config(config)
+    if system not in loaded.config.systems:
+        known = ", ".join(loaded.config.systems)
+        raise ConfigInvalid(
+            CONFIG_INVALID,
+            f"no system {system!r}; known: {known}",
+            key=f"systems.{system}",
+            place=str(loaded.path),
+        )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import Effect
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.ledger import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ebrvt_connect.model.message import Message
 
 VIETNAM_TIME = timezone(timedelta(hours=7))
 
@@ -36,8 +42,36 @@ STEPS_VI: dict[Step, str] = {
     Step.ASK: "hỏi lại bên nhận",
     Step.PERSON: "người xử lý",
 }
+ACTIONS_VI = {
+    "released": "cho gửi tiếp",
+    "requeued": "gửi lại",
+    "returned": "trả lại",
+    "denied": "từ chối",
+    "skipped": "bỏ qua",
+    "confirmed": "xác nhận đã đến nơi",
+    "superseded": "thay bằng bản mới",
+}
+"""What a person decided, by the name the transition table gives it."""
 
 
 def local_time(moment: datetime | None) -> str:
     """A moment as a Vietnamese reader writes it, in +07:00."""
     return moment.astimezone(VIETNAM_TIME).strftime("%d/%m/%Y %H:%M:%S") if moment else "–"
+
+
+def in_brief(message: Message) -> dict[str, object]:
+    """What a list shows of a message that waits for a person."""
+    return {
+        "id": message.id,
+        "title": message.title,
+        "link": message.link,
+        "code": message.code,
+        "reason_vi": message.reason_vi,
+        "advice_vi": message.advice_vi,
+        "since": message.updated_at,
+    }
+
+
+def brief_text(brief: Mapping[str, object]) -> str:
+    """The same as three lines of text: which one, why, what to do."""
+    return "  số {id}  {title}  [{code}]\n    {reason_vi}\n    → {advice_vi}".format_map(brief)

@@ -1,4 +1,4 @@
-"""kill -9 of the whole process group in the middle, then the same command again: nothing lost, nothing doubled."""
+"""kill -9 of the whole process group in the middle, then the same again: nothing lost or doubled."""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def test_the_written_form_is_kept() -> None:
     assert AgencyCode.parse("vxp.saas.03").form is CodeForm.OTHER
 
 
-@pytest.mark.parametrize("bad", ["", " ", "H06..15", "H06/15", "Sở TT&TT", "H06.15\n.", "a" * 41, "H06.1.2.3.4.5"])
+@pytest.mark.parametrize(
+    "bad", ["", " ", "H06..15", "H06/15", "Sở TT&TT", "H06.15\n.", "a" * 41, "H06.1.2.3.4.5"]
+)
 def test_what_is_no_agency_code_is_refused(bad: str) -> None:
     with pytest.raises(InvalidValue) as refusal:
         AgencyCode.parse(bad)

@@ -1,4 +1,4 @@
-"""The configuration is read once, strictly: unknown names, plain secrets and wrong values are told with their place."""
+"""The configuration is read once, strictly: unknown names, secrets and wrong values told with their place."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ebrvt_connect.ops.config import (
     refuse_plain_secrets,
     with_secrets,
 )
+from ebrvt_connect.ops.redaction import redacted_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,12 @@ def test_references_are_resolved_and_a_world_readable_file_is_refused(
     public.write_text("s2")
     public.chmod(0o644)
     monkeypatch.setenv("THE_SECRET", "s3")
-    values = {"a": {"file": "private"}, "b": {"env": "THE_SECRET"}, "c": {"command": ["echo", "s4"]}, "d": "plain"}
+    values = {
+        "a": {"file": "private"},
+        "b": {"env": "THE_SECRET"},
+        "c": {"command": ["echo", "s4"]},
+        "d": "plain",
+    }
     assert with_secrets(values, loaded, "k") == {"a": "s1", "b": "s3", "c": "s4", "d": "plain"}
     for reference in ({"file": "public"}, {"env": "NOT_SET"}, {"command": ["false"]}, {"credential": "x"}):
         with pytest.raises(ConfigInvalid) as refusal:
@@ -142,3 +148,35 @@ def test_a_broken_agencies_file_is_told(tmp_path: Path) -> None:
     loaded = load_config(_file(tmp_path, _MINIMAL + 'agencies = "agencies.toml"\n'))
     with pytest.raises(ConfigInvalid):
         load_agencies(loaded)
+
+
+def test_a_secret_file_its_group_can_read_is_refused(tmp_path: Path) -> None:
+    loaded = load_config(_file(tmp_path, _MINIMAL))
+    (tmp_path / "shared").write_text("s1")
+    (tmp_path / "shared").chmod(0o640)
+    with pytest.raises(ConfigInvalid) as refusal:
+        with_secrets({"a": {"file": "shared"}}, loaded, "k")
+    assert refusal.value.code == "CONFIG_SECRET"
+
+
+def test_systemd_may_hand_a_credential_out_by_its_group_but_not_to_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_config(_file(tmp_path, _MINIMAL))
+    credentials, beside = tmp_path / "credentials", tmp_path / "beside"
+    credentials.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    for path in (credentials / "axis", beside):
+        path.write_text("s1")
+        path.chmod(0o440)
+    assert with_secrets({"a": {"credential": "axis"}}, loaded, "k") == {"a": "s1"}
+    assert with_secrets({"a": {"file": "credentials/axis"}}, loaded, "k") == {"a": "s1"}
+    (credentials / "axis").chmod(0o444)
+    for name in ("axis", "../beside"):
+        with pytest.raises(ConfigInvalid):
+            with_secrets({"a": {"credential": name}}, loaded, "k")
+
+
+def test_the_stores_password_is_blotted_out_from_the_start(tmp_path: Path) -> None:
+    load_config(_file(tmp_path, _MINIMAL + '[store]\nurl = "postgresql+psycopg://u:mat%2Fkhau@h/db"\n'))
+    assert redacted_text("no entry with mat/khau or mat%2Fkhau") == "no entry with […] or […]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from ebrvt_connect.ops.catalogue import installed_manifests
 from ebrvt_connect.ops.console import as_json, say, say_json
 
 
@@ -12,6 +11,8 @@ from ebrvt_connect.ops.console import as_json, say, say_json
 @as_json
 def command(*, json_out: bool) -> None:
     """List the systems that can be linked (các hệ thống có thể kết nối)."""
+    from ebrvt_connect.ops.catalogue import installed_manifests
+
     manifests = installed_manifests()
     if json_out:
         say_json({"adapters": manifests})

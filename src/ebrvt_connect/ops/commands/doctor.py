@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ from ebrvt_connect.ops.console import as_json, config_path, say, say_json
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from ebrvt_connect.ops.checks import Finding
 
@@ -24,9 +25,9 @@ _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
 @as_json
 @click.pass_context
 def command(context: click.Context, *, config: Path | None, offline: bool, json_out: bool) -> None:
-    """Check configuration, clock, trust, store, disk and reachability (kiểm tra sức khỏe hệ thống).
+    """Check configuration, clock, trust, schemas, store, disk, links and systems (kiểm tra sức khỏe).
 
-    Exit code: 0 nothing failed, 1 a check failed, 3 only a remote system cannot be reached.
+    Exit code: 0 nothing failed, 1 a check failed, 3 only remote systems are away, 4 no usable file.
     """
     from ebrvt_connect.ops.checks import examine
     from ebrvt_connect.ops.config import load_config
@@ -37,17 +38,21 @@ def command(context: click.Context, *, config: Path | None, offline: bool, json_
     if json_out:
         say_json({"checks": [asdict(f) for f in findings], "origins": dict(loaded.origins)})
     else:
-        for finding in findings:
-            say(f"{_MARKS[finding.grade]} {finding.name}: {finding.cause_vi}")
-            if finding.cure_vi:
-                say(f"    → {finding.cure_vi}")
-        say("\nNguồn của từng giá trị cấu hình (còn lại là mặc định):")
-        for key, origin in sorted(loaded.origins.items()):
-            say(f"  {key}: {origin}")
+        _say(findings, loaded.origins)
     context.exit(int(_exit_code(findings)))
 
 
-def _exit_code(findings: list[Finding]) -> ExitCode:
+def _say(findings: Sequence[Finding], origins: Mapping[str, str]) -> None:
+    for finding in findings:
+        say(f"{_MARKS[finding.grade]} {finding.name}: {finding.cause_vi}")
+        if finding.cure_vi:
+            say(f"    → {finding.cure_vi}")
+    say("\nNguồn của từng giá trị cấu hình (còn lại là mặc định):")
+    for key, origin in sorted(origins.items()):
+        say(f"  {key}: {origin}")
+
+
+def _exit_code(findings: Sequence[Finding]) -> ExitCode:
     failed = [f for f in findings if f.grade == "fail"]
     if not failed:
         return ExitCode.DONE

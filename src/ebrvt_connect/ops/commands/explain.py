@@ -4,59 +4,87 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebrvt_connect.ops.console import as_json, config_path, say, say_json
+from ebrvt_connect.ops.console import as_json, config_path, language, say, say_json
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
+    from ebrvt_connect.ports.ledger import Exchange
     from ebrvt_connect.store.queries import Story
 
-_ERROR_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_CATALOGUE_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
 @click.command(epilog="Example: ebrvt explain 7849/UBND-VP")
 @click.argument("code")
 @config_path
 @as_json
+@language
 @click.pass_context
-def command(context: click.Context, *, code: str, config: Path | None, json_out: bool) -> None:
-    """Tell what became of CODE: number and symbol, document id, ledger id, or an error code.
+def command(context: click.Context, *, code: str, config: Path | None, json_out: bool, lang: str) -> None:
+    """Tell what became of CODE: number and symbol, document id, ledger id; or what a code means.
 
-    Kể lại diễn biến của một văn bản, hoặc giải thích một mã lỗi.
+    Kể lại diễn biến của một văn bản, hoặc giải thích một mã lỗi, một mã phát hiện. Exit code: 1 if unknown.
     """
-    from ebrvt_connect.ops.ledger_access import opened_ledger
-
-    if explained := _catalogue_entry(code):
-        say_json(explained) if json_out else say(
-            f"{explained['code']}: {explained['sentence_vi']}\n  → {explained['advice_vi']}"
-        )
+    meaning = _meaning(code)
+    if meaning is not None:
+        say_json(meaning) if json_out else say(_meaning_text(meaning, lang))
         return
-    with opened_ledger(config) as ledger:
-        stories = list(ledger.stories(code))
+    stories = _stories(code, config)
     if json_out:
         say_json({"stories": [_as_data(story) for story in stories]})
     elif not stories:
         say(f"Không tìm thấy “{code}” trong sổ cái.")
     else:
-        say("\n\n".join(_as_text(story) for story in stories))
+        say("\n\n".join("\n".join(_lines(story, lang)) for story in _main_ones(stories)))
     context.exit(int(ExitCode.DONE if stories else ExitCode.NO))
 
 
-def _catalogue_entry(code: str) -> dict[str, str] | None:
-    from ebrvt_connect.ops.error_catalogue import full_catalogue
+def _stories(code: str, config: Path | None) -> list[Story]:
+    from ebrvt_connect.ops.ledger_access import opened_ledger
 
-    if not _ERROR_CODE.fullmatch(code):
-        return None
+    with opened_ledger(config) as ledger:
+        return list(ledger.stories(code))
 
-    entry = full_catalogue().get(code)
-    if entry is None:
+
+def _main_ones(stories: list[Story]) -> list[Story]:
+    """Without the statuses of documents that are told anyway: a document's story lists them."""
+    told = {story.message.id for story in stories}
+    return [story for story in stories if story.message.origin_id not in told]
+
+
+def _meaning(code: str) -> dict[str, str] | None:
+    """What an error code, or the code of a finding on a signature, means."""
+    if not _CATALOGUE_CODE.fullmatch(code):
         return None
-    return {"code": entry.code, "sentence_vi": entry.sentence_vi, "advice_vi": entry.advice_vi}
+    from ebrvt_connect.ops.error_catalogue import as_read, full_catalogue
+    from ebrvt_connect.trust.findings import CATALOGUE
+
+    if entry := full_catalogue().get(code):
+        sentence, advice = as_read(entry.sentence_vi), as_read(entry.advice_vi)
+        return {"code": entry.code, "sentence_vi": sentence, "advice_vi": advice}
+    if kind := CATALOGUE.get(code):
+        return {
+            "code": kind.code,
+            "severity": kind.weight.severity.value,
+            "message_vi": kind.message_vi,
+            "message_en": kind.message_en,
+            "legal_ref": kind.legal_ref,
+        }
+    return None
+
+
+def _meaning_text(meaning: dict[str, str], lang: str) -> str:
+    if "sentence_vi" in meaning:
+        return f"{meaning['code']}: {meaning['sentence_vi']}\n  → {meaning['advice_vi']}"
+    article = f" ({meaning['legal_ref']})" if meaning["legal_ref"] else ""
+    return f"{meaning['code']}: {meaning[f'message_{lang}']}{article}"
 
 
 def _as_data(story: Story) -> dict[str, Any]:
@@ -64,19 +92,7 @@ def _as_data(story: Story) -> dict[str, Any]:
     return {
         "message": message,
         "verdict": json.loads(story.message.verdict) if story.message.verdict else None,
-        "exchanges": [
-            {
-                "step": e.step.value,
-                "attempt": e.attempt,
-                "started_at": e.started_at.isoformat(),
-                "ended_at": e.ended_at.isoformat(),
-                "effect": e.effect.value if e.effect else None,
-                "code": e.code,
-                "detail": e.detail,
-                "external_id": e.external_id,
-            }
-            for e in story.exchanges
-        ],
+        "exchanges": [_exchange_data(exchange) for exchange in story.exchanges],
         "related": [
             {"id": m.id, "link": m.link, "title": m.title, "state": m.state.value} for m in story.related
         ],
@@ -84,44 +100,66 @@ def _as_data(story: Story) -> dict[str, Any]:
     }
 
 
-def _as_text(story: Story) -> str:
+def _exchange_data(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "step": exchange.step.value,
+        "attempt": exchange.attempt,
+        "started_at": exchange.started_at,
+        "ended_at": exchange.ended_at,
+        "effect": exchange.effect.value if exchange.effect else None,
+        "code": exchange.code,
+        "detail": exchange.detail,
+        "external_id": exchange.external_id,
+    }
+
+
+def _lines(story: Story, lang: str) -> Iterator[str]:
+    from ebrvt_connect.model.message import State
     from ebrvt_connect.ops.words import KINDS_VI, STATES_VI, local_time
 
     message = story.message
-    lines = [
-        f"{KINDS_VI[message.kind].capitalize()} {message.title or message.external_id} (số {message.id} trong sổ cái)",
-        f"  Từ {message.source} tới {message.target}, liên kết {message.link}; mã văn bản: {message.business_key or '–'}",
-        f"  {local_time(message.created_at)}  lấy từ {message.source} và lưu",
-    ]
-    lines += [_line(e) for e in story.exchanges]
-    lines += [f"  Nhận lại lần nữa với mã {again}: nhận ra là trùng, không chuyển lần hai" for again in story.duplicates]
-    lines.append(f"  Hiện nay: {STATES_VI[message.state]}")
-    if message.reason_vi and message.state not in ("done",):
-        lines += [f"    Lý do: {message.reason_vi} [{message.code}]", f"    Cách xử lý: {message.advice_vi}"]
-    lines += [_verdict_line(d) for d in json.loads(message.verdict or "{}").get("documents", ())]
+    called = message.title or message.external_id
+    yield f"{KINDS_VI[message.kind].capitalize()} {called} (số {message.id} trong sổ cái)"
+    yield f"  Từ {message.source} tới {message.target}, liên kết {message.link}"
+    yield f"  Mã văn bản: {message.business_key or '–'}"
+    came = "tạo ra để báo lại" if message.link.endswith("~feedback") else f"lấy từ {message.source} và lưu"
+    yield f"  {local_time(message.created_at)}  {came}"
+    yield from (_exchange_line(exchange) for exchange in story.exchanges)
+    for again in story.duplicates:
+        yield f"  Nhận lại lần nữa với mã {again}: nhận ra là trùng, không chuyển lần hai"
+    yield f"  Hiện nay: {STATES_VI[message.state]}"
+    if message.reason_vi and message.state is not State.DONE:
+        yield f"    Lý do: {message.reason_vi} [{message.code}]"
+        yield f"    Cách xử lý: {message.advice_vi}"
+    for document in json.loads(message.verdict or "{}").get("documents", ()):
+        yield from _verdict_lines(document, lang)
     if story.related:
-        lines.append("  Trạng thái kèm theo:")
-        lines += [
-            f"    {local_time(m.updated_at)}  {_status_words(m.record)} → {m.target}: {STATES_VI[m.state]}"
-            for m in story.related
-        ]
-    return "\n".join(lines)
+        yield "  Trạng thái kèm theo:"
+    for m in story.related:
+        when, said = local_time(m.updated_at), _status_words(m.record)
+        yield f"    {when}  {said} → {m.target}: {STATES_VI[m.state]}"
 
 
-def _line(exchange: Any) -> str:  # noqa: ANN401 - an Exchange, imported for typing only
-    from ebrvt_connect.ops.words import EFFECTS_VI, STEPS_VI, local_time
+def _exchange_line(exchange: Exchange) -> str:
+    from ebrvt_connect.ops.words import ACTIONS_VI, EFFECTS_VI, STEPS_VI, local_time
+    from ebrvt_connect.ports.ledger import Step
 
-    when = local_time(exchange.ended_at)
-    what = STEPS_VI[exchange.step]
+    when, what = local_time(exchange.ended_at), STEPS_VI[exchange.step]
     if exchange.effect is not None:
         return f"  {when}  {what} (lần {exchange.attempt}): {EFFECTS_VI[exchange.effect]} [{exchange.code}]"
+    if exchange.step is Step.PERSON:
+        return f"  {when}  {what}: {ACTIONS_VI.get(exchange.code, exchange.code)}, {exchange.detail}"
     told = f", mã bên nhận {exchange.external_id}" if exchange.external_id else ""
-    person = f": {exchange.detail}" if exchange.step.value == "person" else ""
-    return f"  {when}  {what}: xong{told}{person}"
+    return f"  {when}  {what}: xong{told}"
 
 
-def _verdict_line(document: dict[str, Any]) -> str:
-    return f"    Chữ ký số của “{document['file']}”: {document['headline_vi']}"
+def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
+    """The verdict on one file, and what kept it from passing."""
+    yield f"    Chữ ký số của “{document['file']}”: {document['headline_vi']}"
+    found = [*document["findings"], *(f for s in document["signatures"] for f in s["findings"])]
+    for finding in found:
+        if finding["severity"] == "error":
+            yield f"      {finding[f'message_{lang}']} [{finding['code']}]"
 
 
 def _status_words(record: str) -> str:

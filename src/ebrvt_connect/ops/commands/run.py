@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,50 +15,83 @@ from ebrvt_connect.ops.console import config_path, note
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+    from datetime import datetime
 
-    from ebrvt_connect.engine.engine import Engine
+    from ebrvt_connect.ops.composition import Composition
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.store.ledger import Ledger
 
-_IDLE_WITHIN = timedelta(hours=24)
+_TURN = timedelta(seconds=1)
+_LOOK_SECONDS = 0.2
 
 
 @click.command(epilog="Example: ebrvt run --config /etc/ebrvt/ebrvt.toml")
 @config_path
-@click.option("--once", is_flag=True, help="Fetch every link once, deliver what can be delivered, end.")
-@click.option("--until-idle", is_flag=True, help="End when nothing is left to do.")
+@click.option(
+    "--once", is_flag=True, help="Fetch every link once, deliver what can go now, end; retries wait."
+)
+@click.option("--until-idle", is_flag=True, help="End when nothing is left to do but for a person.")
 @click.pass_context
 def command(context: click.Context, *, config: Path | None, once: bool, until_idle: bool) -> None:
-    """Carry messages between the configured systems until told to stop (SIGTERM, Ctrl-C)."""
+    """Carry messages between the configured systems until told to stop (SIGTERM, Ctrl-C).
+
+    Exit code with --once or --until-idle: 0 all is well, 1 something is dead, 2 something is held.
+    """
     from ebrvt_connect.ops.composition import composed
     from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.log import configure_logging
+    from ebrvt_connect.transport.clock import SystemClock
 
     configure_logging()
-    with composed(load_config(config)) as province:
-        for warning in province.warnings:
-            note(f"CẢNH BÁO: {warning}")
-        engine = province.engine
-        stopping = _stop_on_signals()
-        engine.start()
-        note(f"ebrvt đang chạy, sổ cái: {province.loaded.config.store.url.rpartition('@')[2]}")
-        try:
-            if once or until_idle:
-                _until_idle(engine, stopping)
-            else:
-                stopping.wait()
-        finally:
-            ended = engine.stop()
-        note("ebrvt đã dừng." if ended else "ebrvt đã dừng; việc dở dang sẽ được hỏi lại khi khởi động.")
-        undecided = province.ledger.held(limit=1) or province.ledger.dead(limit=1)
-    context.exit(int(ExitCode.UNDECIDED if undecided and (once or until_idle) else ExitCode.DONE))
+    stopping = _stop_on_signals()
+    clock = SystemClock()
+    with composed(load_config(config), clock) as province:
+        ends = partial(_nothing_more_now, province, clock, clock.now()) if once else _never
+        if until_idle:
+            ends = partial(province.engine.run_until_settled, _TURN)
+        _work(province, ends, stopping)
+        code = _exit_code(province.ledger) if once or until_idle else ExitCode.DONE
+    context.exit(int(code))
 
 
-def _until_idle(engine: Engine, stopping: threading.Event) -> None:
-    """Wait in short turns, so that a signal is heeded."""
-    turn = timedelta(seconds=1)
-    waited = timedelta()
-    while not stopping.is_set() and waited < _IDLE_WITHIN and not engine.run_until_settled(turn):
-        waited += turn
+def _never() -> bool:
+    return False
+
+
+def _work(province: Composition, ends: Callable[[], bool], stopping: threading.Event) -> None:
+    """Run the engine until it is told to stop or `ends` says so."""
+    for warning in province.warnings:
+        note(f"CẢNH BÁO: {warning}")
+    try:
+        province.engine.start()
+        note(f"ebrvt đang chạy, sổ cái: {province.loaded.store_place()}")
+        while not stopping.wait(_LOOK_SECONDS) and not ends():
+            pass
+    finally:
+        ended = province.engine.stop()
+    note("ebrvt đã dừng." if ended else "ebrvt đã dừng; việc dở dang sẽ được hỏi lại khi khởi động.")
+
+
+def _nothing_more_now(province: Composition, clock: Clock, since: datetime) -> bool:
+    """Whether every link was fetched since, and whatever could go on has; what is due later is left."""
+    from ebrvt_connect.model.message import State
+    from ebrvt_connect.resilience.breaker import Position
+
+    ledger = province.ledger
+    systems = ledger.systems()
+    paused = {s.system for s in systems if s.pause}
+    resting = {s.system for s in systems if s.breaker == Position.OPEN}
+    fetched = {s.link for s in ledger.link_statistics() if s.fetched_at and s.fetched_at >= since}
+    asked = {link.name for link in province.loaded.config.links if link.source not in paused}
+    due = {system for system, _ in ledger.due_shards(clock.now())} - resting
+    return asked <= fetched and not due and not ledger.messages(states=(State.SENDING,), limit=1)
+
+
+def _exit_code(ledger: Ledger) -> ExitCode:
+    if ledger.dead(limit=1):
+        return ExitCode.NO
+    return ExitCode.UNDECIDED if ledger.held(limit=1) else ExitCode.DONE
 
 
 def _stop_on_signals() -> threading.Event:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebrvt_connect.model.message import State
 from ebrvt_connect.ops.console import as_json, config_path, say, say_json
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from ebrvt_connect.model.message import Message
     from ebrvt_connect.store.ledger import Ledger
 
 _SHOWN = 50
@@ -32,52 +31,49 @@ def command(context: click.Context, *, config: Path | None, json_out: bool) -> N
     from ebrvt_connect.ops.ledger_access import opened_ledger
 
     with opened_ledger(config) as ledger:
-        told = _tell(ledger)
+        told = _told(ledger)
     if json_out:
         say_json(told)
     else:
-        _say(told)
+        say("\n".join(_lines(told)))
     paused = any(system["pause"] for system in told["systems"])
     undecided = ExitCode.UNDECIDED if told["held"] or paused else ExitCode.DONE
     context.exit(int(ExitCode.NO if told["dead"] else undecided))
 
 
-def _tell(ledger: Ledger) -> dict[str, Any]:
+def _told(ledger: Ledger) -> dict[str, Any]:
+    from ebrvt_connect.ops.words import in_brief
+
     return {
         "links": [asdict(link) for link in ledger.link_statistics()],
         "systems": [asdict(system) for system in ledger.systems()],
-        "held": [_brief(m) for m in ledger.held(limit=_SHOWN)],
-        "dead": [_brief(m) for m in ledger.dead(limit=_SHOWN)],
+        "held": [in_brief(m) for m in ledger.held(limit=_SHOWN)],
+        "dead": [in_brief(m) for m in ledger.dead(limit=_SHOWN)],
     }
 
 
-def _brief(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "title": message.title,
-        "link": message.link,
-        "code": message.code,
-        "reason_vi": message.reason_vi,
-        "advice_vi": message.advice_vi,
-        "since": message.updated_at.isoformat(),
-    }
-
-
-def _say(told: dict[str, Any]) -> None:
-    from ebrvt_connect.ops.words import STATES_VI, local_time
+def _lines(told: dict[str, Any]) -> Iterator[str]:
+    from ebrvt_connect.ops.words import brief_text
 
     if not told["links"]:
-        say("Chưa có gì được chuyển.")
+        yield "Chưa có gì được chuyển."
     for link in told["links"]:
-        states = ", ".join(f"{number} {STATES_VI[State(state)]}" for state, number in link["by_state"].items())
-        say(f"{link['link']}: {states or 'chưa có gì'}; thử lại {link['retries']} lần")
-        if link["failing_since"]:
-            say(f"  không lấy được từ {local_time(link['failing_since'])}: {link['reason_vi']} [{link['code']}]")
+        yield from _link_lines(link)
     for system in told["systems"]:
         if system["pause"]:
-            say(f"Hệ thống {system['system']} đang tạm dừng: {system['pause']['reason_vi']}")
+            yield f"Hệ thống {system['system']} đang tạm dừng: {system['pause']['reason_vi']}"
     for name, heading in (("held", "Chờ người quyết định"), ("dead", "Đã bỏ cuộc")):
         if told[name]:
-            say(f"\n{heading}:")
-        for item in told[name]:
-            say(f"  số {item['id']}  {item['title']}  [{item['code']}]\n    {item['reason_vi']}\n    → {item['advice_vi']}")
+            yield f"\n{heading}:"
+        yield from (brief_text(item) for item in told[name])
+
+
+def _link_lines(link: dict[str, Any]) -> Iterator[str]:
+    from ebrvt_connect.model.message import State
+    from ebrvt_connect.ops.words import STATES_VI, local_time
+
+    states = ", ".join(f"{number} {STATES_VI[State(state)]}" for state, number in link["by_state"].items())
+    yield f"{link['link']}: {states or 'chưa có gì'}; thử lại {link['retries']} lần"
+    if link["failing_since"]:
+        since = local_time(link["failing_since"])
+        yield f"  không lấy được từ {since}: {link['reason_vi']} [{link['code']}]"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import as_json, say, say_json
+from ebrvt_connect.ops.console import as_json, language, say, say_json, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -17,18 +17,26 @@ if TYPE_CHECKING:
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 _Folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_DEFAULT_TRUST = Path("trust")
 
 
 @click.command(epilog="Example: ebrvt verify cong-van.pdf --trust trust/ --json")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--policy", "policy_id", type=click.Choice(["VN_2025"]), default="VN_2025", show_default=True)
-@click.option("--trust", "trust_folder", type=_Folder, help="The pinned trust folder (default: ./trust if there).")
-@click.option("--anchor", "anchors", multiple=True, type=_File, help="Trust exactly these certificates for this call.")
-@click.option("--cert", "certificates", multiple=True, type=_File, help="Certificates that help to build the chain.")
+@click.option(
+    "--trust", "trust_folder", type=_Folder, help="The pinned trust folder (default: ./trust if there)."
+)
+@click.option(
+    "--anchor", "anchors", multiple=True, type=_File, help="Trust exactly these certificates for this call."
+)
+@click.option(
+    "--cert", "certificates", multiple=True, type=_File, help="Certificates that help to build the chain."
+)
 @click.option("--crl", "crls", multiple=True, type=_File, help="Further certificate revocation lists.")
 @click.option("--at", "at", help="Judge as of this time (ISO 8601 with offset; default: now).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @as_json
+@language
 @click.pass_context
 def command(  # noqa: PLR0913 - one parameter for each option of the contract
     context: click.Context,
@@ -42,23 +50,34 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     at: str | None,
     form: str,
     json_out: bool,
+    lang: str,
 ) -> None:
     """Verify the digital signatures of FILES (kiểm tra chữ ký số), offline.
 
-    Exit code: 0 all passed, 1 any failed, 2 otherwise.
+    Exit code: 0 all passed, 1 any failed, 2 otherwise; 64 and no verdict when a file cannot be read.
     """
     from ebrvt_connect.api import verify
     from ebrvt_connect.trust.policy import POLICIES
 
+    policy, when = POLICIES[policy_id], _moment(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
-    when = _moment(at)
-    policy = POLICIES[policy_id]
-    reports = [verify(_read(f, policy.largest_bytes), policy=policy, trust=trust, at=when, name=str(f)) for f in files]
+    reports = [
+        verify(
+            _content(file, policy.largest_bytes), policy=policy, trust=trust, at=when, name=shown_path(file)
+        )
+        for file in files
+    ]
     if json_out or form == "json":
         say_json({"documents": [report.to_dict() for report in reports]})
     else:
-        say("\n\n".join(report.to_text_vi() for report in reports))
+        say("\n\n".join(_as_text(report, lang).rstrip() for report in reports))
     context.exit(int(_exit_code(reports)))
+
+
+def _as_text(report: VerificationReport, lang: str) -> str:
+    from ebrvt_connect.ops.verdict_en import render
+
+    return report.to_text_vi() if lang == "vi" else render(report)
 
 
 def _exit_code(reports: list[VerificationReport]) -> ExitCode:
@@ -68,13 +87,13 @@ def _exit_code(reports: list[VerificationReport]) -> ExitCode:
     return ExitCode.DONE if indications == {"TOTAL_PASSED"} else ExitCode.UNDECIDED
 
 
-def _read(path: Path, largest_bytes: int) -> bytes:
+def _content(path: Path, largest_bytes: int) -> bytes:
     """The file's bytes; one byte past the limit is enough for the verdict to say that it is too large."""
     try:
         with path.open("rb") as stream:
             return stream.read(largest_bytes + 1)
     except OSError as failure:
-        msg = f"cannot read {path}: {failure.strerror}"
+        msg = f"cannot read {shown_path(path)}: {failure.strerror}"
         raise click.UsageError(msg) from failure
 
 
@@ -95,22 +114,18 @@ def _moment(text: str | None) -> datetime:
 def _trust(
     folder: Path | None, anchors: tuple[Path, ...], certificates: tuple[Path, ...], crls: tuple[Path, ...]
 ) -> TrustStore:
-    """Exactly the given anchors, else the folder, else nothing (and nothing passes)."""
+    """Exactly the given anchors, else the folder, else nothing (and nothing passes).
+
+    With anchors a folder named beside them says who signs in which role; it vouches for nobody.
+    """
     from ebrvt_connect.transport.trust_folder import load_trust_folder
     from ebrvt_connect.trust.anchors import store_of_anchors
 
-    default = Path("trust")
-    chosen = folder or (default if default.is_dir() else None)
-    known = load_trust_folder(chosen) if chosen else None
+    if folder is None and not anchors and _DEFAULT_TRUST.is_dir():
+        folder = _DEFAULT_TRUST
+    known = load_trust_folder(folder) if folder else None
+    hints, lists = [c.read_bytes() for c in certificates], [c.read_bytes() for c in crls]
     if known and not anchors:
-        if certificates or crls:
-            return known.with_more(
-                hints=[c.read_bytes() for c in certificates], crls=[c.read_bytes() for c in crls]
-            )
-        return known
-    return store_of_anchors(
-        (a.read_bytes() for a in anchors),
-        hints=(c.read_bytes() for c in certificates),
-        crls=(c.read_bytes() for c in crls),
-        signers=known.signers if known else None,
-    )
+        return known.with_more(hints=hints, crls=lists)
+    register = known.signers if known else None
+    return store_of_anchors((a.read_bytes() for a in anchors), hints=hints, crls=lists, signers=register)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ebrvt_connect.model.message import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from ebrvt_connect.model.message import Message
@@ -48,11 +48,7 @@ def draw_chart(
             for name, label, colour in _LINES
         ],
         "bands": [
-            {
-                "x": x((at - started_at).total_seconds()),
-                "width": max(_NARROWEST_BAND, (_RIGHT - _LEFT) * seconds / span),
-                "label": str(nth),
-            }
+            {**_band(x, (at - started_at).total_seconds(), seconds), "label": str(nth)}
             for nth, (at, seconds, _) in enumerate(bands, start=1)
         ],
         "x_ticks": [
@@ -69,7 +65,14 @@ def _is_done(message: Message, link: str) -> bool:
     return own and message.state is State.DONE
 
 
-def _steps(times: list[float], x: Any, y: Any, span: float) -> str:  # noqa: ANN401 - two scales
+def _band(x: Callable[[float], float], begin: float, seconds: float) -> dict[str, float]:
+    """As wide as it lasted within the run, but wide enough to be seen."""
+    left, right = x(begin), x(begin + seconds)
+    width = round(max(_NARROWEST_BAND, right - left), 1)
+    return {"x": min(left, _RIGHT - width), "width": width}
+
+
+def _steps(times: list[float], x: Callable[[float], float], y: Callable[[float], float], span: float) -> str:
     points = [(0.0, 0), *((moment, nth) for nth, moment in enumerate(times, start=1)), (span, len(times))]
     return " ".join(f"{x(moment)},{y(number)}" for moment, number in points)
 

@@ -125,8 +125,8 @@ def make_plan(good: int = GOOD_OUTGOING, incoming: int = INCOMING, *, large_byte
     flaws = [Flaw.NONE] * good
     for nth, flaw in enumerate(_FLAWS):
         flaws.insert(min(len(flaws), 3 + nth * max(good // 6, 1)), flaw)
-    large = min(_LARGE_ONE, len(flaws) - 1)
-    large = next((i for i in range(large, len(flaws)) if flaws[i] is Flaw.NONE), large)
+    sound = [place for place, flaw in enumerate(flaws) if flaw is Flaw.NONE]
+    large = next((place for place in sound if place >= _LARGE_ONE), sound[-1] if sound else None)
     return Plan(
         tuple(_outgoing(n, flaw, large_bytes if n == large else 0) for n, flaw in enumerate(flaws)),
         tuple(_incoming(n, _BAD_INCOMING.get(n, Flaw.NONE)) for n in range(incoming)),

@@ -111,12 +111,14 @@ class SandboxChild:
             msg = "the sandbox is not running"
             raise RuntimeError(msg)
         content = json.dumps(body).encode() if isinstance(body, dict) else body
+        kind = "application/json" if isinstance(body, dict) else "application/octet-stream"
         reply = self._control.send(
             HttpRequest(
                 operation=f"{method} {path}",
                 method=method,
                 path=path,
                 query=query,
+                headers=(("Content-Type", kind),),
                 body=content,
                 safe=True,
                 deadline_seconds=60,

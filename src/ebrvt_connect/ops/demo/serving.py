@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -31,5 +32,7 @@ def serve_folder(folder: Path, tell: Callable[[str], None]) -> None:
     app = Starlette(routes=[Route("/", page), Route("/summary.json", page)])
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # before the address is told: whoever is quick is not turned away
     tell(f"Xem báo cáo tại http://127.0.0.1:{listener.getsockname()[1]}/ (Ctrl-C để dừng)")
-    uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listener])
+    with suppress(KeyboardInterrupt):  # how a person says that it was enough
+        uvicorn.Server(uvicorn.Config(app, log_level="error")).run([listener])
