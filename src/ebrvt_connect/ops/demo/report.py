@@ -187,31 +187,34 @@ def _bands(ending: Ending) -> list[tuple[datetime, float, str]]:
 
 
 def _doubtful(ending: Ending) -> list[dict[str, Any]]:
-    """Incoming documents of which some signed file did not pass."""
-    rows = []
-    for message in ending.ledger:
-        if message.link != "van-ban-den" or not message.verdict:
-            continue
-        main = json.loads(message.verdict)["documents"][0]
-        if main["indication"] == "TOTAL_PASSED":
-            continue
-        findings = [*main["findings"], *(f for s in main["signatures"] for f in s["findings"])]
-        errors = [f["message_vi"] for f in findings if f["severity"] == "error"]
-        rows.append(
-            {
-                "title": message.title,
-                "indication": main["indication"],
-                "headline_vi": main["headline_vi"],
-                "reason_vi": " ".join(dict.fromkeys(errors)),
-            }
-        )
-    return rows
+    """Incoming documents whose letter, the first of their files, did not pass."""
+    judged = [
+        (message.title, json.loads(message.verdict)["documents"][:1])
+        for message in ending.ledger
+        if message.link == "van-ban-den" and message.verdict
+    ]
+    return [
+        {
+            "title": title,
+            "indication": letter["indication"],
+            "headline_vi": letter["headline_vi"],
+            "reason_vi": " ".join(dict.fromkeys(_errors_vi(letter))),
+        }
+        for title, letters in judged
+        for letter in letters
+        if letter["indication"] != "TOTAL_PASSED"
+    ]
+
+
+def _errors_vi(verdict: Mapping[str, Any]) -> list[str]:
+    findings = [*verdict["findings"], *(f for s in verdict["signatures"] for f in s["findings"])]
+    return [finding["message_vi"] for finding in findings if finding["severity"] == "error"]
 
 
 def _links(ending: Ending) -> list[dict[str, Any]]:
     rows = []
     for link in ending.links:
-        source, target = ending.ends.get(link.link, ("", ""))
+        source, target = _ends(ending, link.link)
         rows.append(
             {
                 "name": link.link,
@@ -226,6 +229,13 @@ def _links(ending: Ending) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _ends(ending: Ending, link: str) -> tuple[str, str]:
+    """Where a link leads from and to; what is told back goes the other way."""
+    name, told_back, _ = link.partition("~")
+    source, target = ending.ends.get(name, ("", ""))
+    return (target, source) if told_back else (source, target)
 
 
 def _held(ending: Ending) -> list[Message]:
