@@ -1,0 +1,48 @@
+"""The benchmarks still run, each by its own name; what they measure at this size means nothing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ebrvt_connect.testing.pki import SandboxPki
+from tests.bench.__main__ import BENCHMARKS, ONLY_WHEN_NAMED
+
+
+@pytest.fixture(scope="session")
+def keys(pki_folder):
+    """One sandbox PKI for all."""
+    return SandboxPki.open(pki_folder).folder
+
+
+def bench(*arguments):
+    command = [sys.executable, "-m", "tests.bench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in ONLY_WHEN_NAMED])
+def test_a_benchmark_runs_and_tells_ratios(name, keys):
+    done = bench("--tiny", "--json", "--keys", str(keys), name)
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    figures = told["benchmarks"][name]
+    assert all(figure["what"] and figure["ours"] >= 0 for figure in figures)
+    assert any(figure["peer"] and figure["ratio"] is not None for figure in figures)
+    assert {"python", "cores", "load_average", "noise_percent"} <= told["machine"].keys()
+
+
+def test_for_people_each_figure_is_a_line_with_its_peer():
+    done = bench("--tiny", "help")
+
+    assert done.returncode == 0, done.stderr
+    assert "ebrvt --help" in done.stdout
+    assert "python -c pass" in done.stdout
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    done = bench("nonsense")
+
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in BENCHMARKS)
