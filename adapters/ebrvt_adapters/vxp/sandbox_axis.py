@@ -53,7 +53,7 @@ _ONE_IN = 10
 _REFUSAL_NOTES = (
     "Văn bản gửi không đúng cơ quan có thẩm quyền giải quyết.",
     "Thiếu phụ lục nêu trong văn bản, đề nghị gửi bổ sung.",
-    "Văn bản trùng với văn bản đã nhận, đề nghị kiểm tra lại.",
+    "Văn bản không thuộc lĩnh vực đơn vị phụ trách, đề nghị xem lại nơi nhận.",
 )
 _NOTES = {
     StatusCode.ARRIVED: "Văn bản đã đến, văn thư chưa xử lý.",

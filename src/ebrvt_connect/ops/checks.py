@@ -189,11 +189,18 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
         return
     ledger = Ledger.open(loaded.store_url(), clock.now())
     try:
-        counts = ledger.counts().values()
+        counts, paused = ledger.counts().values(), ledger.paused()
     finally:
         ledger.close()
     held, dead = (sum(states.get(state, 0) for states in counts) for state in (State.HELD, State.DEAD))
     yield Finding("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
+    for system, pause in paused.items():
+        yield Finding(
+            f"paused-{system}",
+            Grade.WARN,
+            f"Hệ thống {system} đang tạm dừng: {pause.reason_vi}",
+            f"Khắc phục xong thì chạy: ebrvt resume {system}.",
+        )
 
 
 def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:

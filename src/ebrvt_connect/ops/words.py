@@ -54,6 +54,15 @@ ACTIONS_VI = {
 """What a person decided, by the name the transition table gives it."""
 
 
+def paused_text(system: str, reason_vi: str, code: str) -> str:
+    """A paused system (đang tạm dừng): why, and what takes it up again."""
+    named = f" [{code}]" if code else ""
+    return (
+        f"Hệ thống {system} đang tạm dừng: {reason_vi}{named}\n"
+        f"  → Khắc phục xong thì chạy: ebrvt resume {system}"
+    )
+
+
 def local_time(moment: datetime | None) -> str:
     """A moment as a Vietnamese reader writes it, in +07:00."""
     return moment.astimezone(VIETNAM_TIME).strftime("%d/%m/%Y %H:%M:%S") if moment else "–"

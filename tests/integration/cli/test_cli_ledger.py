@@ -194,7 +194,7 @@ def test_a_story_tells_every_try_and_what_came_back(ebrvt, carried):
     assert "gửi (lần 1): sẽ thử lại [TEST_TROUBLE]" in text
     assert "gửi: xong, mã bên nhận r" in text
     assert "Hiện nay: đã xong" in text
-    assert "trạng thái SENT → dms: đã xong" in text
+    assert "trạng thái SENT – H06.15 → dms: đã xong" in text
     assert "trạng thái 03 → dms: đã xong" in text
 
 

@@ -165,4 +165,6 @@ def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
 def _status_words(record: str) -> str:
     data = json.loads(record or "{}")
     note = f" ({data['note']})" if data.get("note") else ""
-    return f"trạng thái {data.get('code', '?')}{note}"
+    agency = data.get("reporter") or {}
+    told_by = f" – {agency.get('name') or agency.get('code')}" if agency else ""
+    return f"trạng thái {data.get('code', '?')}{told_by}{note}"

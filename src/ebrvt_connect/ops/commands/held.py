@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ebrvt_connect.errors import Rejected, explain
 from ebrvt_connect.ops.console import as_json, by_whom, config_path, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.store.ledger import Ledger
+
+SECRET_NOT_RELEASED = explain(
+    "SECRET_NOT_RELEASED",
+    "Văn bản {title} bị giữ vì độ mật nên không thể cho gửi tiếp qua trục liên thông.",
+    "Gửi theo quy định về bảo vệ bí mật nhà nước; nếu ghi nhầm độ mật, sửa ở nguồn rồi phát hành lại.",
+)
+_SECRECY = "SECRET_"
 
 _why = click.option("--why", required=True, help="The reason, kept in the story of the message.")
 _ids = click.argument("ids", nargs=-1, required=True, type=int)
@@ -57,7 +66,14 @@ def release(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> 
     """Let messages go on, whatever the gate said (cho gửi tiếp); a secret document never leaves."""
     from ebrvt_connect.engine import steering
 
-    _act(config, ids, lambda ledger, n, now: steering.release(ledger, n, by=by, why=why, now=now))
+    def let_go(ledger: Ledger, message_id: int, now: datetime) -> Message:
+        message = ledger.message(message_id)
+        if message is not None and message.code.startswith(_SECRECY):
+            detail = f"message {message_id} is held for secrecy ({message.code})"
+            raise Rejected(SECRET_NOT_RELEASED, detail, operation="release", title=message.title)
+        return steering.release(ledger, message_id, by=by, why=why, now=now)
+
+    _act(config, ids, let_go)
 
 
 @command.command(epilog='Example: ebrvt held confirm 12 --why "bên nhận đã gọi điện xác nhận"')

@@ -13,6 +13,7 @@ import click
 
 from ebrvt_connect.ops.console import config_path, note
 from ebrvt_connect.ops.exit_codes import ExitCode
+from ebrvt_connect.ops.words import paused_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,8 @@ _LOOK_SECONDS = 0.2
 def command(context: click.Context, *, config: Path | None, once: bool, until_idle: bool) -> None:
     """Carry messages between the configured systems until told to stop (SIGTERM, Ctrl-C).
 
-    Exit code with --once or --until-idle: 0 all is well, 1 something is dead, 2 something is held.
+    Exit code with --once or --until-idle: 0 all is well, 1 something is dead, 2 something is held or
+    a system is paused.
     """
     from ebrvt_connect.ops.composition import composed
     from ebrvt_connect.ops.config import load_config
@@ -70,7 +72,14 @@ def _work(province: Composition, ends: Callable[[], bool], stopping: threading.E
             pass
     finally:
         ended = province.engine.stop()
+    for told in _paused_lines(province.ledger):
+        note(told)
     note("ebrvt đã dừng." if ended else "ebrvt đã dừng; việc dở dang sẽ được hỏi lại khi khởi động.")
+
+
+def _paused_lines(ledger: Ledger) -> list[str]:
+    """The systems left alone, and what takes them up again."""
+    return [paused_text(system, pause.reason_vi, pause.code) for system, pause in ledger.paused().items()]
 
 
 def _nothing_more_now(province: Composition, clock: Clock, since: datetime) -> bool:
@@ -91,7 +100,7 @@ def _nothing_more_now(province: Composition, clock: Clock, since: datetime) -> b
 def _exit_code(ledger: Ledger) -> ExitCode:
     if ledger.dead(limit=1):
         return ExitCode.NO
-    return ExitCode.UNDECIDED if ledger.held(limit=1) else ExitCode.DONE
+    return ExitCode.UNDECIDED if ledger.held(limit=1) or ledger.paused() else ExitCode.DONE
 
 
 def _stop_on_signals() -> threading.Event:

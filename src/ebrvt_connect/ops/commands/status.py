@@ -53,7 +53,7 @@ def _told(ledger: Ledger) -> dict[str, Any]:
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
-    from ebrvt_connect.ops.words import brief_text
+    from ebrvt_connect.ops.words import brief_text, paused_text
 
     if not told["links"]:
         yield "Chưa có gì được chuyển."
@@ -61,7 +61,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield from _link_lines(link)
     for system in told["systems"]:
         if system["pause"]:
-            yield f"Hệ thống {system['system']} đang tạm dừng: {system['pause']['reason_vi']}"
+            pause = system["pause"]
+            yield paused_text(system["system"], pause["reason_vi"], pause["code"])
     for name, heading in (("held", "Chờ người quyết định"), ("dead", "Đã bỏ cuộc")):
         if told[name]:
             yield f"\n{heading}:"
