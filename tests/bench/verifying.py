@@ -71,8 +71,9 @@ class PlainPyhanko:
         self._lists = [held.public_bytes(Encoding.DER) for held in store.revocation.crls]
 
     def verify(self, pdf: bytes) -> None:
+        context = self._context()
         for signature in PdfFileReader(BytesIO(pdf)).embedded_signatures:
-            status = validate_pdf_signature(signature, self._context())
+            status = validate_pdf_signature(signature, context)
             assert status.bottom_line, status.pretty_print_details()
 
     def _context(self) -> ValidationContext:

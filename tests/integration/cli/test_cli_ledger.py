@@ -195,7 +195,7 @@ def test_a_story_tells_every_try_and_what_came_back(ebrvt, carried):
     assert "gửi: xong, mã bên nhận r" in text
     assert "Hiện nay: đã xong" in text
     assert "trạng thái SENT – H06.15 → dms: đã xong" in text
-    assert "trạng thái 03 → dms: đã xong" in text
+    assert "trạng thái 03 – H06.15 → dms: đã xong" in text
 
 
 def test_a_held_one_tells_why_and_what_to_do(ebrvt, carried):
