@@ -234,8 +234,9 @@ def test_a_store_that_cannot_be_written_pauses_everything_and_goes_on_by_itself(
         province.engine.start()
         seen = set()
         until(lambda: seen.add(getattr(province.engine.trouble(), "code", None)) or seen - {None})
+        # The alarm is raised first and told a moment later.
+        until(lambda: "STORE_FULL" in caplog.text)
     assert seen - {None} == {"STORE_FULL"}
-    assert "STORE_FULL" in caplog.text
     assert province.ledger.paused() == {}
     full.clear()
     assert province.engine.run_until_settled(LONG)
