@@ -50,8 +50,8 @@ class CodeForm(StrEnum):
     """Seen in the field (test nodes, SaaS centres); kept verbatim, equal only to itself."""
 
 
-class _Parsed:
-    """Lets pydantic read and write a one-text value through its own `parse`."""
+class ParsedText:
+    """A value that is one text (mã, số): lets pydantic read and write it through its own `parse`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -63,7 +63,7 @@ class _Parsed:
         """Accept an instance or its text; write the text."""
         del source, handler
 
-        def accept(value: object) -> _Parsed:
+        def accept(value: object) -> ParsedText:
             if isinstance(value, cls):
                 return value
             if isinstance(value, str):
@@ -77,7 +77,7 @@ class _Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class AgencyCode(_Parsed):
+class AgencyCode(ParsedText):
     """An agency code (mã định danh cơ quan), kept as written; `same_agency` compares across forms."""
 
     text: str
@@ -143,7 +143,7 @@ class AgencyCode(_Parsed):
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentNumber(_Parsed):
+class DocumentNumber(ParsedText):
     """The number and symbol of a document (số, ký hiệu): `7849/UBND-VP`."""
 
     number: str

@@ -18,6 +18,13 @@ class Kind(StrEnum):
 
     DOCUMENT = "document"
     DOCUMENT_STATUS = "document-status"
+    DOSSIER = "dossier"
+    PROGRESS = "progress"
+    DOSSIER_STATUS = "dossier-status"
+    """What became of a dossier, told to its one-stop shop."""
+    REPORT = "report"
+    REPORT_STATUS = "report-status"
+    """What became of a report, told to the desk that made it."""
 
 
 class State(StrEnum):
@@ -28,6 +35,8 @@ class State(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
     IN_DOUBT = "in_doubt"
+    AWAITING = "awaiting"
+    """The remote has it and will decide later (chờ phê duyệt)."""
     WAITING = "waiting"
     DONE = "done"
     REFUSED = "refused"
