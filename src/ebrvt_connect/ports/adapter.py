@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from ebrvt_connect.model.document import Document, DocumentStatus
     from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, Receipt, State
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
 
@@ -51,10 +51,10 @@ class Item:
     version: str
     """Distinguishes a changed thing under the same id (revision and content hash)."""
     lane: str
-    """Document id; where unreadable, the external id."""
+    """Document id, dossier code or report; where unreadable, the external id."""
     business_key: str = ""
     title: str = ""
-    record: Document | DocumentStatus | None = None
+    record: Record | None = None
     """None when the bytes could not be read: then `fault` says why and the message is held."""
     original: BlobRef | None = None
     """The untouched bytes."""
@@ -79,13 +79,21 @@ class Work:
     """All a sink may know of a message it prepares, submits or asks after."""
 
     message: Message
-    record: Document | DocumentStatus
+    record: Record
     origin: Message | None = None
-    """The document's own message, for a status told about it."""
-    origin_record: Document | None = None
+    """The message of the thing itself (document, dossier, report), for a status told about it."""
+    origin_record: Record | None = None
     siblings: tuple[Message, ...] = ()
     """Other messages of the same lane that this target has already taken, with their receipts, in order:
     whoever asks after one in doubt must not take one of these for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The remote has it and will decide later (chờ phê duyệt): never sent again, asked after in `after`."""
+
+    receipt: Receipt
+    after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +115,11 @@ class AskAgain:
     after: timedelta
 
 
-Answer = Settled | NotThere | AskAgain
-"""What asking after an in-doubt message can yield; several candidates raise `HeldForPerson`."""
+Answer = Settled | NotThere | AskAgain | Pending
+"""What asking after a message can yield; several candidates raise `HeldForPerson`.
+
+`Pending` of one in doubt: it is there, and the remote decides later. From then on it awaits that decision.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +138,8 @@ class Feedback:
 
     key: str
     """Distinguishes the feedbacks of one message; part of the idempotency key."""
-    record: DocumentStatus
+    record: Record
+    """Its type says which kind of message it becomes."""
 
 
 class Adapter(ABC):
@@ -184,7 +196,7 @@ class Source(Adapter):
     def feedback(
         self,
         message: Message,  # noqa: ARG002 - for those who override it
-        record: Document | DocumentStatus,  # noqa: ARG002 - for those who override it
+        record: Record,  # noqa: ARG002 - for those who override it
         outcome: Outcome,  # noqa: ARG002 - for those who override it
     ) -> tuple[Feedback, ...]:
         """What this source wants to be told when its item reached `outcome` (pure; nothing by default)."""
@@ -214,8 +226,11 @@ class Sink(Adapter):
         except Exception as failure:
             raise _escaped(HeldForPerson, self, "prepare", failure) from failure
 
-    def submit(self, work: Work, payload: Payload) -> Receipt:
-        """Send once (with seconds of patience for `RetryLater`); the envelope is new, the payload is not."""
+    def submit(self, work: Work, payload: Payload) -> Receipt | Pending:
+        """Send once (with seconds of patience for `RetryLater`); the envelope is new, the payload is not.
+
+        A `Receipt` settles it. `Pending`: the remote has it and decides later, which `ask_after` will tell.
+        """
         try:
             return self._submit(work, payload)
         except ConnectError:
@@ -224,7 +239,14 @@ class Sink(Adapter):
             raise _escaped(ReconcileFirst, self, "submit", failure) from failure
 
     def ask_after(self, work: Work, payload: Payload) -> Answer:
-        """Whether an in-doubt message arrived. A keyed operation answers `NotThere`: send the same again."""
+        """Whether an in-doubt message arrived, or what was decided about one that awaits a decision.
+
+        A keyed operation answers `NotThere` for one in doubt: send the same again. For a message that awaits
+        a decision (`State.AWAITING`) `AskAgain` and `Pending` mean that there is none yet, `Rejected` is
+        raised when it was turned down, and `NotThere` brings a person: it is not sent again. `Rejected` for
+        one in doubt says that the question was refused; what is there and turned down already is `Pending`
+        first, with nothing to wait for.
+        """
         try:
             return self._ask_after(work, payload)
         except ConnectError:
@@ -236,7 +258,7 @@ class Sink(Adapter):
     def _prepare(self, work: Work) -> Payload: ...
 
     @abstractmethod
-    def _submit(self, work: Work, payload: Payload) -> Receipt: ...
+    def _submit(self, work: Work, payload: Payload) -> Receipt | Pending: ...
 
     @abstractmethod
     def _ask_after(self, work: Work, payload: Payload) -> Answer: ...

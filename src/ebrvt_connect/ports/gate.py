@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ebrvt_connect.model.document import Document, DocumentStatus
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
+
+
+SIGNED_FOR_ISSUER = "signed_for_issuer"
+"""In a document's verdict, beside `documents`: whether its main files are signed for the issuing agency.
+
+By the register of signers; written where a gate asks for it, and read when reports are computed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,6 @@ class Gate(Protocol):
     Anything unclear holds an outgoing document; an incoming one passes with its verdict.
     """
 
-    def judge(self, message: Message, record: Document | DocumentStatus) -> Judgement:
+    def judge(self, message: Message, record: Record) -> Judgement:
         """Judge; never raises for bad content (a verdict is a value), only `ConnectError` for the store."""
         ...

@@ -18,13 +18,22 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from ebrvt_connect.errors import Effect
-    from ebrvt_connect.model.document import DocumentStatus
     from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, Receipt
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.adapter import Batch, Item
 
 
 KEEPS_PLACE = frozenset(
-    {State.RECEIVED, State.HELD, State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING, State.DEAD}
+    {
+        State.RECEIVED,
+        State.HELD,
+        State.QUEUED,
+        State.SENDING,
+        State.IN_DOUBT,
+        State.AWAITING,
+        State.WAITING,
+        State.DEAD,
+    }
 )
 """States in which a message keeps its place in its lane, so that whatever comes after it waits."""
 
@@ -78,6 +87,8 @@ class Due:
     """How often in a row it had to wait: where it stands on the retry ladder."""
     released: bool = False
     """A person has let it go: the gate's opinion is recorded but no longer holds it."""
+    place: int = 0
+    """Where it stands in its lane: its own id, or the place of the held one it has superseded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +177,8 @@ class Origin:
     link: str
     source: str
     target: str
-    kind: Kind
+    kinds: tuple[Kind, ...]
+    """What its items may be; the first is what its source is asked for."""
     give_up_after: timedelta | None = None
     """How long its messages are tried; None: until a person says otherwise."""
 
@@ -238,8 +250,11 @@ class DrainLedger(Protocol):
         """
         ...
 
-    def origin_of(self, message: Message, record: DocumentStatus) -> Message | None:
-        """The document's own message a status tells about, where the ledger knows it."""
+    def origin_of(self, message: Message, record: Record) -> Message | None:
+        """The message of the thing that `record` tells about or belongs to, where the ledger knows it.
+
+        For a progress entry the dossier that the same target has taken last; None for a thing of its own.
+        """
         ...
 
     def siblings_of(self, message: Message) -> tuple[Message, ...]:
