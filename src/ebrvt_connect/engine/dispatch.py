@@ -102,6 +102,8 @@ class Dispatcher:
         DBOS.destroy(destroy_registry=True)
         DBOS(config=self._config(self._database))
         self._register_workflows()
+        # Another daemon may serve systems that this one does not know.
+        DBOS.listen_queues([FETCHES, *(queue_of(system) for system in self._systems)])
         DBOS.launch()
 
     def _config(self, database: sa.Engine) -> Any:  # noqa: ANN401 - DBOSConfig is a partial TypedDict
@@ -224,6 +226,20 @@ class Dispatcher:
             for workflow in ended:
                 client.resume_workflow(workflow.workflow_id, queue_name=workflow.queue_name)
         return len(ended)
+
+    def executors_at_work(self) -> set[str]:
+        """The executors that have work begun and not ended, on any machine."""
+        with telling_apart():
+            begun = self._use().list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {workflow.executor_id for workflow in begun if workflow.executor_id}
+
+    def fetch_at_work(self, link: str) -> bool:
+        """Whether a fetch of this link waits for its turn or runs, on any machine."""
+        with telling_apart():
+            found = self._use().list_workflows(
+                name=FETCH, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+            )
+        return any(workflow.queue_partition_key == link for workflow in found)
 
     def take_over(self, executor: str) -> int:
         """Give a dead machine's unfinished work back to its queues; returns how much there was.

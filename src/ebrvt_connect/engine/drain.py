@@ -44,6 +44,8 @@ _LONGEST_WAIT_SECONDS = 1.0
 """The pause flag is looked at at least so often."""
 _GRAIN_SECONDS = 0.001
 _UNTOLD_AT_ONCE = 200
+_ASKED_AFTER = frozenset({State.IN_DOUBT, State.AWAITING})
+"""What has left, or may have: never sent before the remote has been asked, whatever the deadline says."""
 
 _log = logging.getLogger(__name__)
 
@@ -196,13 +198,13 @@ class Drain:
         return chosen, hindrance
 
     def _settled_at_once(self, due: Due) -> bool:
-        """What needs no call: found cut off by a crash, or past its deadline."""
+        """What needs no call: found cut off by a crash, or past its deadline before it could arrive."""
         message = due.message
         if message.state is State.SENDING:
             self._results.append(self._steps.interrupted(due))
             return True
         late = message.deadline is not None and message.deadline <= self._now()
-        if late and message.state is not State.IN_DOUBT:
+        if late and message.state not in _ASKED_AFTER:
             self._results.append(self._steps.expire(due))
             return True
         return False
@@ -210,7 +212,7 @@ class Drain:
     def _admitted(self, due: Due) -> tuple[_Job | None, Crowded | Early | None]:
         """A job with its ticket; or why there is none yet; or neither, when the system rests."""
         match self._pressure.admit():
-            case Ticket() as ticket if due.message.state is State.IN_DOUBT:
+            case Ticket() as ticket if due.message.state in _ASKED_AFTER:
                 return _Job(due, self._steps.ask, ticket), None
             case Ticket() as ticket:
                 return _Job(due, self._steps.submit, ticket, marked=True), None
@@ -345,8 +347,8 @@ class Drain:
 
 
 def _turn(due: Due) -> tuple[int, int]:
-    """Higher priority first, then in the order they were stored."""
-    return -due.message.priority, due.message.id
+    """Higher priority first, then in the order of their places."""
+    return -due.message.priority, due.place
 
 
 def _as_marked(message: Message, now: datetime) -> Message:
@@ -373,4 +375,4 @@ def _as_judged(result: Result) -> Due:
             "next_at": None,
         }
     )
-    return Due(message, rung=0)
+    return Due(message, place=result.due.place)

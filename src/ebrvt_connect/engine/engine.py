@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from ebrvt_connect.engine.work import Steps
 from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ports.adapter import Sink, Source
 from ebrvt_connect.resilience.breaker import Position
+from ebrvt_connect.store.instance import Instance
 from ebrvt_connect.store.seat import Seat
 
 if TYPE_CHECKING:
@@ -38,7 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Moves messages along its links until it is stopped. One per process, one per SQLite file."""
+    """Moves messages along its links until it is stopped.
+
+    One per process, one per SQLite file; any number on one PostgreSQL database.
+    """
 
     def __init__(
         self,
@@ -58,7 +64,9 @@ class Engine:
         self._systems = dict(systems)
         self._standing = Standing(ledger, clock, settings.store_rest, late_after=settings.dead_after / 2)
         self._intake = Intake(ledger, systems, links, clock, self._standing)
-        self._schedule = Schedule(links, self._tick, self._intake, self._standing, clock)
+        self._schedule = Schedule(
+            links, self._tick, self._intake, self._standing, clock, at_work=self._fetch_at_work
+        )
         jitter = random.SystemRandom()
         self._shared = Shared(
             ledger=ledger,
@@ -76,6 +84,8 @@ class Engine:
             ),
         )
         self._seat = Seat(ledger.url)
+        self._instance = Instance(ledger.database, wanted=settings.executor, host=socket.gethostname())
+        self._newest = 0
         self._look = threading.Event()
         self._moved_at = clock.monotonic()
         self._dispatcher: Dispatcher | None = None
@@ -85,15 +95,19 @@ class Engine:
         """Take the seat, launch the dispatcher, wake what was left, and begin to fetch.
 
         Raises `HeldForPerson` `ALREADY_RUNNING` (another daemon works on this SQLite file),
-        `STORE_SHARDS_DIFFER`, or whatever keeps the store from being written.
+        `INSTANCE_TAKEN` (another goes by the configured name), `STORE_SHARDS_DIFFER`, or whatever keeps the
+        store from being written.
         """
         # Here and not above: importing the engine must not cost what DBOS costs.
         from ebrvt_connect.engine.dispatch import Dispatcher
 
         self._seat.take()
-        settings = self._settings
-        self._ledger.fix_shards(settings.shards)
-        executor = settings.executor or self._own_name()
+        settings, now = self._settings, self._clock.now()
+        executor = self._instance.take()
+        # Before any work is begun under this name: whoever is not known to live is taken for dead.
+        self._ledger.beat(executor, socket.gethostname(), os.getpid(), now)
+        others = self._ledger.living_executors(now, settings.dead_after) - {executor}
+        self._ledger.fix_shards(settings.shards, others=bool(others))
         dispatcher = Dispatcher(
             self._ledger.url,
             executor=executor,
@@ -108,7 +122,14 @@ class Engine:
         self._dispatcher = dispatcher
         self._ledger.activate_with(dispatcher.activate)
         self._sweep = Sweep(
-            self._ledger, dispatcher, settings, self._clock, self._standing, self._systems, executor
+            self._ledger,
+            dispatcher,
+            settings,
+            self._clock,
+            self._standing,
+            self._systems,
+            self._instance,
+            self._share,
         )
         self._sweep.start()
         self._schedule.start()
@@ -127,8 +148,12 @@ class Engine:
             self._ledger.activate_with(None)
             self._dispatcher.destroy()
             self._dispatcher = None
+            if ended:
+                with suppress(ConnectError):
+                    self._ledger.gone(self._instance.name)
         for pool in (self._shared.judges, self._shared.senders):
             pool.shutdown(wait=ended, cancel_futures=True)
+        self._instance.leave()
         self._seat.leave()
         return ended
 
@@ -161,10 +186,15 @@ class Engine:
         return self._standing.trouble()
 
     def _quiet(self) -> bool:
-        if not self.settled():
+        if not self.settled() or self._grown():
             self._moved_at = self._clock.monotonic()
             return False
         return all(self._had_nothing_new(link) for link in self._links)
+
+    def _grown(self) -> bool:
+        """Whether anything was stored since this was last asked, by whichever daemon."""
+        before, self._newest = self._newest, self._ledger.newest_id()
+        return self._newest != before
 
     def _had_nothing_new(self, link: LinkSpec) -> bool:
         """Since anything last moved, as far as anybody looked."""
@@ -190,10 +220,12 @@ class Engine:
         if self._dispatcher is not None:
             self._dispatcher.tick(link)
 
-    def _own_name(self) -> str:
-        """One daemon per SQLite file needs no more; elsewhere a machine's name must tell them apart."""
-        backend = self._ledger.database.dialect.name
-        return "daemon-1" if backend == "sqlite" else f"{socket.gethostname()}-1"
+    def _fetch_at_work(self, link: str) -> bool:
+        return self._dispatcher is not None and self._dispatcher.fetch_at_work(link)
+
+    def _share(self, daemons: int) -> None:
+        for pressure in self._shared.pressures.values():
+            pressure.share(daemons)
 
     def _pressure(self, system: str) -> Pressure:
         return Pressure(
@@ -219,10 +251,13 @@ def _refuse_contradictions(systems: Mapping[str, Adapter], links: Sequence[LinkS
     """A thing fetched twice would be known as its own duplicate: one link a source and kind."""
     fetched: dict[tuple[str, str], str] = {}
     for link in links:
+        if not link.kinds or len(set(link.kinds)) < len(link.kinds):
+            raise ValueError(f"link {link.name} carries {link.kinds}, expected one kind or several different")
         if not isinstance(systems.get(link.source), Source) or not isinstance(systems.get(link.target), Sink):
             raise ValueError(  # noqa: TRY004 - the configuration is wrong, not the program
                 f"link {link.name} needs a Source {link.source!r} and a Sink {link.target!r}"
             )
-        other = fetched.setdefault((link.source, link.kind), link.name)
-        if other != link.name:
-            raise ValueError(f"links {other} and {link.name} both fetch {link.kind} from {link.source}")
+        for kind in link.kinds:
+            other = fetched.setdefault((link.source, kind), link.name)
+            if other != link.name:
+                raise ValueError(f"links {other} and {link.name} both fetch {kind} from {link.source}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.model.document import Document
-from ebrvt_connect.model.message import Kind
+from ebrvt_connect.model.record import kind_of
 from ebrvt_connect.ports.adapter import Adapter, Outcome, Source
 from ebrvt_connect.ports.ledger import NewMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ebrvt_connect.model.document import DocumentStatus
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.adapter import Feedback
 
 FEEDBACK_LINK = "~feedback"
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def feedback_for(
-    systems: Mapping[str, Adapter], message: Message, record: Document | DocumentStatus, outcome: Outcome
+    systems: Mapping[str, Adapter], message: Message, record: Record, outcome: Outcome
 ) -> tuple[NewMessage, ...]:
     """What the message's source wants to be told of `outcome`.
 
@@ -55,7 +54,7 @@ def _message_of(origin: Message, feedback: Feedback) -> NewMessage:
         link=origin.link + FEEDBACK_LINK,
         source=origin.target,
         target=origin.source,
-        kind=Kind.DOCUMENT_STATUS,
+        kind=kind_of(feedback.record),
         lane=origin.lane,
         business_key=origin.business_key,
         title=origin.title,

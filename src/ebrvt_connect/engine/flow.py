@@ -15,15 +15,22 @@ not known, so it is `in_doubt` as well. Such a message is never sent again befor
 asked. It is there: `done`. It surely is not: `queued`, and sent with the same payload and key. Perhaps
 later: it stays `in_doubt` and is asked after again. Several candidates, or the remote will not say: `held`.
 
+**Awaiting a decision.** Some remotes take a thing and decide about it later (a ministry approves or returns a
+report): it is `awaiting`, asked after now and then, and never sent again, whatever the answer. Still nothing:
+it stays. Approved: `done`. Turned down: `refused`. A person there or here must look, or the remote no longer
+knows what it took: `held`. Days of waiting are no failure: they count no attempt, climb no ladder, and no
+deadline ends them, since the thing has arrived. What is in doubt and turns out to be there, undecided, is
+`awaiting` too. The source is not told of it: nothing is settled yet.
+
 **Not the message's fault.** A certificate refused, a password expired, a disk full: the system (or
-everything) is paused, and the message goes back to where it was before the attempt, unharmed: `queued`
-or `in_doubt`. While a system is paused, or rests behind its breaker, messages are still judged; none is
-sent or asked after.
+everything) is paused, and the message goes back to where it was before the attempt, unharmed: `queued`,
+`in_doubt` or `awaiting`. While a system is paused, or rests behind its breaker, messages are still judged;
+none is sent or asked after.
 
 **Lanes.** A message keeps its place in its lane until it is `done`, `refused`, `cancelled` or
-`superseded`. One that waits, is in doubt, held or dead therefore stops the messages behind it (a revocation
-must not overtake its document), and nothing else. `dead` (given up after its deadline) keeps its place too:
-that the lane may go on is a person's word.
+`superseded`. One that waits, awaits a decision, is in doubt, held or dead therefore stops the messages
+behind it (a revocation must not overtake its document), and nothing else. `dead` (given up after its
+deadline) keeps its place too: that the lane may go on is a person's word.
 
 **People.** A held message is released (judged again, but the gate no longer holds it), returned to its
 source (`cancelled`, and the source is told why) or refused; or, where it was sent and a person has found
@@ -31,14 +38,17 @@ out that it did arrive, confirmed (`done`, and the source is told just that). A 
 requeued: it passes through `received` again and keeps the payload it has, since payload and message id
 never change. Anything that is not under way this moment can be skipped.
 
-A document that was refused while its source wants to hear nothing of refusals (an axis has no word for "your
-document was refused by our document system") is `held` instead: it must not end without anybody seeing it.
+A thing (not a status) that was refused while its source wants to hear nothing of refusals (an axis has no
+word for "your document was refused by our document system") is `held` instead: it must not end without
+anybody seeing it.
 
-**Replaced.** A document that is held and of which nothing has ever left is `superseded` as soon as its source
-offers a newer version of it (the same id on the same link): what a person was to look at is what the issuer
-has just corrected, so the new one takes its turn, and the old one's story says which. The source is not told:
-it hears what becomes of the new one. What has left is never superseded: documents that are out are revoked
-and replaced by documents of their own (QCVN 102:2016, 2.2), in the order they came.
+**Replaced.** What is held and of which nothing has ever left is `superseded` as soon as its source offers a
+newer version of it (the same kind and id on the same link), or as soon as it comes to be held while a newer
+one waits already: what a person was to look at is what the source has just corrected. The new one takes the
+old one's place in the lane, before what has been stored behind it meanwhile (a dossier's progress must not
+overtake the dossier), and the old one's story says which took it. The source is not told: it hears what
+becomes of the new one. What has left is never superseded: documents that are out are revoked and replaced by
+documents of their own (QCVN 102:2016, 2.2), in the order they came.
 """
 
 from __future__ import annotations
@@ -59,6 +69,8 @@ class Event(StrEnum):
     """Marked as being sent, before the first byte."""
     ACCEPTED = "accepted"
     """The remote has it."""
+    TAKEN = "taken"
+    """The remote has it and will decide later."""
     REJECTED = "rejected"
     """The remote (or the preparation) said no."""
     DELAYED = "delayed"
@@ -107,6 +119,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.SENDING: {
         _E.ACCEPTED: _S.DONE,
+        _E.TAKEN: _S.AWAITING,
         _E.REJECTED: _S.REFUSED,
         _E.STOPPED: _S.HELD,
         _E.DELAYED: _S.WAITING,
@@ -115,11 +128,20 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.IN_DOUBT: {
         _E.ACCEPTED: _S.DONE,
+        _E.TAKEN: _S.AWAITING,
         _E.ABSENT: _S.QUEUED,
         _E.STOPPED: _S.HELD,
         _E.DELAYED: _S.IN_DOUBT,
         _E.UNKNOWN: _S.IN_DOUBT,
         _E.UNHARMED: _S.IN_DOUBT,
+        _E.SKIPPED: _S.CANCELLED,
+    },
+    _S.AWAITING: {
+        _E.ACCEPTED: _S.DONE,
+        _E.REJECTED: _S.REFUSED,
+        _E.STOPPED: _S.HELD,
+        _E.DELAYED: _S.AWAITING,
+        _E.UNHARMED: _S.AWAITING,
         _E.SKIPPED: _S.CANCELLED,
     },
     _S.WAITING: {

@@ -17,7 +17,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.errors import ConnectError, HeldForPerson, Rejected, RetryLater, Scope
+from ebrvt_connect.errors import ConnectError, HeldForPerson, Rejected, RetryLater, Scope, explain
 from ebrvt_connect.ports.adapter import Adapter, Batch, Source
 from ebrvt_connect.ports.ledger import Origin, Pause
 from ebrvt_connect.store.crash_points import crash_point
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from ebrvt_connect.engine.standing import Standing
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.ports.ledger import IntakeLedger
+
+KIND_NOT_CARRIED = explain(
+    "KIND_NOT_CARRIED",
+    "Hệ thống {system} đưa ra “{kind}”, nhưng liên kết {link} trong cấu hình không chuyển loại này.",
+    "Thêm loại này vào mục carries của liên kết rồi khởi động lại; chưa có gì bị bỏ qua.",
+)
 
 _LEFTOVERS_AT_ONCE = 100
 _LONGEST_REST_SECONDS = 60.0
@@ -107,13 +113,14 @@ class Intake:
             link=link.name,
             source=link.source,
             target=link.target,
-            kind=link.kind,
+            kinds=link.kinds,
             give_up_after=link.give_up_after,
         )
         self._acknowledge_leftovers(source, origin, tick)
         checkpoint = self._ledger.checkpoint(link.name)
-        for batch in source.fetch(link.kind, checkpoint):
+        for batch in source.fetch(link.kinds[0], checkpoint):
             crash_point("after_fetch_before_store")
+            _refuse_strangers(link, batch)
             if batch.items or batch.checkpoint != checkpoint:
                 tick.new += self._ledger.store_batch(origin, batch, self._clock.now()).new
                 checkpoint = batch.checkpoint
@@ -126,7 +133,7 @@ class Intake:
     def _acknowledge(self, source: Source, origin: Origin, batch: Batch, tick: _Tick) -> None:
         """Tell the source; of a batch it refuses, each by itself, so that one cannot keep back the rest."""
         try:
-            source.acknowledge(origin.kind, batch)
+            source.acknowledge(origin.kinds[0], batch)
         except (Rejected, HeldForPerson) as refusal:
             if isinstance(refusal, HeldForPerson) and refusal.scope in {Scope.SYSTEM, Scope.STORE}:
                 raise
@@ -183,6 +190,20 @@ class Intake:
             pause = Pause(link.source, "engine", error.explanation_vi, error.code, self._clock.now())
             self._ledger.pause(pause)
             self._standing.look_again()
+
+
+def _refuse_strangers(link: LinkSpec, batch: Batch) -> None:
+    """What the link does not carry has no gate and no order here: it is not stored, nor passed over."""
+    for item in batch.items:
+        if item.kind not in link.kinds:
+            raise HeldForPerson(
+                KIND_NOT_CARRIED,
+                f"{link.source} gave {item.kind} {item.external_id}, link {link.name} carries {link.kinds}",
+                system=link.source,
+                operation="fetch",
+                kind=item.kind.value,
+                link=link.name,
+            )
 
 
 def _rest(link: LinkSpec, error: ConnectError | None, failures: int) -> float:

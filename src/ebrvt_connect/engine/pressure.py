@@ -50,7 +50,7 @@ class Resting:
 
 
 class Pressure:
-    """The limits of one system in this process."""
+    """What this process may press one system with: its part of the system's limits."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Pressure:
     ) -> None:
         """`turned` is told whenever the breaker changes position (outside the lock)."""
         self._limits = limits
+        self._in_flight = limits.in_flight
         self._rate = Rate(limits.per_second, burst=limits.in_flight)
         self._policy = policy
         self._clock = clock
@@ -70,11 +71,19 @@ class Pressure:
         self._under_way = 0
         self._changed = threading.Condition()
 
+    def share(self, daemons: int) -> None:
+        """So many daemons press the system together: this one keeps to its part, of one call at least."""
+        in_flight = max(1, self._limits.in_flight // daemons)
+        with self._changed:
+            self._in_flight = in_flight
+            self._rate = Rate(self._limits.per_second / daemons, burst=in_flight)
+            self._changed.notify_all()
+
     def admit(self) -> Ticket | Crowded | Early | Resting:
         """A ticket for one call, or why there is none."""
         now = self._clock.now()
         with self._changed:
-            if self._under_way >= self._limits.in_flight:
+            if self._under_way >= self._in_flight:
                 return Crowded()
             place = permit(self._flow, self._clock.monotonic(), self._rate)
             if place.wait_seconds > 0:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.clock import Clock
 
 _GRAIN_SECONDS = 0.05
+_ASK_AFTER_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -34,15 +35,19 @@ class Schedule:
         intake: Intake,
         standing: Standing,
         clock: Clock,
+        *,
+        at_work: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """`tick` asks the dispatcher for a fetch of the named link."""
+        """`tick` asks the dispatcher for a fetch of the named link; `at_work`: whether one waits or runs."""
         self._links = links
         self._tick = tick
         self._intake = intake
         self._standing = standing
         self._clock = clock
         self._lock = threading.Lock()
-        self._pending: set[str] = set()
+        self._at_work = at_work
+        self._pending: dict[str, float] = {}
+        """Ticked and not yet fetched here, and when that was last known to be so."""
         self._running = 0
         self._thread = threading.Thread(target=self._run, name="ebrvt-schedule", daemon=True)
 
@@ -64,7 +69,7 @@ class Schedule:
         finally:
             with self._lock:
                 self._running -= 1
-                self._pending.discard(link)
+                self._pending.pop(link, None)
 
     def idle(self) -> bool:
         """Whether no fetch of this process is under way."""
@@ -81,21 +86,41 @@ class Schedule:
                     self._tick_one(link.name)
 
     def _may(self, link: LinkSpec, now: float) -> bool:
-        with self._lock:
-            if link.name in self._pending:
-                return False
+        if self._pending_still(link.name, now):
+            return False
         last = self._intake.last(link.name)
         return (last is None or now >= last.not_before) and self._standing.trouble() is None
 
+    def _pending_still(self, link: str, now: float) -> bool:
+        """Whether a tick has not come to its end. Another daemon may have fetched: then nobody tells us."""
+        with self._lock:
+            since = self._pending.get(link)
+        if since is None or now - since < _ASK_AFTER_SECONDS:
+            return since is not None
+        try:
+            still = self._at_work(link)
+        except Exception as failure:  # noqa: BLE001 - whatever a database says, the clock goes on
+            self._heed(link, failure)
+            still = True
+        with self._lock:
+            if still and link in self._pending:
+                self._pending[link] = now
+            elif not still:
+                self._pending.pop(link, None)
+        return still
+
     def _tick_one(self, link: str) -> None:
         with self._lock:
-            self._pending.add(link)
+            self._pending[link] = self._clock.monotonic()
         try:
             self._tick(link)
         except Exception as failure:  # noqa: BLE001 - whatever a database says, the clock goes on
             with self._lock:
-                self._pending.discard(link)
-            if isinstance(failure, ConnectError):
-                self._standing.store_trouble(failure)
-            else:
-                _log.warning("cannot tick %s: %s", link, failure)
+                self._pending.pop(link, None)
+            self._heed(link, failure)
+
+    def _heed(self, link: str, failure: Exception) -> None:
+        if isinstance(failure, ConnectError):
+            self._standing.store_trouble(failure)
+        else:
+            _log.warning("cannot tick %s: %s", link, failure)

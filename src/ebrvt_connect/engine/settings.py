@@ -13,10 +13,11 @@ from ebrvt_connect.resilience.retry import DEFAULT_LADDER, Ladder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSpec:
-    """A link (liên kết): one direction of one kind of thing between two systems."""
+    """A link (liên kết): one direction of things that keep their order between two systems."""
 
     name: str
-    kind: Kind
+    kinds: tuple[Kind, ...]
+    """What it carries: the source is asked for the first, others come along (a dossier's progress)."""
     source: str
     """System instance it fetches from."""
     target: str
@@ -29,7 +30,7 @@ class LinkSpec:
 
 @dataclass(frozen=True, slots=True)
 class SystemLimits:
-    """How hard a system may be pressed by all drains of this process together."""
+    """How hard a system may be pressed by all drains of all daemons on one store together."""
 
     in_flight: int = 4
     per_second: float = 50.0
@@ -40,7 +41,7 @@ class EngineSettings:
     """Knobs of the engine; the defaults suit one province on one machine."""
 
     executor: str = ""
-    """Stable and unique for each daemon on one store; empty: one made from the store and the host."""
+    """Stable and unique for each daemon on one store; empty: the host's name and the first free number."""
     poll: timedelta = timedelta(milliseconds=200)
     """How soon new work is noticed."""
     drains: int = 4

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 from ebrvt_connect.errors import ConnectError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
     from ebrvt_connect.engine.settings import EngineSettings
@@ -49,12 +50,20 @@ class SweepLedger(Protocol):
         """Note that a daemon lives."""
         ...
 
+    def living_executors(self, now: datetime, dead_after: timedelta) -> set[str]:
+        """Daemons whose last beat is not too long ago."""
+        ...
+
     def silent_executors(self, now: datetime, dead_after: timedelta) -> list[str]:
         """Daemons whose last beat is too long ago."""
         ...
 
     def forget_executor(self, executor: str) -> None:
         """A daemon whose work has been taken over."""
+        ...
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Whether this daemon does the housekeeping just now; while inside, no other one does."""
         ...
 
 
@@ -67,6 +76,10 @@ class SweepDispatcher(Protocol):
 
     def take_up_ended(self) -> int:
         """Give back to their queues what counts as running here and is not."""
+        ...
+
+    def executors_at_work(self) -> set[str]:
+        """The executors that have work begun and not ended."""
         ...
 
     def take_over(self, executor: str) -> int:
@@ -82,6 +95,19 @@ class SweepDispatcher(Protocol):
         ...
 
 
+class SweepInstance(Protocol):
+    """The name this daemon goes by."""
+
+    @property
+    def name(self) -> str:
+        """Stable, and nobody else's at this store."""
+        ...
+
+    def keep(self) -> None:
+        """Make sure that it is still ours; raises `ConnectError` when it is another's."""
+        ...
+
+
 class Sweep:
     """Runs in a thread of its own."""
 
@@ -93,16 +119,21 @@ class Sweep:
         clock: Clock,
         standing: Standing,
         systems: Collection[str],
-        executor: str,
+        instance: SweepInstance,
+        company: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`systems` are those this engine serves; other shards are left to those who do."""
+        """`systems` are those this engine serves; other shards are left to those who do.
+
+        After each beat `company` is told how many daemons live, this one included.
+        """
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._settings = settings
         self._clock = clock
         self._standing = standing
         self._systems = frozenset(systems)
-        self._executor = executor
+        self._instance = instance
+        self._company = company
         self._host = socket.gethostname()
         self._thread = threading.Thread(target=self._run, name="ebrvt-sweep", daemon=True)
         self._reported: set[str] = set()
@@ -120,8 +151,12 @@ class Sweep:
 
     def beat(self) -> None:
         """Tell the others that this daemon lives."""
-        self._ledger.beat(self._executor, self._host, os.getpid(), self._clock.now())
+        self._instance.keep()
+        now = self._clock.now()
+        self._ledger.beat(self._instance.name, self._host, os.getpid(), now)
         self._standing.beaten()
+        living = self._ledger.living_executors(now, self._settings.dead_after)
+        self._company(len(living | {self._instance.name}))
 
     def sweep(self) -> int:
         """Activate every shard with due work for which no drain waits or runs; returns how many.
@@ -136,12 +171,22 @@ class Sweep:
         return len(asleep)
 
     def take_over(self) -> None:
-        """Take over the work of machines that have fallen silent."""
-        for executor in self._ledger.silent_executors(self._clock.now(), self._settings.dead_after):
-            if executor != self._executor:
+        """Take over the work of machines that have fallen silent, and of any that nobody has heard of.
+
+        By one daemon at a time: work given back a second time, when another has begun it, would be begun
+        by two.
+        """
+        with self._ledger.alone() as alone:
+            if not alone:
+                return
+            now, dead_after = self._clock.now(), self._settings.dead_after
+            silent = {*self._ledger.silent_executors(now, dead_after)} - {self._instance.name}
+            living = {*self._ledger.living_executors(now, dead_after), self._instance.name}
+            for executor in sorted(silent | (self._dispatcher.executors_at_work() - living)):
                 taken = self._dispatcher.take_over(executor)
                 self._ledger.forget_executor(executor)
-                _log.warning("took over %s unfinished drains of silent executor %s", taken, executor)
+                log = _log.warning if taken else _log.info
+                log("took over %s unfinished pieces of work of silent executor %s", taken, executor)
 
     def tidy(self) -> None:
         """Delete old workflows, and cry out once over each that was begun too often."""
@@ -161,6 +206,8 @@ class Sweep:
                 if now >= beat_at:
                     beat_at = now + self._settings.heartbeat_every.total_seconds()
                     self.beat()
+                    if self._ledger.silent_executors(self._clock.now(), self._settings.dead_after):
+                        self.take_over()
                 wanted = self._wanted()
                 if now >= sweep_at or wanted:
                     # After trouble look once more soon: what ended in its midst is known for sure only then.

@@ -25,9 +25,12 @@ from ebrvt_connect.errors import (
     Scope,
     explain,
 )
-from ebrvt_connect.model.document import Document, DocumentStatus
-from ebrvt_connect.model.message import Kind, Message, Payload, Receipt, State
-from ebrvt_connect.ports.adapter import Adapter, AskAgain, NotThere, Outcome, Settled, Sink, Work
+from ebrvt_connect.model.document import DocumentStatus
+from ebrvt_connect.model.dossier import DossierStatus
+from ebrvt_connect.model.message import Message, Payload, Receipt, State
+from ebrvt_connect.model.record import record_of
+from ebrvt_connect.model.report import ReportStatus
+from ebrvt_connect.ports.adapter import Adapter, AskAgain, NotThere, Outcome, Pending, Settled, Sink, Work
 from ebrvt_connect.ports.ledger import Change, Due, Exchange, Step
 from ebrvt_connect.resilience import retry
 from ebrvt_connect.store.crash_points import crash_point
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from ebrvt_connect.model.record import Record
+    from ebrvt_connect.ports.adapter import Answer
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.ports.gate import Gate, Judgement
     from ebrvt_connect.ports.ledger import DrainLedger
@@ -50,6 +55,11 @@ OUTCOME_UNKNOWN = explain(
     "Không xác định được hệ thống {system} đã nhận thông điệp này hay chưa.",
     "Hỏi đơn vị vận hành hệ thống đó; nếu chưa nhận thì cho gửi tiếp, "
     "nếu đã nhận thì xác nhận thông điệp này đã đến nơi.",
+)
+TAKEN_BUT_NOT_THERE = explain(
+    "TAKEN_BUT_NOT_THERE",
+    "Hệ thống {system} đã nhận thông điệp này để xem xét nhưng nay báo không có.",
+    "Hỏi đơn vị vận hành hệ thống đó; nếu đúng là đã mất thì cho gửi tiếp để gửi lại cùng nội dung.",
 )
 DEADLINE_PASSED = explain(
     "DEADLINE_PASSED",
@@ -66,6 +76,9 @@ TARGET_CANNOT_RECEIVE = explain(
     "Hệ thống {system} trong cấu hình không có chức năng nhận.",
     "Sửa hệ thống đích của liên kết trong cấu hình rồi cho gửi tiếp.",
 )
+
+_STATUSES = (DocumentStatus, DossierStatus, ReportStatus)
+"""Records that only tell about another thing."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +158,7 @@ class Steps:
         try:
             record = self._record(message)
             work = self._work_beside(message, record)
-            receipt = self._sink(message).submit(work, _payload(message))
+            answer = self._sink(message).submit(work, _payload(message))
         except ConnectError as error:
             crash_point("after_send_before_settle")
             return self._failed(due, error, Step.SUBMIT, started)
@@ -153,10 +166,12 @@ class Steps:
             crash_point("after_send_before_settle")
             return self._failed(due, self._unexpected(message, "submit", failure), Step.SUBMIT, started)
         crash_point("after_send_before_settle")
-        return self._accepted(due, record, receipt, Step.SUBMIT, started)
+        if isinstance(answer, Pending):
+            return self._taken(due, answer, Step.SUBMIT, started)
+        return self._accepted(due, record, answer, Step.SUBMIT, started)
 
     def ask(self, due: Due) -> Result:
-        """Ask after a message in doubt."""
+        """Ask after a message in doubt, or what was decided about one that awaits it."""
         started = self._clock.now()
         message = due.message
         crash_point("before_ask")
@@ -169,9 +184,7 @@ class Steps:
         except Exception as failure:  # noqa: BLE001 - still in doubt: a person must look
             return self._failed(due, self._unexpected(message, "ask_after", failure), Step.ASK, started)
         crash_point("after_ask_before_settle")
-        if isinstance(answer, Settled):
-            return self._accepted(due, record, answer.receipt, Step.ASK, started)
-        return self._not_there(due, answer, started)
+        return self._answered(due, record, answer, started)
 
     def tell(self, due: Due) -> Result:
         """Tell the source of an outcome that somebody else recorded (a person, or the intake)."""
@@ -234,9 +247,56 @@ class Steps:
 
     # What a step comes to.
 
-    def _accepted(
-        self, due: Due, record: Document | DocumentStatus, receipt: Receipt, step: Step, started: datetime
-    ) -> Result:
+    def _answered(self, due: Due, record: Record, answer: Answer, started: datetime) -> Result:
+        match answer:
+            case Settled(receipt):
+                return self._accepted(due, record, receipt, Step.ASK, started)
+            case Pending() if due.message.state is not State.AWAITING:
+                return self._taken(due, answer, Step.ASK, started)
+            case Pending(receipt, after):
+                return self._undecided(due, after, receipt)
+            case AskAgain(after) if due.message.state is State.AWAITING:
+                return self._undecided(due, after, None)
+            case NotThere() if due.message.state is State.AWAITING:
+                error = HeldForPerson(
+                    TAKEN_BUT_NOT_THERE,
+                    f"message {due.message.id} was taken and is not there any more",
+                    system=due.message.target,
+                    operation="ask_after",
+                )
+                return self._told(due, Event.STOPPED, error, Step.ASK, started)
+            case _:
+                return self._not_there(due, answer, started)
+
+    def _taken(self, due: Due, pending: Pending, step: Step, started: datetime) -> Result:
+        """The remote has it and decides later; nothing is settled, so its source is not told."""
+        message, now = due.message, self._clock.now()
+        line = Exchange(
+            step=step,
+            attempt=message.attempts,
+            started_at=started,
+            ended_at=now,
+            code=Event.TAKEN.value,
+            detail="taken; the remote decides later",
+            external_id=pending.receipt.external_id,
+            raw=pending.receipt.raw,
+        )
+        change = Change(
+            was=message,
+            state=flow.after(message.state, Event.TAKEN),
+            next_at=now + pending.after,
+            receipt=pending.receipt,
+            exchange=line,
+        )
+        return Result(due, change)
+
+    def _undecided(self, due: Due, after: timedelta, receipt: Receipt | None) -> Result:
+        """Asked, and nothing new: no line of its own, or weeks of waiting would bury the story."""
+        state = flow.after(due.message.state, Event.DELAYED)
+        change = Change(was=due.message, state=state, next_at=self._clock.now() + after, receipt=receipt)
+        return Result(due, change)
+
+    def _accepted(self, due: Due, record: Record, receipt: Receipt, step: Step, started: datetime) -> Result:
         message = due.message
         state = flow.after(message.state, Event.ACCEPTED)
         line = Exchange(
@@ -256,9 +316,7 @@ class Steps:
         )
         return Result(due, change)
 
-    def _stopped(
-        self, due: Due, record: Document | DocumentStatus, judgement: Judgement, started: datetime
-    ) -> Result:
+    def _stopped(self, due: Due, record: Record, judgement: Judgement, started: datetime) -> Result:
         message, now = due.message, self._clock.now()
         state = flow.after(message.state, Event.STOPPED)
         outcome = Outcome(state, judgement.code, judgement.reason_vi, judgement.advice_vi)
@@ -379,12 +437,12 @@ class Steps:
         return Result(due, change, error)
 
     def _heeds_refusal(self, message: Message, error: ConnectError) -> bool:
-        """Whether anybody hears of a refusal. A document whose source has no word for it must not end unseen.
+        """Whether anybody hears of a refusal. A thing whose source has no word for it must not end unseen.
 
         An axis, say, has no message "your document was refused by our document system": a person must look.
         """
         record = _record_or_none(message)
-        if not isinstance(record, Document):
+        if record is None or isinstance(record, _STATUSES):
             return True
         outcome = Outcome(State.REFUSED, error.code, error.explanation_vi, error.advice_vi)
         return bool(feedback_for(self._systems, message, record, outcome))
@@ -416,12 +474,12 @@ class Steps:
             )
         return sink
 
-    def _judgement(self, message: Message, record: Document | DocumentStatus) -> Judgement | None:
+    def _judgement(self, message: Message, record: Record) -> Judgement | None:
         gate = self._gates.get(message.link)
         return None if gate is None else gate.judge(message, record)
 
     @staticmethod
-    def _record(message: Message) -> Document | DocumentStatus:
+    def _record(message: Message) -> Record:
         record = _record_or_none(message)
         if record is None:
             raise HeldForPerson(
@@ -429,21 +487,21 @@ class Steps:
             )
         return record
 
-    def _work(self, message: Message, record: Document | DocumentStatus) -> Work:
-        if not isinstance(record, DocumentStatus):
-            return Work(message, record)
+    def _work(self, message: Message, record: Record) -> Work:
         origin = self._ledger.origin_of(message, record)
-        about = _record_or_none(origin) if origin else None
-        return Work(message, record, origin, about if isinstance(about, Document) else None)
+        return Work(message, record, origin, _record_or_none(origin) if origin else None)
 
-    def _work_beside(self, message: Message, record: Document | DocumentStatus) -> Work:
+    def _work_beside(self, message: Message, record: Record) -> Work:
         """The work together with what the target has taken of its lane before."""
         return replace(self._work(message, record), siblings=self._ledger.siblings_of(message))
 
     @staticmethod
     def _about_asking(message: Message, error: ConnectError) -> ConnectError:
-        """A refusal to answer the question is not a refusal of the message: a person must find out."""
-        if error.effect is not Effect.REJECTED:
+        """A refusal to answer the question is not a refusal of the message: a person must find out.
+
+        Where a decision is awaited it is just that.
+        """
+        if error.effect is not Effect.REJECTED or message.state is State.AWAITING:
             return error
         return HeldForPerson(
             OUTCOME_UNKNOWN,
@@ -467,12 +525,11 @@ def _payload(message: Message) -> Payload:
     return message.payload
 
 
-def _record_or_none(message: Message) -> Document | DocumentStatus | None:
+def _record_or_none(message: Message) -> Record | None:
     if not message.record:
         return None
-    model: type[Document | DocumentStatus] = Document if message.kind is Kind.DOCUMENT else DocumentStatus
     try:
-        return model.model_validate_json(message.record)
+        return record_of(message.kind, message.record)
     except ValidationError:
         _log.exception("record of message %s cannot be read", message.id)
         return None

@@ -1,15 +1,18 @@
 """Bytes on the local disk: `blobs/ab/cd/<sha256>`, written beside, synced, renamed, and the folder synced.
 
 Only after all four may a row name them; until then a crash leaves a temporary file, cleaned at the next
-opening. What is there already is hashed again but not written again.
+opening: whoever writes one holds its lock, so that daemons that share the folder leave each other's alone.
+What is there already is hashed again but not written again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,17 +30,19 @@ _IN_MEMORY_BYTES = 256 * 1024
 
 
 class LocalBlobs(Blobs):
-    """Blobs in a folder of this machine; one process writes at a time, any number of threads."""
+    """Blobs in a folder that all daemons of a store share; any number of processes and threads."""
 
     def __init__(self, folder: Path | str) -> None:
         """Make the folder (for the owner alone) if need be and clean up what a crash left half written."""
         self.folder = Path(folder)
         self._temporary = self.folder / _TEMPORARY
         self._making = threading.Lock()
+        self._synced: set[Path] = set()
+        """Folders whose entry in their parent is known to be on the disk."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         for leftover in self._temporary.iterdir():
-            leftover.unlink(missing_ok=True)
+            _remove_unless_written(leftover)
 
     def path_of(self, sha256: str) -> Path:
         """Where the bytes lie; raises `KeyError` for what is not a SHA-256: never a path somebody made up."""
@@ -68,8 +73,7 @@ class LocalBlobs(Blobs):
 
     def _spill(self, begun: bytes, rest: Iterator[bytes], digest: hashlib._Hash) -> BlobRef:
         """Write what was read so far and what follows; `digest` has already seen the beginning."""
-        handle, name = tempfile.mkstemp(dir=self._temporary)
-        temporary = Path(name)
+        handle, temporary = _draft(self._temporary)
         try:
             size = len(begun)
             with os.fdopen(handle, "wb") as out:
@@ -82,7 +86,7 @@ class LocalBlobs(Blobs):
                 if not self.has(sha256):
                     out.flush()
                     os.fsync(out.fileno())
-            self._keep(temporary, self.path_of(sha256))
+                self._keep(temporary, self.path_of(sha256))  # while it is open, its lock is held
         finally:
             temporary.unlink(missing_ok=True)
         return BlobRef(sha256=sha256, size_bytes=size)
@@ -104,19 +108,35 @@ class LocalBlobs(Blobs):
     def _make_folder(self, folder: Path) -> None:
         """Make `ab/cd`, syncing each parent that gained an entry.
 
-        A thread at a time, so that a folder that is found there has been synced, too.
+        A thread at a time, so that what another has made has been synced, too; what another process has
+        made is synced once more.
         """
         with self._making:
-            missing = []
-            while not folder.is_dir():
-                missing.append(folder)
-                folder = folder.parent
-            for new in reversed(missing):
-                new.mkdir(exist_ok=True)
-                _sync_folder(new.parent)
+            for new in (folder.parent, folder):
+                if new not in self._synced:
+                    new.mkdir(exist_ok=True)
+                    _sync_folder(new.parent)
+                    self._synced.add(new)
 
     def _open(self, sha256: str) -> BinaryIO:
         return self.path_of(sha256).open("rb")
+
+
+def _draft(folder: Path) -> tuple[int, Path]:
+    """A new temporary file, open and locked."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # somebody opened the store just then, and took it for a leftover
+
+
+def _remove_unless_written(leftover: Path) -> None:
+    """Remove what a crash left half written; what another process is writing is locked."""
+    with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ STORE_DAMAGED = explain(
     "Dừng chương trình, giữ nguyên tệp để kiểm tra và khôi phục từ bản sao lưu gần nhất.",
 )
 
+STORE_REFUSED = explain(
+    "STORE_REFUSED",
+    "Máy chủ cơ sở dữ liệu từ chối: sai tài khoản, mật khẩu, thiếu quyền hoặc chưa có cơ sở dữ liệu này.",
+    "Kiểm tra store.url, và quyền của tài khoản theo docs/operate/postgresql.md.",
+)
+
 POOL_SIZE = 50
 """Twice the worker threads and some: a starved pool shows up as a locked database, thirty seconds late."""
 _OVERFLOW = 20
@@ -48,6 +55,11 @@ _FULL = (
     "could not extend",
 )
 _DAMAGED = ("malformed", "not a database")
+_REFUSED = ("authentication failed", "permission denied", "no pg_hba.conf entry", "does not exist")
+_FULL_STATES = frozenset({"53100", "25006"})
+"""PostgreSQL's disk is full; it is a replica, which only reads."""
+_REFUSED_STATES = frozenset({"42501", "28000", "28P01", "3D000", "42P01"})
+"""A right, a login, the database or a table is missing. The words beside a state may be in any language."""
 
 
 def open_database(url: str) -> sa.Engine:
@@ -99,6 +111,27 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
         connection.execute(f"PRAGMA {setting}")
 
 
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a PostgreSQL server says of itself."""
+
+    version: str
+    encoding: str
+    """Of this database; the ledger needs UTF8."""
+    max_connections: int
+
+
+def server_facts(engine: sa.Engine) -> ServerFacts | None:
+    """Ask the server; None for SQLite, which has none. Raises as `reading` does."""
+    if engine.dialect.name != "postgresql":
+        return None
+    names = ("server_version", "server_encoding", "max_connections")
+    asked = sa.select(*(sa.func.current_setting(name) for name in names))
+    with reading(engine) as tx:
+        version, encoding, connections = tx.execute(asked).one()
+    return ServerFacts(version, encoding, int(connections))
+
+
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction that writes: takes SQLite's write lock first, commits at the end.
@@ -129,13 +162,19 @@ def telling_apart() -> Iterator[None]:
         # Only the driver's own sentence: SQLAlchemy's adds the parameters, which hold people's data.
         said = str(failure.orig)
         lowered = said.lower()
-        if any(word in lowered for word in _FULL):
+        state = getattr(failure.orig, "sqlstate", None)
+        if state in _FULL_STATES or any(word in lowered for word in _FULL):
             raise HeldForPerson(
                 STORE_FULL, f"cannot write the ledger: {said}", scope=Scope.STORE
             ) from failure
         if any(word in lowered for word in _DAMAGED):
             raise HeldForPerson(
                 STORE_DAMAGED, f"cannot use the ledger: {said}", scope=Scope.STORE
+            ) from failure
+        connecting = state is None and isinstance(failure, exc.OperationalError)
+        if state in _REFUSED_STATES or (connecting and any(word in lowered for word in _REFUSED)):
+            raise HeldForPerson(
+                STORE_REFUSED, f"the ledger is refused: {said}", scope=Scope.STORE
             ) from failure
         if isinstance(failure, exc.OperationalError):
             raise RetryLater(STORE_BUSY, f"the ledger is busy: {said}") from failure

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ebrvt_connect.model.document import StatusCode
+from ebrvt_connect.model.document import DocumentStatus, StatusCode
+from ebrvt_connect.model.dossier import DossierStatus, ProgressEntry
 from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.model.report import ReportStatus
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
 from ebrvt_connect.store.shards import Shards, due_heads, insert_for
+from ebrvt_connect.store.superseding import heir_of, supersede
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ebrvt_connect.model.document import DocumentStatus
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.ledger import Change, Decisions, Due, NewMessage, Pause
 
 _M = schema.message
@@ -80,12 +83,12 @@ class Delivery(Shards):
     """The ledger as drains use it."""
 
     def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
-        """The shard's lane heads that are due: higher priority first, then in the order they were stored."""
+        """The shard's lane heads that are due: higher priority first, then in the order of their places."""
         query = (
             sa.select(_M)
             .where(_M.c.target == system, _M.c.shard == shard, _M.c.in_lane == 1)
             .where(*due_heads(now, judging_only=judging_only))
-            .order_by(_M.c.priority.desc(), _M.c.id)
+            .order_by(_M.c.priority.desc(), _M.c.place)
             .limit(limit)
         )
         with reading(self.database) as tx:
@@ -124,6 +127,7 @@ class Delivery(Shards):
         _all_of(tx, _TOLD, [{"was_id": change.was.id} for change in told])
         _all_of(tx, _MARK, [_mark_values(message, now) for message in decisions.sending])
         self._write_story(tx, decisions.changes)
+        self._let_newer_pass(tx, kept, now)
         if decisions.pause is not None:
             pause_row(tx, decisions.pause)
 
@@ -146,9 +150,19 @@ class Delivery(Shards):
                 fenced.add(message.id)
         self._insert_messages(tx, [new for change in applied for new in change.feedback], now)
         self._write_story(tx, applied)
+        self._let_newer_pass(tx, applied, now)
         if decisions.pause is not None:
             pause_row(tx, decisions.pause)
         return frozenset(fenced)
+
+    @staticmethod
+    def _let_newer_pass(tx: sa.Connection, changes: Sequence[Change], now: datetime) -> None:
+        """What came to be held, and never left, gives way to a newer version that waits already."""
+        for change in changes:
+            if change.state is State.HELD and change.was.attempts == 0:
+                heir = heir_of(tx, change.was)
+                if heir is not None:
+                    supersede(tx, heir, now)
 
     @staticmethod
     def _write_story(tx: sa.Connection, changes: Sequence[Change]) -> None:
@@ -171,30 +185,17 @@ class Delivery(Shards):
         )
         return found
 
-    def origin_of(self, message: Message, record: DocumentStatus) -> Message | None:
-        """The document a status tells about: the one it was made for, else the newest by what it names.
-
-        A document between two of our own agencies is known twice, once on its way out and once on its way
-        in. A status goes back to where its document came from; only a recall (13) travels with it.
-        """
-        made_for = _M.c.id == (message.origin_id or 0)
-        named = []
-        if record.about_external_id:
-            named.append(_M.c.external_id == record.about_external_id)
-        if record.about is not None and record.about.document_id:
-            named.append(_M.c.business_key == record.about.document_id)
-        between = _M.c.source.in_((message.source, message.target))
-        expected = message.source if record.code == StatusCode.RECALL else message.target
-        query = (
-            sa.select(_M)
-            .where(_M.c.kind == Kind.DOCUMENT.value)
-            .where(sa.or_(made_for, sa.and_(between, sa.or_(sa.false(), *named))))
-            .order_by(
-                sa.case((made_for, 0), (_M.c.source == expected, 1), else_=2),
-                _M.c.id.desc(),
-            )
-            .limit(1)
-        )
+    def origin_of(self, message: Message, record: Record) -> Message | None:
+        """The message of the thing `record` tells about or belongs to; None for a thing of its own."""
+        match record:
+            case DocumentStatus():
+                query = _document_told_of(message, record)
+            case ProgressEntry():
+                query = _dossier_taken_before(message)
+            case DossierStatus() | ReportStatus() if message.origin_id is not None:
+                query = sa.select(_M).where(_M.c.id == message.origin_id)
+            case _:
+                return None
         with reading(self.database) as tx:
             row = tx.execute(query).one_or_none()
         return None if row is None else rows.message_of(row)
@@ -206,7 +207,7 @@ class Delivery(Shards):
             .where(_M.c.target == message.target, _M.c.lane == message.lane, _M.c.in_lane == 0)
             .where(_M.c.state == State.DONE.value, _M.c.receipt_external_id.is_not(None))
             .where(_M.c.id != message.id)
-            .order_by(_M.c.id)
+            .order_by(_M.c.place, _M.c.id)
         )
         with reading(self.database) as tx:
             return tuple(rows.message_of(row) for row in tx.execute(query))
@@ -221,6 +222,41 @@ class Delivery(Shards):
         """Keep the breaker's state for people to see."""
         with writing(self.database) as tx:
             upsert_system(tx, system, {"breaker": state, "breaker_at": now})
+
+
+def _document_told_of(message: Message, record: DocumentStatus) -> sa.Select[Any]:
+    """The document a status tells about: the one it was made for, else the newest by what it names.
+
+    A document between two of our own agencies is known twice, once on its way out and once on its way in.
+    A status goes back to where its document came from; only a recall (13) travels with it.
+    """
+    made_for = _M.c.id == (message.origin_id or 0)
+    named = []
+    if record.about_external_id:
+        named.append(_M.c.external_id == record.about_external_id)
+    if record.about is not None and record.about.document_id:
+        named.append(_M.c.business_key == record.about.document_id)
+    between = _M.c.source.in_((message.source, message.target))
+    expected = message.source if record.code == StatusCode.RECALL else message.target
+    return (
+        sa.select(_M)
+        .where(_M.c.kind == Kind.DOCUMENT.value)
+        .where(sa.or_(made_for, sa.and_(between, sa.or_(sa.false(), *named))))
+        .order_by(sa.case((made_for, 0), (_M.c.source == expected, 1), else_=2), _M.c.id.desc())
+        .limit(1)
+    )
+
+
+def _dossier_taken_before(message: Message) -> sa.Select[Any]:
+    """The latest revision of the dossier that the target of this progress entry has taken."""
+    return (
+        sa.select(_M)
+        .where(_M.c.target == message.target, _M.c.lane == message.lane, _M.c.in_lane == 0)
+        .where(_M.c.kind == Kind.DOSSIER.value, _M.c.source == message.source)
+        .where(_M.c.state == State.DONE.value)
+        .order_by(_M.c.place.desc(), _M.c.id.desc())
+        .limit(1)
+    )
 
 
 def pause_row(tx: sa.Connection, pause: Pause) -> bool:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ebrvt_connect.errors import explain
 from ebrvt_connect.model.document import DocumentStatus, StatusCode
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.adapter import Item
-from ebrvt_connect.ports.ledger import Exchange, Leftover, NewMessage, Step, Stored
+from ebrvt_connect.ports.ledger import Leftover, NewMessage, Stored
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
 from ebrvt_connect.store.delivery import Delivery, pause_row
 from ebrvt_connect.store.shards import insert_for
+from ebrvt_connect.store.superseding import NEVER_LEFT, Heir, supersede
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,18 +27,14 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.adapter import Batch
     from ebrvt_connect.ports.ledger import Origin, Pause
 
-SUPERSEDED_BY = explain(
-    "SUPERSEDED_BY_NEWER",
-    "Nơi gửi đã sửa lại; bản mới hơn (thông điệp số {message_id}) thay thế bản này trước khi gửi đi.",
-    "Không cần thao tác với bản này; xem diễn biến của bản mới.",
-)
-
 _CAME_TO_NOTHING = tuple(s.value for s in (State.REFUSED, State.CANCELLED, State.SUPERSEDED))
 _SEND_ANEW = frozenset({StatusCode.REFUSED, StatusCode.CHANGE_ACCEPTED})
 """After these a sender corrects and sends again, under the same document id."""
 
-Place = tuple[str, int]
+Shard = tuple[str, int]
 """A shard of a system."""
+Named = tuple[str, str]
+"""Kind and external id."""
 
 _M = schema.message
 _I = schema.inbox
@@ -76,13 +72,21 @@ class IntakeRows(Delivery):
                 message_id = self._store_item(tx, origin, item, now)
                 if message_id is not None:
                     stored += 1
-                    if item.external_id in stopped:
-                        _supersede(tx, origin, item, message_id, now)
+                    if (item.kind.value, item.external_id) in stopped:
+                        self._take_place(tx, origin, item, message_id, now)
             # A source that lists the same again and again costs a look, not a commit.
             if stored or tx.scalar(sa.select(_C.c.value).where(_C.c.link == origin.link)) != batch.checkpoint:
                 self._set_checkpoint(tx, origin.link, {"value": batch.checkpoint, "stored_at": now})
             crash_point("in_store_before_commit")
         return Stored(new=stored, duplicates=len(batch.items) - stored)
+
+    @staticmethod
+    def _take_place(tx: sa.Connection, origin: Origin, item: Item, by: int, now: datetime) -> None:
+        """What could not be read itself replaces nothing: a person has both to look at."""
+        if item.fault is None:
+            kind, lane = item.kind.value, item.lane
+            heir = Heir(by, origin.link, origin.source, origin.target, kind, item.external_id, lane)
+            supersede(tx, heir, now)
 
     @staticmethod
     def _known(tx: sa.Connection, origin: Origin, item: Item) -> bool:
@@ -118,18 +122,19 @@ class IntakeRows(Delivery):
         return None if again else message_id
 
     @staticmethod
-    def _stopped(tx: sa.Connection, origin: Origin, fresh: Collection[Item]) -> dict[str, set[Place]]:
-        """Of which of these ids an earlier version is held (or may be, within the batch), and where."""
-        counted = Counter(item.external_id for item in fresh)
-        stopped: dict[str, set[Place]] = {name: set() for name, times in counted.items() if times > 1}
+    def _stopped(tx: sa.Connection, origin: Origin, fresh: Collection[Item]) -> dict[Named, set[Shard]]:
+        """Of which of these an earlier version is held (or may be, within the batch), and where."""
+        counted = Counter((item.kind.value, item.external_id) for item in fresh)
+        stopped: dict[Named, set[Shard]] = {name: set() for name, times in counted.items() if times > 1}
         if counted:
             found = tx.execute(
-                sa.select(_M.c.external_id, _M.c.target, _M.c.shard).where(
-                    _M.c.external_id.in_(list(counted)), *_never_left(origin)
+                sa.select(_M.c.kind, _M.c.external_id, _M.c.target, _M.c.shard).where(
+                    _M.c.external_id.in_({external_id for _, external_id in counted}), *_never_left(origin)
                 )
             )
-            for name, target, shard in found:
-                stopped.setdefault(name, set()).add((target, shard))
+            for kind, external_id, target, shard in found:
+                if (kind, external_id) in counted:
+                    stopped.setdefault((kind, external_id), set()).add((target, shard))
         return stopped
 
     @staticmethod
@@ -138,7 +143,7 @@ class IntakeRows(Delivery):
             return None
         return tx.execute(
             sa.select(_I.c.id, _I.c.external_id, _I.c.message_id).where(
-                _I.c.system == origin.source, _I.c.kind == origin.kind.value, _I.c.same_as == item.same_as
+                _I.c.system == origin.source, _I.c.kind == item.kind.value, _I.c.same_as == item.same_as
             )
         ).one_or_none()
 
@@ -156,13 +161,20 @@ class IntakeRows(Delivery):
                 _I.update()
                 .where(
                     _I.c.system == origin.source,
-                    _I.c.kind == origin.kind.value,
+                    _I.c.kind == sa.bindparam("its_kind"),
                     _I.c.external_id == sa.bindparam("its_external_id"),
                     _I.c.version == sa.bindparam("its_version"),
                     _I.c.acknowledged_at.is_(None),
                 )
                 .values(acknowledged_at=now),
-                [{"its_external_id": item.external_id, "its_version": item.version} for item in items],
+                [
+                    {
+                        "its_kind": item.kind.value,
+                        "its_external_id": item.external_id,
+                        "its_version": item.version,
+                    }
+                    for item in items
+                ],
             )
 
     def unacknowledged(self, origin: Origin, *, limit: int, after: int = 0) -> Leftover:
@@ -180,7 +192,7 @@ class IntakeRows(Delivery):
             )
             .join(m, m.c.id == _I.c.message_id)
             .where(_I.c.link == origin.link, _I.c.acknowledged_at.is_(None), _I.c.id > after)
-            .where(_I.c.system == origin.source, _I.c.kind == origin.kind.value)
+            .where(_I.c.system == origin.source, _I.c.kind.in_([kind.value for kind in origin.kinds]))
             .order_by(_I.c.id)
             .limit(limit)
         )
@@ -211,43 +223,9 @@ class IntakeRows(Delivery):
 
 
 def _never_left(origin: Origin) -> tuple[sa.ColumnElement[bool], ...]:
-    """Held for a person, and nothing of it has ever been sent: a newer version may take its place."""
-    return (
-        _M.c.link == origin.link,
-        _M.c.source == origin.source,
-        _M.c.kind == origin.kind.value,
-        _M.c.state == State.HELD.value,
-        _M.c.attempts == 0,
-    )
-
-
-def _supersede(tx: sa.Connection, origin: Origin, item: Item, by: int, now: datetime) -> None:
-    """Held predecessors of this item give up their place to it (`Event.SUPERSEDED`), and say so.
-
-    One that could not be read itself replaces nothing: a person has both to look at.
-    """
-    if item.fault is not None:
-        return
-    replaced = tx.scalars(
-        _M.update()
-        .where(_M.c.external_id == item.external_id, _M.c.id < by, *_never_left(origin))
-        .values(state=State.SUPERSEDED.value, in_lane=0, untold=0, next_at=None, updated_at=now)
-        .returning(_M.c.id)
-    ).all()
-    line = Exchange(
-        step=Step.PERSON,
-        attempt=0,
-        started_at=now,
-        ended_at=now,
-        code=State.SUPERSEDED.value,
-        detail=f"{origin.source}: message {by} (version {item.version}) takes its place",
-    )
-    for message_id in replaced:
-        tx.execute(schema.attempt.insert().values(**rows.exchange_values(message_id, line)))
-    if replaced:
-        said = SUPERSEDED_BY.sentence_vi.format(message_id=by)
-        told = {"code": SUPERSEDED_BY.code, "reason_vi": said, "advice_vi": SUPERSEDED_BY.advice_vi}
-        tx.execute(_M.update().where(_M.c.id.in_(replaced)).values(effect=None, **told))
+    """What of this link a newer version may take the place of."""
+    kinds = [kind.value for kind in origin.kinds]
+    return (_M.c.link == origin.link, _M.c.source == origin.source, _M.c.kind.in_(kinds), *NEVER_LEFT)
 
 
 def _turned_down(tx: sa.Connection, origin: Origin, message_id: int | None) -> bool:
@@ -271,17 +249,23 @@ def _turned_down(tx: sa.Connection, origin: Origin, message_id: int | None) -> b
 def _arrival(origin: Origin, item: Item) -> dict[str, object]:
     return {
         "system": origin.source,
-        "kind": origin.kind.value,
+        "kind": item.kind.value,
         "external_id": item.external_id,
         "version": item.version,
     }
+
+
+def _key(origin: Origin, item: Item) -> str:
+    """The idempotency key; what only comes along is told apart from the link's own kind by its kind."""
+    link = origin.link if item.kind is origin.kinds[0] else f"{origin.link}:{item.kind.value}"
+    return f"{link}:{item.external_id}:{item.version}"
 
 
 def _message(origin: Origin, item: Item, now: datetime) -> NewMessage:
     """The message an item becomes: received, or held at once where its bytes could not be read."""
     fault = item.fault
     return NewMessage(
-        idem_key=f"{origin.link}:{item.external_id}:{item.version}",
+        idem_key=_key(origin, item),
         link=origin.link,
         source=origin.source,
         target=origin.target,

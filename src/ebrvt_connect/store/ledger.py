@@ -7,6 +7,8 @@ told which daemons live.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
@@ -18,7 +20,12 @@ from ebrvt_connect.store.queries import Queries
 from ebrvt_connect.store.shards import insert_for
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUSEKEEPING = 0x6562727600000001
+"""Among the advisory locks of the database."""
 
 
 class Ledger(Queries):
@@ -70,11 +77,35 @@ class Ledger(Queries):
                 )
             )
 
+    def living_executors(self, now: datetime, dead_after: timedelta) -> set[str]:
+        """Daemons whose last beat is not too long ago."""
+        x = schema.executor
+        with reading(self.database) as tx:
+            return set(tx.scalars(sa.select(x.c.id).where(x.c.beat_at >= now - dead_after)))
+
     def silent_executors(self, now: datetime, dead_after: timedelta) -> list[str]:
         """Daemons whose last beat is too long ago."""
         x = schema.executor
         with reading(self.database) as tx:
             return list(tx.scalars(sa.select(x.c.id).where(x.c.beat_at < now - dead_after).order_by(x.c.id)))
+
+    def gone(self, executor: str) -> None:
+        """A daemon that has ended: what it may have left behind is anybody's at once."""
+        x = schema.executor
+        with writing(self.database) as tx:
+            tx.execute(x.update().where(x.c.id == executor).values(beat_at=_LONG_AGO))
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether this daemon does the housekeeping just now; while inside, no other one does.
+
+        Who gives back a dead machine's work twice would have it done by two at once.
+        """
+        if self.database.dialect.name == "sqlite":  # one daemon a file
+            yield True
+            return
+        with reading(self.database) as tx:
+            yield bool(tx.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_HOUSEKEEPING))))
 
     def forget_executor(self, executor: str) -> None:
         """A daemon that is gone for good and whose work has been taken over."""

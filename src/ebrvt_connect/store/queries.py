@@ -11,17 +11,18 @@ from ebrvt_connect.model.message import Message, State
 from ebrvt_connect.model.text import nfc
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading
+from ebrvt_connect.store.shards import BY_ITSELF, EARLIER, judgeable, standing_before
 from ebrvt_connect.store.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from ebrvt_connect.model.message import Kind
     from ebrvt_connect.ports.ledger import Exchange, Pause
 
 _M = schema.message
 _A = schema.attempt
-_MOVING = tuple(s.value for s in (State.RECEIVED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +79,28 @@ class Queries(Steering):
         self,
         *,
         states: Collection[State] = (),
+        kinds: Collection[Kind] = (),
         link: str | None = None,
+        source: str | None = None,
         target: str | None = None,
+        lane: str | None = None,
         after_id: int = 0,
         limit: int | None = None,
     ) -> list[Message]:
-        """Messages in the order they were stored, narrowed by state, link and target."""
+        """Messages in the order they were stored, narrowed by what is given."""
         query = sa.select(_M).where(_M.c.id > after_id).order_by(_M.c.id)
         if states:
             query = query.where(_M.c.state.in_([state.value for state in states]))
-        if link is not None:
-            query = query.where(_M.c.link == link)
-        if target is not None:
-            query = query.where(_M.c.target == target)
+        if kinds:
+            query = query.where(_M.c.kind.in_([kind.value for kind in kinds]))
+        for column, wanted in (
+            (_M.c.link, link),
+            (_M.c.source, source),
+            (_M.c.target, target),
+            (_M.c.lane, lane),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
         with reading(self.database) as tx:
             return [rows.message_of(row) for row in tx.execute(query.limit(limit))]
 
@@ -163,7 +173,7 @@ class Queries(Steering):
                     _M.c.link,
                     sa.func.sum(_M.c.attempts).label("attempts"),
                     sa.func.sum(sa.case((_M.c.attempts > 1, _M.c.attempts - 1), else_=0)).label("retries"),
-                    sa.func.min(sa.case((_M.c.state.in_(_MOVING), _M.c.created_at))).label("oldest"),
+                    sa.func.min(sa.case((_M.c.state.in_(BY_ITSELF), _M.c.created_at))).label("oldest"),
                     sa.func.max(sa.case((_M.c.state == State.DONE.value, _M.c.updated_at))).label("done"),
                 ).group_by(_M.c.link)
             ).all()
@@ -190,27 +200,25 @@ class Queries(Steering):
                 for row in tx.execute(sa.select(s).order_by(s.c.name))
             ]
 
+    def newest_id(self) -> int:
+        """The id of the message stored last; 0 in an empty ledger."""
+        with reading(self.database) as tx:
+            return int(tx.scalar(sa.select(sa.func.max(_M.c.id))) or 0)
+
     def settled(self) -> bool:
         """Whether nothing more will happen without a person.
 
         True when every message is done, refused, cancelled, superseded, held or dead, or waits behind a
-        held or dead one in its lane, or for a paused system (where `received` still counts as open:
-        judging goes on).
+        held or dead one in its lane, or for a paused system (where what is still to be judged counts as
+        open: judging goes on).
         """
         s = schema.system
-        earlier = _M.alias("earlier")
         paused = sa.select(s.c.name).where(s.c.paused == 1)
-        stuck = sa.exists().where(
-            earlier.c.target == _M.c.target,
-            earlier.c.lane == _M.c.lane,
-            earlier.c.in_lane == 1,
-            earlier.c.id < _M.c.id,
-            earlier.c.state.in_((State.HELD.value, State.DEAD.value)),
-        )
+        stuck = sa.exists().where(*standing_before(EARLIER.c.state.in_((State.HELD.value, State.DEAD.value))))
         moving = sa.exists().where(
-            _M.c.state.in_(_MOVING),
+            _M.c.state.in_(BY_ITSELF),
             ~stuck,
-            sa.or_(_M.c.target.not_in(paused), _M.c.state == State.RECEIVED.value),
+            sa.or_(_M.c.target.not_in(paused), judgeable()),
         )
         untold = sa.exists().where(_M.c.untold == 1)
         with reading(self.database) as tx:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ebrvt_connect.errors import Effect
-from ebrvt_connect.model.document import Document, DocumentStatus
+from ebrvt_connect.model import record
 from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, Receipt, State
 from ebrvt_connect.ports.ledger import KEEPS_PLACE, Due, Exchange, Pause, Step
 
@@ -66,15 +66,12 @@ def message_of(row: AnyRow) -> Message:
 
 def due_of(row: AnyRow) -> Due:
     """A row of `message` with what only the engine needs."""
-    return Due(message_of(row), rung=row.rung, released=bool(row.released))
+    return Due(message_of(row), rung=row.rung, released=bool(row.released), place=row.place)
 
 
-def record_of(message: Message) -> Document | DocumentStatus | None:
+def record_of(message: Message) -> record.Record | None:
     """The message's record as a value; None when its bytes could never be read."""
-    if not message.record:
-        return None
-    model = Document if message.kind is Kind.DOCUMENT else DocumentStatus
-    return model.model_validate_json(message.record)
+    return record.record_of(message.kind, message.record) if message.record else None
 
 
 def _blob(sha256: str | None, size_bytes: int | None) -> BlobRef | None:

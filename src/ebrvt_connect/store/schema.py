@@ -85,8 +85,10 @@ message = sa.Table(
     sa.Column("receipt_external_id", sa.Text),
     sa.Column("receipt_raw", sa.LargeBinary),
     sa.Column("receipt_note", sa.Text),
+    sa.Column("stands_at", sa.BigInteger),  # the place of the held one it has superseded
+    sa.Column("place", sa.BigInteger, sa.Computed("coalesce(stands_at, id)")),
 )
-"""One row a message; `id` is the order within a lane."""
+"""One row a message; `place` (`stands_at`, or else `id`) is the order within a lane."""
 
 attempt = sa.Table(
     "attempt",
@@ -171,6 +173,30 @@ executor = sa.Table(
     sa.Column("beat_at", Instant),
 )
 """The daemons at work on this store, by their heartbeat."""
+
+report_snapshot = sa.Table(
+    "report_snapshot",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("packet_id", sa.Text),
+    sa.Column("regime", sa.Text),
+    sa.Column("period", sa.Text),
+    sa.Column("organization", sa.Text),
+    sa.Column("test", sa.Integer),
+    sa.Column("version", sa.Integer),
+    sa.Column("replaces", sa.Text),  # NULL for the first; what is replaced once is not replaced again
+    sa.Column("record", sa.Text),
+    sa.Column("sha256", sa.Text),
+    sa.Column("created_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("handed_over", sa.BigInteger),  # NULL until the daemon is to send it
+    sa.Column("state", sa.Text),
+    sa.Column("told_at", Instant),
+    sa.Column("code", sa.Text),
+    sa.Column("reason_vi", sa.Text),
+    sa.Column("receipt_id", sa.Text),
+)
+"""Frozen reports: all but where they stand is written once."""
 
 store_meta = sa.Table(
     "store_meta",

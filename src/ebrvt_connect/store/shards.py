@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.ledger import Rest
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import reading, writing
@@ -30,19 +30,34 @@ if TYPE_CHECKING:
 
 SHARDS_DIFFER = explain(
     "STORE_SHARDS_DIFFER",
-    "Sổ cái đang có {found} ngăn hàng đợi, cấu hình lại ghi {wanted}, mà vẫn còn thông điệp chưa xong.",
-    "Đặt lại engine.shards = {found}, hoặc chờ mọi thông điệp xử lý xong rồi mới đổi.",
+    "Sổ cái đang có {found} ngăn hàng đợi, cấu hình lại ghi {wanted}, mà vẫn còn thông điệp chưa xong "
+    "hoặc tiến trình khác đang chạy.",
+    "Đặt lại engine.shards = {found}; muốn đổi thì chờ mọi thông điệp xử lý xong và dừng mọi tiến trình.",
 )
 
 _WAKE_GRAIN = timedelta(milliseconds=250)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RECEIVED = State.RECEIVED.value
-_BY_ITSELF = tuple(
-    state.value for state in (State.RECEIVED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING)
+BY_ITSELF = tuple(
+    state.value
+    for state in (
+        State.RECEIVED,
+        State.QUEUED,
+        State.SENDING,
+        State.IN_DOUBT,
+        State.AWAITING,
+        State.WAITING,
+    )
 )
 """States a message leaves without a person."""
+_PARTS = (Kind.PROGRESS.value,)
+"""Kinds that are judged only when what they belong to has been taken: its message is their origin."""
 
 DEFAULT_SHARDS = 16
+_FIXING = 0x6562727600000003
+"""Among the advisory locks of the database."""
+EARLIER = schema.message.alias("earlier")
+"""Another message, looked at beside `message`."""
 
 
 def insert_for(tx: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 - two dialects' inserts have no common type
@@ -80,18 +95,22 @@ class Shards:
         """From now on tell this dispatcher. Without one no flag is raised, and the sweep finds the work."""
         self._activate = activate
 
-    def fix_shards(self, wanted: int) -> None:
-        """Settle the number of shards.
+    def fix_shards(self, wanted: int, *, others: bool = False) -> None:
+        """Settle the number of shards; `others`: whether other daemons are at work on this store.
 
-        Raises `HeldForPerson` `STORE_SHARDS_DIFFER` while open messages lie in another number of them.
+        Raises `HeldForPerson` `STORE_SHARDS_DIFFER` while open messages lie in another number of them, or
+        others count on it.
         """
         meta = schema.store_meta
         with writing(self.database) as tx:
+            if tx.dialect.name == "postgresql":  # SQLite's writer is alone already
+                tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_FIXING)))
             found = int(tx.scalar(sa.select(meta.c.value).where(meta.c.key == "shards")) or wanted)
-            if found != wanted and tx.scalar(sa.select(sa.exists().where(schema.message.c.in_lane == 1))):
+            counted_on = others or tx.scalar(sa.select(sa.exists().where(schema.message.c.in_lane == 1)))
+            if found != wanted and counted_on:
                 raise HeldForPerson(
                     SHARDS_DIFFER,
-                    f"store has {found} shards and open messages, configuration says {wanted}",
+                    f"store has {found} shards in use, configuration says {wanted}",
                     scope=Scope.STORE,
                     found=found,
                     wanted=wanted,
@@ -152,7 +171,7 @@ class Shards:
         ) or bool(
             tx.scalar(sa.select(sa.exists().where(m.c.target == system, m.c.shard == shard, m.c.untold == 1)))
         )
-        wanted = _BY_ITSELF if sendable else (_RECEIVED,)
+        wanted = BY_ITSELF if sendable else (_RECEIVED,)
         later = tx.scalar(
             sa.select(sa.func.min(m.c.next_at)).where(*here, m.c.state.in_(wanted), m.c.next_at > now)
         )
@@ -163,7 +182,9 @@ class Shards:
         flags = schema.shard
         at = wake_bucket(at)
         row = tx.execute(
-            sa.select(flags.c.wake_at, flags.c.seq).where(flags.c.system == system, flags.c.shard == shard)
+            sa.select(flags.c.wake_at, flags.c.seq)
+            .where(flags.c.system == system, flags.c.shard == shard)
+            .with_for_update()  # another daemon's sweep counts on from here, too
         ).one_or_none()
         if self._activate is None or (row and row.wake_at is not None and now < row.wake_at <= at):
             return at if row is None or row.wake_at is None else min(row.wake_at, at)
@@ -219,15 +240,27 @@ def due_heads(now: datetime, *, judging_only: bool) -> tuple[sa.ColumnElement[bo
     m = schema.message
     timely = sa.or_(m.c.next_at.is_(None), m.c.next_at <= now)
     if judging_only:
-        return (m.c.state == _RECEIVED, timely)
-    earlier = m.alias("earlier")
+        return (judgeable(), timely)
+    return (m.c.state.in_(BY_ITSELF), timely, ~sa.exists().where(*standing_before()))
+
+
+def judgeable() -> sa.ColumnElement[bool]:
+    """The condition on `message`: to be judged, and what it needs for that has gone before it."""
+    m = schema.message
+    return sa.and_(
+        m.c.state == _RECEIVED,
+        sa.or_(m.c.kind.not_in(_PARTS), ~sa.exists().where(*standing_before())),
+    )
+
+
+def standing_before(*more: sa.ColumnElement[bool]) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition on `EARLIER`: it keeps a place before `message` in the same lane."""
+    m = schema.message
     return (
-        m.c.state.in_(_BY_ITSELF),
-        timely,
-        ~sa.exists().where(
-            earlier.c.target == m.c.target,
-            earlier.c.lane == m.c.lane,
-            earlier.c.in_lane == 1,
-            earlier.c.id < m.c.id,
-        ),
+        EARLIER.c.target == m.c.target,
+        EARLIER.c.lane == m.c.lane,
+        EARLIER.c.in_lane == 1,
+        # As a pair: both databases walk the index with it, which they do not with an OR.
+        sa.tuple_(EARLIER.c.place, EARLIER.c.id) < sa.tuple_(m.c.place, m.c.id),
+        *more,
     )

@@ -17,6 +17,7 @@ from ebrvt_connect.model.document import (
     DocumentStatus,
     StatusCode,
 )
+from ebrvt_connect.model.dossier import Dossier, DossierCode, DossierExchange, DossierStatus, ProgressEntry
 from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
 from ebrvt_connect.model.message import Kind, Message, State
 from ebrvt_connect.ports.adapter import Batch, Feedback, Item, Outcome, Work
@@ -24,18 +25,29 @@ from ebrvt_connect.ports.ledger import Origin
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.retry import Ladder
 from ebrvt_connect.store.ledger import Ledger
-from ebrvt_connect.testing.clock import FakeClock
+from ebrvt_connect.testing.clock import START, FakeClock
 from ebrvt_connect.testing.memory import MemoryBlobs, MemorySystem
 
 TROUBLE = explain("TEST_TROUBLE", "Hệ thống thử nghiệm gặp sự cố.", "Không cần làm gì.")
 AGENCY = Agency(code=AgencyCode.parse("H06.15"))
-OUT = LinkSpec(name="out", kind=Kind.DOCUMENT, source="dms", target="axis", every=timedelta(milliseconds=100))
-BACK = LinkSpec(
-    name="back", kind=Kind.DOCUMENT_STATUS, source="axis", target="dms", every=timedelta(milliseconds=100)
+OUT = LinkSpec(
+    name="out", kinds=(Kind.DOCUMENT,), source="dms", target="axis", every=timedelta(milliseconds=100)
 )
-IN = LinkSpec(name="in", kind=Kind.DOCUMENT, source="axis", target="dms", every=timedelta(milliseconds=100))
+BACK = LinkSpec(
+    name="back", kinds=(Kind.DOCUMENT_STATUS,), source="axis", target="dms", every=timedelta(milliseconds=100)
+)
+IN = LinkSpec(
+    name="in", kinds=(Kind.DOCUMENT,), source="axis", target="dms", every=timedelta(milliseconds=100)
+)
 TOLD = LinkSpec(
-    name="told", kind=Kind.DOCUMENT_STATUS, source="dms", target="axis", every=timedelta(milliseconds=100)
+    name="told", kinds=(Kind.DOCUMENT_STATUS,), source="dms", target="axis", every=timedelta(milliseconds=100)
+)
+DOSSIERS = LinkSpec(
+    name="dossiers",
+    kinds=(Kind.DOSSIER, Kind.PROGRESS),
+    source="dms",
+    target="axis",
+    every=timedelta(milliseconds=100),
 )
 FAST = EngineSettings(
     poll=timedelta(milliseconds=50),
@@ -86,6 +98,63 @@ def status_item(number: int, about: int, code: StatusCode = StatusCode.ACCEPTED)
         business_key=document(about).document_id,
         record=record,
     )
+
+
+def dossier_code(number: int) -> DossierCode:
+    return DossierCode.parse(f"H06.15-261123-{number:04d}")
+
+
+def dossier_item(number: int, revision: str = "1", **changes: Any) -> Item:
+    code = dossier_code(number)
+    record = Dossier(code=code, updated_at=START, revision=revision)
+    wanted = {
+        "kind": Kind.DOSSIER,
+        "external_id": str(code),
+        "version": revision,
+        "lane": str(code),
+        "business_key": str(code),
+        "title": str(code),
+        "record": record,
+        **changes,
+    }
+    return Item(**wanted)
+
+
+def progress_item(number: int, seq: int, **changes: Any) -> Item:
+    code = dossier_code(number)
+    record = ProgressEntry(dossier_code=code, local_code=code, seq=seq, at=START, action="Thẩm định")
+    wanted = {
+        "kind": Kind.PROGRESS,
+        "external_id": f"{code}/{seq}",
+        "version": "1",
+        "lane": str(code),
+        "business_key": str(code),
+        "title": str(code),
+        "record": record,
+        **changes,
+    }
+    return Item(**wanted)
+
+
+def told_of_dossier(message: Message, outcome: Outcome) -> tuple[Feedback, ...]:
+    """What a one-stop shop wants to hear about its dossiers, and of progress only that it failed."""
+    states = {
+        State.DONE: DossierExchange.ACCEPTED,
+        State.HELD: DossierExchange.HELD,
+        State.REFUSED: DossierExchange.REFUSED,
+    }
+    state = states.get(outcome.state)
+    if state is None or (message.kind is Kind.PROGRESS and outcome.state is State.DONE):
+        return ()
+    record = DossierStatus(
+        dossier_code=DossierCode.parse(message.business_key),
+        system=message.target,
+        state=state,
+        at=START,
+        code=outcome.code,
+        reason_vi=outcome.reason_vi,
+    )
+    return (Feedback(state.value, record),)
 
 
 def told(message: Message, outcome: Outcome) -> tuple[Feedback, ...]:
@@ -172,7 +241,7 @@ class Bench:
             link=link.name,
             source=link.source,
             target=link.target,
-            kind=link.kind,
+            kinds=link.kinds,
             give_up_after=link.give_up_after,
         )
         self.ledger.store_batch(origin, Batch(items, "1"), self.clock.now())

@@ -1,17 +1,23 @@
 """A daemon to be killed: run as a script, with its store and its remotes' journal in the folder it is given.
 
-    python crashing_daemon.py FOLDER ITEMS
+    python crashing_daemon.py FOLDER ITEMS [POSTGRESQL_URL]
+
+With a URL the ledger lies there, any number of these may run on the same folder, and the remotes take their
+time, so that there is a middle in which to be killed.
 
 The remotes commit to a SQLite file of their own before they answer, count every effect, and now and then
-lose a reply after acceptance or turn somebody away. The script ends by itself when all is settled.
+lose a reply after acceptance or turn somebody away. Every third document the axis only takes, and decides
+about it when it has been asked twice. The script ends by itself when all is settled.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -20,8 +26,8 @@ from pydantic import BaseModel
 
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.errors import ReconcileFirst, RetryLater
-from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt
-from ebrvt_connect.ports.adapter import Batch, NotThere, Settled, Sink, Source
+from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt, State
+from ebrvt_connect.ports.adapter import AskAgain, Batch, NotThere, Pending, Settled, Sink, Source
 from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import NoSettings
@@ -29,6 +35,8 @@ from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT, TROUBLE, item, told
 
 LANES = 7
+DECIDES_AFTER = 2
+_SOON = timedelta(milliseconds=30)
 _BATCH = 10
 
 
@@ -38,16 +46,20 @@ class DurableRemote(Source, Sink):
     system_kind: ClassVar[str] = "durable"
     settings_type: ClassVar[type[BaseModel]] = NoSettings
 
-    def __init__(self, name: str, folder: Path, blobs: LocalBlobs, items: int) -> None:
+    def __init__(self, name: str, folder: Path, blobs: LocalBlobs, items: int, seconds: float = 0.0) -> None:
         self.name = name
+        self.seconds = seconds
+        self.slowness = threading.Event()
         self.blobs = blobs
         self.items = items
         self.lock = threading.Lock()
         self.journal = sqlite3.connect(folder / f"{name}.db", check_same_thread=False, isolation_level=None)
         self.journal.execute("PRAGMA journal_mode=WAL")
         self.journal.execute(
-            "CREATE TABLE IF NOT EXISTS effect (id INTEGER PRIMARY KEY, key TEXT, lane TEXT, sha TEXT)"
+            "CREATE TABLE IF NOT EXISTS effect"
+            " (id INTEGER PRIMARY KEY, key TEXT, lane TEXT, sha TEXT, pid INTEGER)"
         )
+        self.journal.execute("CREATE TABLE IF NOT EXISTS asked (key TEXT)")
         self.journal.execute("CREATE TABLE IF NOT EXISTS acknowledged (external_id TEXT PRIMARY KEY)")
         self.calls = 0
 
@@ -83,37 +95,64 @@ class DurableRemote(Source, Sink):
         blob: BlobRef = self.blobs.put(content, limit_bytes=10_000_000)
         return Payload(blob=blob, media_type="application/json")
 
-    def _submit(self, work, payload) -> Receipt:
+    def _undecided(self, work) -> bool:
+        """Whether this one is decided about later, and not yet."""
+        if self.name != "axis" or int(work.message.external_id[1:]) % 3 != 0:
+            return False
+        with self.lock:
+            query = "SELECT count(*) FROM asked WHERE key = ?"
+            asked = self.journal.execute(query, (work.message.idem_key,)).fetchone()[0]
+        return bool(asked < DECIDES_AFTER)
+
+    def _submit(self, work, payload) -> Receipt | Pending:
         with self.lock:
             self.calls += 1
             calls = self.calls
         if calls % 11 == 0:
             raise RetryLater(TROUBLE, "busy", system=self.name)
         self.blobs.read(payload.blob.sha256)
+        self.slowness.wait(self.seconds)
         with self.lock:
             self.journal.execute(
-                "INSERT INTO effect (key, lane, sha) VALUES (?, ?, ?)",
-                (work.message.idem_key, work.message.lane, payload.blob.sha256),
+                "INSERT INTO effect (key, lane, sha, pid) VALUES (?, ?, ?, ?)",
+                (work.message.idem_key, work.message.lane, payload.blob.sha256, os.getpid()),
             )
         if calls % 7 == 0:
             raise ReconcileFirst(TROUBLE, "reply lost after acceptance", system=self.name)
-        return Receipt(external_id=str(calls), raw=b"accepted")
+        receipt = Receipt(external_id=str(calls), raw=b"accepted")
+        return Pending(receipt, _SOON) if self._undecided(work) else receipt
 
     def _ask_after(self, work, _payload):
         with self.lock:
             found = self.journal.execute(
                 "SELECT id FROM effect WHERE key = ?", (work.message.idem_key,)
             ).fetchone()
-        return NotThere() if found is None else Settled(Receipt(external_id=str(found[0])))
+            self.journal.execute("INSERT INTO asked VALUES (?)", (work.message.idem_key,))
+        if found is None:
+            return NotThere()
+        receipt = Receipt(external_id=str(found[0]))
+        if not self._undecided(work):
+            return Settled(receipt)
+        return AskAgain(_SOON) if work.message.state is State.AWAITING else Pending(receipt, _SOON)
 
 
-def main(folder: Path, items: int) -> int:
+IN_COMPANY = replace(
+    FAST,
+    heartbeat_every=timedelta(milliseconds=300),
+    dead_after=timedelta(seconds=3),
+    sweep_every=timedelta(seconds=1),
+    drain_seconds=0.5,
+)
+
+
+def main(folder: Path, items: int, url: str | None = None) -> int:
     """Run until settled; the exit code is 0 then, and 1 when that takes too long."""
     clock = SystemClock()
-    ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", clock.now())
+    ledger = Ledger.open(url or f"sqlite:///{folder}/ledger.db", clock.now())
     blobs = LocalBlobs(folder / "blobs")
-    systems = {name: DurableRemote(name, folder, blobs, items) for name in ("dms", "axis")}
-    engine = Engine(ledger, systems, [OUT], {}, FAST, clock)
+    seconds = 0.02 if url else 0.0
+    systems = {name: DurableRemote(name, folder, blobs, items, seconds) for name in ("dms", "axis")}
+    engine = Engine(ledger, systems, [OUT], {}, IN_COMPANY if url else FAST, clock)
     engine.start()
     settled = engine.run_until_settled(timedelta(seconds=60))
     engine.stop()
@@ -122,4 +161,4 @@ def main(folder: Path, items: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

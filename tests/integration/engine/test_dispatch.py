@@ -23,6 +23,7 @@ from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.adapter import Batch
 from ebrvt_connect.ports.ledger import Origin
 from ebrvt_connect.store.connect import POOL_SIZE
+from ebrvt_connect.store.instance import Instance
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT, item
@@ -99,7 +100,9 @@ class Seam:
 
     def sweep(self):
         standing = Standing(self.ledger, self.clock, timedelta(seconds=1), late_after=timedelta(seconds=30))
-        return Sweep(self.ledger, self.dispatcher, FAST, self.clock, standing, ["axis", "dms"], "daemon-1")
+        instance = Instance(self.ledger.database, wanted="daemon-1", host="here")
+        instance.name = "daemon-1"
+        return Sweep(self.ledger, self.dispatcher, FAST, self.clock, standing, ["axis", "dms"], instance)
 
     def close(self):
         self.calls.busy.clear()
@@ -116,7 +119,7 @@ def seam(tmp_path):
 
 
 def store(seam, *items):
-    origin = Origin(link=OUT.name, source=OUT.source, target=OUT.target, kind=OUT.kind)
+    origin = Origin(link=OUT.name, source=OUT.source, target=OUT.target, kinds=OUT.kinds)
     seam.ledger.store_batch(origin, Batch(items, "1"), seam.clock.now())
 
 

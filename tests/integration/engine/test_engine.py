@@ -15,6 +15,7 @@ from ebrvt_connect.engine import steering
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.errors import HeldForPerson, Scope
 from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.ports.adapter import AskAgain
 from ebrvt_connect.ports.gate import Judgement
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemoryBlobs, MemorySystem
@@ -282,9 +283,31 @@ def test_importing_the_library_loads_no_database():
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=60)
 
 
+def test_what_awaits_a_decision_is_asked_after_again_once_the_daemon_is_back(province):
+    decided = threading.Event()
+
+    def ask(_work):
+        return None if decided.is_set() else AskAgain(timedelta(milliseconds=50))
+
+    province.axis.decides_later = lambda _work: timedelta(milliseconds=50)
+    province.axis.on_ask = ask
+    province.dms.outbox.append(item(1))
+    province.engine.start()
+    until(lambda: len(province.axis.asked) >= 2)
+    assert not province.engine.settled()
+    province.restart()
+    before = len(province.axis.asked)
+    until(lambda: len(province.axis.asked) > before)
+    assert not province.engine.run_until_settled(timedelta(milliseconds=300)), "it is to be asked after soon"
+    decided.set()
+    assert province.engine.run_until_settled(LONG)
+    assert province.ledger.counts()["out"] == {State.DONE: 1}
+    assert province.axis.submitted == ["out:d1:1"]
+
+
 def test_a_kind_a_source_does_not_have_is_simply_empty(province):
     province.engine.start()
     assert province.engine.run_until_settled(LONG)
     assert province.ledger.counts() == {}
     assert {link.link for link in province.ledger.link_statistics()} == {"out", "back"}
-    assert BACK.kind is Kind.DOCUMENT_STATUS
+    assert BACK.kinds == (Kind.DOCUMENT_STATUS,)

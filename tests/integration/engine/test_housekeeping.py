@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -68,6 +69,23 @@ def test_every_link_is_ticked_at_its_pace(standing):
     until(lambda: ticking.ticks.count("out") >= 3 and ticking.ticks.count("back") >= 3)
     standing.stop()
     ticking.schedule.join(5)
+
+
+def test_a_link_that_another_daemon_has_fetched_is_ticked_again(standing):
+    """Who ticks need not be who fetches: waiting for one's own fetch would be waiting for ever."""
+    ticks = []
+    at_work = {"out"}
+    intake = NoIntake()
+    schedule = Schedule([OUT], ticks.append, intake, standing, SystemClock(), at_work=at_work.__contains__)
+    schedule.start()
+    until(lambda: len(ticks) == 1)
+    threading.Event().wait(1.5)
+    assert len(ticks) == 1
+    at_work.clear()
+    until(lambda: len(ticks) >= 2)
+    standing.stop()
+    schedule.join(5)
+    assert intake.fetched == []
 
 
 def test_a_link_still_being_fetched_is_not_ticked_again(standing):
@@ -147,11 +165,14 @@ class Books:
     """A ledger and dispatcher as far as housekeeping goes."""
 
     def __init__(self):
+        self.name = "daemon-1"
         self.due = [("axis", 1), ("axis", 2), ("other", 3)]
         self.working = {("axis", 2)}
         self.revived = []
         self.beats = []
         self.silent = []
+        self.at_work = {"daemon-1", "daemon-9"}
+        self.is_alone = True
         self.taken = []
         self.fail = None
         self.tidied = 0
@@ -167,14 +188,29 @@ class Books:
     def revive(self, shards):
         self.revived.append(set(shards))
 
+    def keep(self):
+        if self.fail is not None:
+            raise self.fail
+
     def beat(self, executor, _host, _pid, _now):
         self.beats.append(executor)
 
     def silent_executors(self, _now, _dead_after):
         return self.silent
 
+    def living_executors(self, _now, _dead_after):
+        return {"daemon-1", "daemon-9"}
+
     def forget_executor(self, executor):
-        self.silent.remove(executor)
+        if executor in self.silent:
+            self.silent.remove(executor)
+
+    @contextmanager
+    def alone(self):
+        yield self.is_alone
+
+    def executors_at_work(self):
+        return self.at_work
 
     def take_up_ended(self):
         return 0
@@ -198,7 +234,7 @@ def books():
 
 def sweep_of(books, standing, **settings):
     quick = replace(FAST, heartbeat_every=timedelta(milliseconds=1), **settings)
-    return Sweep(books, books, quick, SystemClock(), standing, ["axis"], "daemon-1")
+    return Sweep(books, books, quick, SystemClock(), standing, ["axis"], books)
 
 
 def test_what_nobody_comes_for_is_activated_and_other_engines_shards_are_not(books, standing):
@@ -216,6 +252,18 @@ def test_silent_machines_are_taken_over_but_never_oneself(books, standing):
     books.silent = ["daemon-1", "daemon-2"]
     sweep_of(books, standing).take_over()
     assert books.taken == ["daemon-2"]
+
+
+def test_work_of_a_machine_nobody_has_heard_of_is_taken_over(books, standing):
+    books.at_work.add("daemon-7")
+    sweep_of(books, standing).take_over()
+    assert books.taken == ["daemon-7"]
+
+
+def test_while_another_daemon_takes_over_nobody_else_does(books, standing):
+    books.silent, books.is_alone = ["daemon-2"], False
+    sweep_of(books, standing).take_over()
+    assert books.taken == []
 
 
 def test_the_thread_beats_sweeps_and_outlives_every_failure(books, standing, caplog):

@@ -103,12 +103,27 @@ def test_a_corrected_version_takes_the_place_of_its_held_predecessor(bench):
     bench.store(item(1, version="2"))
     bench.drain("axis")
     assert bench.states() == [State.SUPERSEDED, State.DONE, State.DONE]
-    assert bench.keys() == ["out:d9:1", "out:d1:2"]
+    assert bench.keys() == ["out:d1:2", "out:d9:1"], "what came behind the held one must not overtake it"
     story = bench.ledger.story(1)
     newer = bench.ledger.find("out:d1:2")[0].id
     assert (story.exchanges[-1].code, story.message.code) == ("superseded", "SUPERSEDED_BY_NEWER")
-    assert story.exchanges[-1].detail == f"dms: message {newer} (version 2) takes its place"
+    assert story.exchanges[-1].detail == f"dms: message {newer}, a newer version, takes its place"
     assert f"số {newer})" in story.message.reason_vi
+
+
+def test_a_predecessor_held_only_when_its_newer_version_waits_already_gives_way_as_well(bench):
+    def wrong_at_first(work):
+        if work.message.id == 1:
+            raise held()
+
+    bench.axis.on_prepare = wrong_at_first
+    bench.store(item(1))
+    bench.store(item(9, lane=document(1).document_id))
+    bench.store(item(1, version="2"))
+    bench.drain("axis")
+    assert bench.states() == [State.SUPERSEDED, State.DONE, State.DONE]
+    assert bench.keys() == ["out:d1:2", "out:d9:1"]
+    assert bench.ledger.story(1).message.code == "SUPERSEDED_BY_NEWER"
 
 
 def test_of_two_versions_in_one_batch_the_newer_supersedes_an_unreadable_one(bench):
@@ -272,7 +287,7 @@ def test_what_a_link_owed_its_former_source_is_not_told_to_the_present_one(store
     before.store(item(1))
     before.close()
     moved = LinkSpec(
-        name="out", kind=Kind.DOCUMENT, source="axis", target="dms", every=timedelta(milliseconds=100)
+        name="out", kinds=(Kind.DOCUMENT,), source="axis", target="dms", every=timedelta(milliseconds=100)
     )
     after = Bench(store_url, links=(moved,))
     after.fetch()

@@ -18,6 +18,7 @@ from ebrvt_connect.model.message import State
 from ebrvt_connect.store.crash_points import CRASH_AT, KILLED, POINTS
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.clock import FakeClock
+from tests.integration.engine.crashing_daemon import DECIDES_AFTER
 
 DAEMON = Path(__file__).with_name("crashing_daemon.py")
 A_RUN = 12
@@ -55,6 +56,10 @@ def assert_nothing_lost_or_doubled(folder: Path, items: int) -> None:
     for key, lane in effects(folder, "axis"):
         lanes.setdefault(lane, []).append(int(key.split(":")[1][1:]))
     assert all(order == sorted(order) for order in lanes.values())
+    with closing(sqlite3.connect(folder / "axis.db")) as journal:
+        asked = dict(journal.execute("SELECT key, count(*) FROM asked GROUP BY key"))
+    later = {f"out:d{n}:1" for n in range(0, items, 3)}
+    assert {key for key in later if asked.get(key, 0) < DECIDES_AFTER} == set(), "done without a decision"
     with closing(sqlite3.connect(folder / "dms.db")) as journal:
         acknowledged = {row[0] for row in journal.execute("SELECT external_id FROM acknowledged")}
     assert acknowledged == {f"d{n}" for n in range(items)}

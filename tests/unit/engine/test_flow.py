@@ -54,6 +54,39 @@ def test_what_is_in_doubt_is_never_sent_without_having_been_asked_after():
     assert State.SENDING not in TRANSITIONS[State.IN_DOUBT].values()
 
 
+def test_what_awaits_a_decision_is_never_sent_by_itself():
+    """Neither at once nor by any detour that needs no person."""
+    seen, open_ends = {State.AWAITING}, [State.AWAITING]
+    while open_ends:
+        row = TRANSITIONS[open_ends.pop()]
+        for to in {to for event, to in row.items() if event not in BY_PERSON} - seen:
+            seen.add(to)
+            open_ends.append(to)
+    assert not seen & {State.RECEIVED, State.QUEUED, State.SENDING, State.WAITING, State.IN_DOUBT, State.DEAD}
+
+
+def test_what_awaits_a_decision_moves_only_as_the_table_says():
+    assert TRANSITIONS[State.AWAITING] == {
+        Event.ACCEPTED: State.DONE,
+        Event.REJECTED: State.REFUSED,
+        Event.STOPPED: State.HELD,
+        Event.DELAYED: State.AWAITING,
+        Event.UNHARMED: State.AWAITING,
+        Event.SKIPPED: State.CANCELLED,
+    }
+
+
+def test_only_what_was_sent_comes_to_await_a_decision():
+    entries = {state for state, row in TRANSITIONS.items() if row.get(Event.TAKEN) is State.AWAITING}
+    assert entries == {State.SENDING, State.IN_DOUBT}
+    assert {state for state, row in TRANSITIONS.items() if Event.TAKEN in row} == entries
+
+
+def test_that_a_decision_is_awaited_is_not_told_and_keeps_the_place_in_the_lane():
+    assert State.AWAITING not in TOLD | SETTLED
+    assert State.AWAITING in KEEPS_PLACE
+
+
 def test_nothing_is_skipped_while_it_is_under_way():
     assert Event.SKIPPED not in TRANSITIONS[State.SENDING]
 
@@ -94,6 +127,7 @@ class Message(RuleBasedStateMachine):
         self.judged = False
         self.sent_since_asked = False
         self.confirmed = False
+        self.taken = False
         self.past: list[State] = []
 
     @rule(event=st.sampled_from(Event))
@@ -109,13 +143,18 @@ class Message(RuleBasedStateMachine):
             self.judged = True
         if event is Event.CONFIRMED:
             self.confirmed = True
+        if event is Event.TAKEN:
+            self.taken = True
+        if event in BY_PERSON:
+            self.taken = False
         if self.state is State.SENDING:
             assert not self.sent_since_asked
+            assert not self.taken, "sent again although the remote has it"
         self.sent_since_asked = self.state in {State.SENDING, State.IN_DOUBT}
 
     @invariant()
     def nothing_leaves_unjudged(self):
-        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING}:
+        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.AWAITING, State.WAITING}:
             assert self.judged
 
     @invariant()

@@ -95,3 +95,28 @@ def test_waiting_ends_when_a_call_does(watched):
         watched.pressure.settle(ticket, None)
         ticket = watched.pressure.admit()
         waiter.join(0.01)
+
+
+def test_daemons_share_what_a_system_bears():
+    watched = Watched(in_flight=4)
+    watched.pressure.share(2)
+    assert watched.pressure.admit() == watched.pressure.admit() == Ticket()
+    assert watched.pressure.admit() == Crowded()
+    watched.pressure.share(1)
+    watched.clock.advance(1)
+    assert watched.pressure.admit() == Ticket()
+
+
+def test_one_of_many_daemons_may_always_make_one_call():
+    watched = Watched(in_flight=2)
+    watched.pressure.share(9)
+    ticket = watched.pressure.admit()
+    assert ticket == Ticket()
+    assert watched.pressure.admit() == Crowded()
+
+
+def test_a_share_of_the_rate_is_slower():
+    watched = Watched(in_flight=1, per_second=10.0)
+    watched.pressure.share(2)
+    watched.pressure.settle(watched.pressure.admit(), None)
+    assert watched.pressure.admit() == Early(pytest.approx(0.2))

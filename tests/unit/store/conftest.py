@@ -9,7 +9,8 @@ from tests.integration.engine.databases import EITHER, made
 @pytest.fixture(params=EITHER)
 def store_url(request, tmp_path) -> Iterator[str]:
     """Where a store may lie; the test runs once for each database."""
-    yield from made(request.param, tmp_path)
+    with made(request.param, tmp_path, request) as url:
+        yield url
 
 
 @pytest.fixture

@@ -166,3 +166,26 @@ def test_what_another_thread_has_moved_but_not_yet_synced_is_synced_before_it_co
 def test_the_folder_is_for_the_owner_alone(tmp_path):
     LocalBlobs(tmp_path / "var" / "blobs")
     assert (tmp_path / "var" / "blobs").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    folder = tmp_path / "blobs"
+    writing = threading.Event()
+    go_on = threading.Event()
+
+    def slowly():
+        yield b"x" * 300_000
+        writing.set()
+        assert go_on.wait(30)
+        yield b"y"
+
+    blobs, done = LocalBlobs(folder), []
+    thread = threading.Thread(target=lambda: done.append(blobs.put(slowly(), limit_bytes=1_000_000)))
+    thread.start()
+    assert writing.wait(30)
+    (folder / ".tmp" / "of-a-dead-one").write_bytes(b"half")
+    other = LocalBlobs(folder)
+    assert len(list((folder / ".tmp").iterdir())) == 1
+    go_on.set()
+    thread.join(30)
+    assert other.read(done[0].sha256) == b"x" * 300_000 + b"y"

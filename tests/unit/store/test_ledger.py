@@ -15,7 +15,7 @@ from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import telling_apart
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.seat import Seat
-from ebrvt_connect.store.shards import wake_bucket
+from ebrvt_connect.store.shards import due_heads, wake_bucket
 from ebrvt_connect.testing.clock import START
 from tests.integration.engine.bench import BACK, IN, TOLD, document, item, status, status_item
 
@@ -185,6 +185,7 @@ def test_link_statistics_are_counted_from_recorded_states(bench, ledger):
         ((State.RECEIVED,), False),
         ((State.IN_DOUBT,), False),
         ((State.WAITING,), False),
+        ((State.AWAITING,), False),
         ((), True),
     ],
 )
@@ -213,6 +214,7 @@ def test_what_waits_behind_a_held_one_moves_no_more_either(bench, ledger):
         (steering.return_to_source, State.HELD, State.CANCELLED, "RETURNED_BY_PERSON"),
         (steering.refuse, State.DEAD, State.REFUSED, "REFUSED_BY_PERSON"),
         (steering.skip, State.WAITING, State.CANCELLED, "SKIPPED_BY_PERSON"),
+        (steering.skip, State.AWAITING, State.CANCELLED, "SKIPPED_BY_PERSON"),
     ],
 )
 def test_an_act_changes_the_state_and_is_written_into_the_story(bench, ledger, act, start, end, code):
@@ -234,6 +236,8 @@ def test_an_act_changes_the_state_and_is_written_into_the_story(bench, ledger, a
         (steering.requeue, State.DONE),
         (steering.return_to_source, State.QUEUED),
         (steering.refuse, State.WAITING),
+        (steering.release, State.AWAITING),
+        (steering.confirm, State.AWAITING),
         (steering.skip, State.SENDING),
         (steering.skip, State.DONE),
     ],
@@ -268,6 +272,23 @@ def test_skipping_bumps_the_attempts_and_so_fences_a_copy_read_ahead(bench, ledg
     steering.skip(ledger, 1, by="x", why="y", now=START)
     assert ledger.message(1).attempts == ahead.attempts + 1
     assert ledger.commit(Decisions(sending=[ahead], now=START)) == {1}
+
+
+def test_a_head_is_found_by_the_indexes_of_its_shard_and_its_lane(bench, ledger):
+    if ledger.database.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL chooses by what the tables hold")
+    query = (
+        sa.select(schema.message)
+        .where(schema.message.c.target == "axis", schema.message.c.shard == 0, schema.message.c.in_lane == 1)
+        .where(*due_heads(START, judging_only=False))
+    )
+    spelled = query.compile(dialect=ledger.database.dialect, compile_kwargs={"literal_binds": True})
+    with ledger.database.connect() as tx:
+        plan = [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelled}")]
+    assert any("message_by_shard (target=? AND shard=? AND in_lane=?" in line for line in plan), plan
+    assert any("message_by_lane (target=? AND lane=? AND in_lane=? AND place<?" in line for line in plan), (
+        plan
+    )
 
 
 def test_the_origin_of_a_status_is_the_document_it_names(bench, ledger):

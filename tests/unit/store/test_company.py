@@ -1,0 +1,179 @@
+"""What several daemons at one PostgreSQL store need of it: names, turns, and one opinion on the shards."""
+
+import threading
+import uuid
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from ebrvt_connect.errors import HeldForPerson
+from ebrvt_connect.store.connect import open_database
+from ebrvt_connect.store.instance import Instance
+from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.migrations import NEWEST
+from ebrvt_connect.testing.clock import START
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def url(databases):
+    with databases.migrated() as made:
+        yield made
+
+
+@pytest.fixture
+def ledgers(url):
+    """Two programs' views of one store."""
+    pair = [Ledger.open(url, START) for _ in range(2)]
+    yield pair
+    for ledger in pair:
+        ledger.close()
+
+
+def instance(ledger, wanted=""):
+    return Instance(ledger.database, wanted=wanted, host="may-chu")
+
+
+def test_two_daemons_of_one_machine_go_by_different_names(ledgers):
+    one, two = map(instance, ledgers)
+    assert (one.take(), two.take()) == ("may-chu-1", "may-chu-2")
+    one.leave()
+    assert instance(ledgers[0]).take() == "may-chu-1"
+
+
+def test_a_configured_name_is_refused_to_a_second_daemon(ledgers):
+    instance(ledgers[0], "tinh-a").take()
+    with pytest.raises(HeldForPerson, match="goes by the name tinh-a") as refusal:
+        instance(ledgers[1], "tinh-a").take()
+    assert refusal.value.code == "INSTANCE_TAKEN"
+
+
+def test_a_name_whose_session_was_cut_is_taken_again(ledgers):
+    one = instance(ledgers[0])
+    one.take()
+    cut_all_others(ledgers[1])
+    one.keep()
+    assert instance(ledgers[1]).take() == "may-chu-2"
+
+
+def test_a_name_that_another_took_meanwhile_is_not_kept(ledgers):
+    one, two = map(instance, ledgers)
+    one.take()
+    two._connection = two._session()
+    cut_all_others(ledgers[1])
+    assert two.take() == "may-chu-1"
+    with pytest.raises(HeldForPerson) as refusal:
+        one.keep()
+    assert refusal.value.code == "INSTANCE_TAKEN"
+
+
+def cut_all_others(ledger):
+    """As a restart of the server would."""
+    with ledger.database.connect() as tx:
+        tx.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+def test_housekeeping_is_done_by_one_at_a_time(ledgers):
+    one, two = ledgers
+    with one.alone() as first, two.alone() as second:
+        assert (first, second) == (True, False)
+    with two.alone() as again:
+        assert again
+
+
+def test_who_has_ended_is_silent_at_once(ledgers):
+    one, two = ledgers
+    one.beat("a", "host", 1, START)
+    two.beat("b", "host", 2, START)
+    assert one.living_executors(START, timedelta(seconds=60)) == {"a", "b"}
+    one.gone("a")
+    assert two.living_executors(START, timedelta(seconds=60)) == {"b"}
+    assert two.silent_executors(START, timedelta(seconds=60)) == ["a"]
+
+
+def test_the_number_of_shards_is_not_changed_under_others(ledgers):
+    one, two = ledgers
+    one.fix_shards(16)
+    with pytest.raises(HeldForPerson) as refusal:
+        two.fix_shards(32, others=True)
+    assert refusal.value.code == "STORE_SHARDS_DIFFER"
+    two.fix_shards(16, others=True)
+    two.fix_shards(32)
+
+
+def test_programs_started_together_make_the_tables_once(databases):
+    with databases.empty() as url, ExitStack() as closing:
+        opened, failed = [], []
+
+        def begin():
+            try:
+                opened.append(Ledger.open(url, START))
+            except Exception as failure:  # noqa: BLE001 - told below
+                failed.append(failure)
+
+        threads = [threading.Thread(target=begin) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for ledger in opened:
+            closing.callback(ledger.close)
+        assert failed == []
+        with opened[0].database.connect() as tx:
+            assert tx.scalar(sa.text("SELECT count(*) FROM schema_version")) == NEWEST
+
+
+@pytest.fixture
+def limited(url):
+    """The URL by which a role comes that may use the tables and make none."""
+    role = f"ebrvt_test_{uuid.uuid4().hex}"
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as tx:
+        tx.execute(sa.text(f"CREATE ROLE {role} LOGIN PASSWORD 'tam-thoi'"))
+        for schema in ("public", "dbos"):
+            tx.execute(sa.text(f"GRANT USAGE ON SCHEMA {schema} TO {role}"))
+            for what in ("TABLES", "SEQUENCES", "FUNCTIONS"):
+                tx.execute(sa.text(f"GRANT ALL ON ALL {what} IN SCHEMA {schema} TO {role}"))
+    yield sa.make_url(url).set(username=role, password="tam-thoi")
+    with admin.connect() as tx:
+        tx.execute(sa.text(f"DROP OWNED BY {role}"))
+        tx.execute(sa.text(f"DROP ROLE {role}"))
+
+
+def test_a_role_that_may_make_no_tables_can_use_those_that_are_there(limited):
+    ledger = Ledger.open(limited.render_as_string(hide_password=False), START)
+    ledger.beat("a", "host", 1, START)
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"username": "nguoi_la"}, {"database": "khong_co"}],
+)
+def test_a_server_that_turns_us_away_is_told_from_one_that_is_busy(wrong, limited):
+    url = limited.set(**wrong).render_as_string(hide_password=False)
+    with pytest.raises(HeldForPerson, match="refused") as refusal:
+        Ledger.open(url, START)
+    assert refusal.value.code == "STORE_REFUSED"
+    assert "tam-thoi" not in str(refusal.value)
+
+
+def test_a_missing_right_is_told_without_the_statement(limited, url):
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as tx:
+        tx.execute(sa.text(f"REVOKE ALL ON executor FROM {limited.username}"))
+    ledger = Ledger(open_database(limited.render_as_string(hide_password=False)))
+    try:
+        with pytest.raises(HeldForPerson) as refusal:
+            ledger.beat("a-name", "host", 1, START)
+    finally:
+        ledger.close()
+    assert refusal.value.code == "STORE_REFUSED"
+    assert "a-name" not in str(refusal.value)
