@@ -195,14 +195,17 @@ class _Recorder:
         """Nothing was kept."""
 
 
-class _Options(TypedDict):
+class _Remarks(TypedDict):
+    remove_comments: bool
+    remove_pis: bool
+
+
+class _Options(_Remarks):
     encoding: str
     resolve_entities: bool
     no_network: bool
     load_dtd: bool
     huge_tree: bool
-    remove_comments: bool
-    remove_pis: bool
 
 
 # The encoding is ours, not the declaration's: `_beginning` has refused every other already, and lxml
@@ -216,6 +219,7 @@ _HARDENED: _Options = {
     "remove_comments": True,
     "remove_pis": True,
 }
+_KEEPING: _Remarks = {"remove_comments": False, "remove_pis": False}
 
 
 def local_name(tag: str) -> str:
@@ -298,16 +302,18 @@ def _beginning(head: bytes) -> tuple[bytes, bool]:
     return body, len(body) < len(unmarked) and body.startswith(b"<?xml")
 
 
-def parse_tree(data: bytes, limits: XmlLimits = XML_LIMITS) -> Element:
+def parse_tree(data: bytes, limits: XmlLimits = XML_LIMITS, *, keep_remarks: bool = False) -> Element:
     """The root of a small document, comments and processing instructions dropped.
 
-    Raises `InvalidValue` `XML_…` for anything not well-formed, oversize, not UTF-8, or with a DOCTYPE.
+    `keep_remarks` keeps both, for whoever must see what a signature does and does not protect. Raises
+    `InvalidValue` `XML_…` for anything not well-formed, oversize, not UTF-8, or with a DOCTYPE.
     """
     for _ in XmlStream((data,), limits):
         pass  # refuses whatever must be refused before a tree is made of it
     body, _ = _beginning(data)
     try:
-        return etree.fromstring(body, etree.XMLParser(**_HARDENED))
+        options = _HARDENED | _KEEPING if keep_remarks else _HARDENED
+        return etree.fromstring(body, etree.XMLParser(**options))
     except etree.XMLSyntaxError as failure:  # a tree has bounds of its own, such as 10 MB for one text
         raise _malformed(failure) from failure
 

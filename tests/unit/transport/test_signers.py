@@ -286,3 +286,15 @@ def test_an_authority_that_is_busy_is_asked_again_later(serve, connect):
         ask_for(TimestampClient.over_http(connect(serve(script).url)))
 
     assert refusal.value.retry_after == timedelta(seconds=7)
+
+
+def test_a_key_hands_out_what_a_packets_signature_needs(pki):
+    signer = pki.signer("H06.15")
+    own, *issuers = signer.certificates_der
+
+    assert own == signer.certificate.dump()
+    assert len(issuers) == 1, "the issuer, and not the root"
+    assert signer.key_kind == "rsa"
+    assert len(signer.sign_raw(b"x", "sha256")) == 256
+    with pytest.raises(ValueError, match="digest"):
+        signer.sign_raw(b"x", "md5")
