@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ebrvt_adapters.qlvb import mapping
 from ebrvt_adapters.qlvb.client import QlvbClient, file_part
 from ebrvt_adapters.qlvb.document_feed import DocumentFeed
 from ebrvt_adapters.qlvb.event_feed import EventFeed
-from ebrvt_adapters.qlvb.feeds import Desk, DocumentWatch, Progress, StoredVersions
+from ebrvt_adapters.qlvb.feeds import Desk, DocumentWatch, Progress
 from ebrvt_adapters.qlvb.incoming import incoming_metadata
 from ebrvt_adapters.qlvb.settings import QlvbSettings
 from ebrvt_adapters.qlvb.verification import verification_of
+from ebrvt_connect.codec.change_feed import StoredVersions
 from ebrvt_connect.codec.jsonwire import write_json
 from ebrvt_connect.errors import ConnectError, InvalidValue
 from ebrvt_connect.model.document import BusinessKind, Document, DocumentStatus
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
 
 JSON_TYPE = "application/json"
 _LARGEST_METADATA_BYTES = 16 * 1024 * 1024
@@ -69,7 +72,14 @@ class Qlvb(Source, Sink):
         self._blobs = surroundings.blobs
         self.client = QlvbClient(settings, surroundings.clock, system=surroundings.system)
         self._stored = StoredVersions()
-        self._desk = Desk(self.client, settings, surroundings, self._stored, DocumentWatch())
+        self._desk = Desk(
+            surroundings=surroundings,
+            stored=self._stored,
+            patience=timedelta(minutes=settings.attachment_patience_minutes),
+            client=self.client,
+            settings=settings,
+            documents=DocumentWatch(),
+        )
 
     @classmethod
     def open(cls, settings: BaseModel, surroundings: Surroundings) -> Self:
@@ -90,7 +100,7 @@ class Qlvb(Source, Sink):
 
     def _fetch(self, kind: Kind, checkpoint: str | None) -> Iterator[Batch]:
         if kind is Kind.DOCUMENT:
-            return DocumentFeed(self._desk).batches(checkpoint)
+            return DocumentFeed(self._desk).documents(checkpoint)
         return EventFeed(self._desk).batches(checkpoint)
 
     def _acknowledge(self, kind: Kind, batch: Batch) -> None:
@@ -111,9 +121,7 @@ class Qlvb(Source, Sink):
             # Advice that was not taken changes nothing; trouble that lasts shows at the next fetch.
             return
 
-    def feedback(
-        self, message: Message, record: Document | DocumentStatus, outcome: Outcome
-    ) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
         """SENT, HELD with its reason, or FAILED, told for each recipient of a document of ours."""
         if not isinstance(record, Document):
             return ()
@@ -126,9 +134,11 @@ class Qlvb(Source, Sink):
         try:
             if isinstance(work.record, Document):
                 return self._document_payload(work.message, work.record)
-            return self._status_payload(work.record, work)
+            if isinstance(work.record, DocumentStatus):
+                return self._status_payload(work.record, work)
         except InvalidValue as refusal:
             raise refusal.held(system=self._system, operation="prepare") from refusal
+        raise TypeError(f"the document system takes no {type(work.record).__name__}")
 
     def _document_payload(self, message: Message, record: Document) -> Payload:
         key = message.external_id
@@ -159,7 +169,7 @@ class Qlvb(Source, Sink):
         if not mapping.is_known_status(record):
             # Stored and warned about: the system takes no such code, and holding it would stop the lane.
             return self._payload(record.model_dump(mode="json"), ((_KEPT, record.code),))
-        recipients = work.origin_record.recipients if work.origin_record else ()
+        recipients = work.origin_record.recipients if isinstance(work.origin_record, Document) else ()
         told = mapping.exchange_status(record, work.message.idem_key, recipients)
         return self._payload(told, (("document_id", origin.external_id),))
 

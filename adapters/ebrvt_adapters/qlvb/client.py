@@ -11,23 +11,24 @@ so nothing here is ever in doubt for long. Objects are safe to share between thr
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from itertools import count
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from ebrvt_adapters.qlvb import faults, wire
+from ebrvt_connect.codec.feed import Cursor, Page, page_of
 from ebrvt_connect.codec.jsonwire import JsonLimits, JsonValue, json_value, write_json
 from ebrvt_connect.codec.multipart import MultipartBody, Part
 from ebrvt_connect.errors import InvalidValue, RetryLater
-from ebrvt_connect.transport.failures import is_web_page, status_failure
+from ebrvt_connect.transport.failures import is_web_page
 from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport, path_of
 from ebrvt_connect.transport.patience import with_patience
+from ebrvt_connect.transport.problems import is_plain_acceptance
+from ebrvt_connect.transport.transfer import Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ebrvt_adapters.qlvb.settings import QlvbSettings
     from ebrvt_connect.model.message import BlobRef
@@ -45,11 +46,7 @@ METADATA = "metadata"
 
 _JSON = "application/json; charset=utf-8"
 _SMALL_BYTES = 1024 * 1024
-_RESUMPTIONS = 3
-_LONGEST_PAUSE_SECONDS = 2.0
-_SHA256 = re.compile(r'(?:W/)?"([0-9a-f]{64})"', re.IGNORECASE)
 _CREATED = 201
-_PARTIAL = 206
 _AGENCIES = TypeAdapter(tuple[wire.AgencyRow, ...])
 
 
@@ -98,7 +95,7 @@ class QlvbClient:
 
     # --- documents that go out ----------------------------------------------------------------------------
 
-    def outgoing(self, after: wire.Cursor | None = None, *, limit: int | None = None) -> wire.Page:
+    def outgoing(self, after: Cursor | None = None, *, limit: int | None = None) -> Page:
         """Issued documents past a place in the feed, ordered by time of change and id."""
         place = (("updatedAfter", after.updated_after), ("afterId", after.after_id)) if after else ()
         return self._page("GET /api/outgoing", path_of("api", "outgoing"), place, limit)
@@ -114,14 +111,18 @@ class QlvbClient:
         The system's `ETag` must be the SHA-256 of what came, else `RetryLater` `QLVB_ATTACHMENT_DAMAGED`;
         `HeldForPerson` `BLOB_TOO_LARGE` past the limit of the settings.
         """
-        transfer = _Transfer(self._transport, self._clock, self._download_request(document_id, seq))
-        blob = blobs.put(transfer.pieces(self._system), limit_bytes=self._settings.largest_attachment_bytes)
-        if transfer.sha256 not in {"", blob.sha256}:
-            detail = f"file {seq} of {document_id!r}: got sha256 {blob.sha256}, its ETag says another"
-            raise RetryLater(
-                faults.ATTACHMENT_DAMAGED, detail, system=self._system, operation=_Transfer.operation
-            )
-        return blob
+        request = self._download_request(document_id, seq)
+        transfer = Transfer(
+            self._transport,
+            self._clock,
+            request,
+            system=self._system,
+            damaged=faults.ATTACHMENT_DAMAGED,
+            failure_of=lambda reply: faults.failure_of(
+                reply, system=self._system, operation=request.operation
+            ),
+        )
+        return transfer.into(blobs, limit_bytes=self._settings.largest_attachment_bytes)
 
     def report_status(self, document_id: str, status: Mapping[str, Any]) -> None:
         """Tell what became of an outgoing document (`PUT .../exchange-status`); may be repeated."""
@@ -132,7 +133,7 @@ class QlvbClient:
             headers=(("Content-Type", _JSON),),
             body=write_json(dict(status)),
         )
-        self._answered(request)
+        self._told(request)
 
     # --- documents that come in ---------------------------------------------------------------------------
 
@@ -163,12 +164,12 @@ class QlvbClient:
 
     # --- events and the rest ------------------------------------------------------------------------------
 
-    def incoming_events(self, after_seq: int = 0, *, limit: int | None = None) -> wire.Page:
+    def incoming_events(self, after_seq: int = 0, *, limit: int | None = None) -> Page:
         """What clerks did with incoming documents, past a number."""
         path = path_of("api", "incoming", "events")
         return self._page("GET /api/incoming/events", path, (("afterSeq", str(after_seq)),), limit)
 
-    def outgoing_events(self, after_seq: int = 0, *, limit: int | None = None) -> wire.Page:
+    def outgoing_events(self, after_seq: int = 0, *, limit: int | None = None) -> Page:
         """Recalls, updates and replacements asked by issuers, past a number."""
         path = path_of("api", "outgoing", "events")
         return self._page("GET /api/outgoing/events", path, (("afterSeq", str(after_seq)),), limit)
@@ -182,7 +183,7 @@ class QlvbClient:
             headers=(("Content-Type", _JSON),),
             body=write_json({"feed": feed, "cursor": cursor}),
         )
-        self._answered(request)
+        self._told(request)
 
     def agencies(self) -> tuple[wire.AgencyRow, ...]:
         """The local address book."""
@@ -196,14 +197,12 @@ class QlvbClient:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def _page(
-        self, operation: str, path: str, place: tuple[tuple[str, str], ...], limit: int | None
-    ) -> wire.Page:
+    def _page(self, operation: str, path: str, place: tuple[tuple[str, str], ...], limit: int | None) -> Page:
         query = (*place, ("limit", str(limit or self._settings.page)))
         most = self._settings.largest_page_bytes
         reply = self._answered(self._get(operation, path, query, most))
         try:
-            return wire.page_of(reply.body, most)
+            return page_of(reply.body, most)
         except ValueError as failure:
             raise self._unreadable(operation, "a page that cannot be read") from failure
 
@@ -221,7 +220,7 @@ class QlvbClient:
 
     def _download_request(self, document_id: str, seq: int) -> HttpRequest:
         return self._request(
-            operation=_Transfer.operation,
+            operation="GET /api/outgoing/{id}/attachments/{seq}",
             method="GET",
             path=path_of("api", "outgoing", document_id, "attachments", str(seq)),
             # The bytes as they are: a length and a range count them unpacked.
@@ -257,6 +256,12 @@ class QlvbClient:
     def _answered(self, request: HttpRequest) -> HttpReply:
         return self._patiently(lambda: self._once(request))
 
+    def _told(self, request: HttpRequest) -> None:
+        """A write without an answer of its own."""
+        reply = self._answered(request)
+        if not is_plain_acceptance(reply):
+            raise self._unreadable(request.operation, f"HTTP {reply.status} with a body that accepts nothing")
+
     def _patiently(self, attempt: Callable[[], T]) -> T:
         return with_patience(attempt, clock=self._clock)
 
@@ -268,61 +273,3 @@ class QlvbClient:
 
     def _unreadable(self, operation: str, detail: str) -> RetryLater:
         return RetryLater(faults.REPLY_UNREADABLE, detail, system=self._system, operation=operation)
-
-
-class _Transfer:
-    """One file on its way here: its pieces, asked for again from where they broke off."""
-
-    operation = "GET /api/outgoing/{id}/attachments/{seq}"
-
-    def __init__(self, transport: HttpTransport, clock: Clock, request: HttpRequest) -> None:
-        self._transport = transport
-        self._clock = clock
-        self._request = request
-        self._got_bytes = 0
-        self.sha256 = ""
-        """What the system says the whole file's digest is, once it has said so."""
-
-    def pieces(self, system: str) -> Iterator[bytes]:
-        """All bytes of the file, once each; raises what the last of a few attempts raised."""
-        for attempt in count():
-            try:
-                yield from self._attempt(system)
-            except RetryLater as failure:
-                pause = failure.retry_after.total_seconds() if failure.retry_after else 0.2 * 2**attempt
-                if attempt == _RESUMPTIONS or pause > _LONGEST_PAUSE_SECONDS:
-                    raise
-                self._clock.sleep(pause)
-            else:
-                return
-
-    def _attempt(self, system: str) -> Iterator[bytes]:
-        resumed = self._got_bytes > 0
-        with self._transport.download(self._ranged()) as (reply, pieces):
-            said = _SHA256.fullmatch(reply.headers.get("ETag", "").strip())
-            sha256 = said[1].lower() if said else ""
-            if not reply.ok:
-                raise faults.failure_of(reply, system=system, operation=self.operation)
-            if not sha256 and is_web_page(reply):
-                raise status_failure(reply, safe=True, system=system, operation=self.operation)
-            if resumed and not self._continues(reply, sha256):
-                detail = f"asked from byte {self._got_bytes}, got HTTP {reply.status} of another file"
-                raise RetryLater(faults.ATTACHMENT_DAMAGED, detail, system=system, operation=self.operation)
-            self.sha256 = sha256
-            for piece in pieces:
-                self._got_bytes += len(piece)
-                yield piece
-
-    def _ranged(self) -> HttpRequest:
-        if not self._got_bytes:
-            return self._request
-        return _with_header(self._request, "Range", f"bytes={self._got_bytes}-")
-
-    def _continues(self, reply: HttpReply, sha256: str) -> bool:
-        """Whether an answer to a range goes on with the same file at the right place."""
-        begins = reply.headers.get("Content-Range", "").startswith(f"bytes {self._got_bytes}-")
-        return reply.status == _PARTIAL and begins and sha256 != "" and sha256 == self.sha256
-
-
-def _with_header(request: HttpRequest, name: str, value: str) -> HttpRequest:
-    return replace(request, headers=(*request.headers, (name, value)))

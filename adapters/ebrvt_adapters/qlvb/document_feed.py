@@ -1,184 +1,83 @@
 """Reads the feed of issued documents (văn bản đi đã phát hành) into batches.
 
-It comes ordered by (updatedAt, id). A row may be committed late with an older time, so each fetch begins
-some minutes before the place reached; what this process knows to be stored is skipped, anything else read
-twice is one message by its version. A document whose files cannot be had waits in the checkpoint and is
-asked for by its id at each fetch, while the others go on; after a while it is held. One row that cannot
-be read is held alone.
+How it is walked is `codec.change_feed`; here is what a row makes: the document with all its files in the
+blobs, or a hold that names what is wrong.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from ebrvt_adapters.qlvb import faults, mapping, wire
-from ebrvt_adapters.qlvb.feeds import Desk, Progress, cursor_of, place_of, word_of
+from ebrvt_adapters.qlvb import faults, mapping
+from ebrvt_adapters.qlvb.feeds import Desk, Progress
+from ebrvt_connect.codec.change_feed import ChangeFeed, Missing, Walk
+from ebrvt_connect.codec.feed import Cursor, Page, word_of
 from ebrvt_connect.errors import ConnectError, HeldForPerson, InvalidValue, Rejected, RetryLater, Scope
 from ebrvt_connect.model.message import BlobRef, Kind
 from ebrvt_connect.ports.adapter import Batch, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from ebrvt_connect.errors import Explanation
     from ebrvt_connect.model.document import Attachment, Document
 
-_STRUGGLING = 2
-"""After so many documents in a row whose files cannot be had, the system is taken to be in trouble."""
 _OPERATION = "GET /api/outgoing"
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What one reading of the feed has met so far."""
-
-    tried: set[str] = field(default_factory=set)
-    """Documents that waited and were asked for by their id."""
-    answered: bool = False
-    """Whether the system could be asked for one of them."""
-    failure: RetryLater | None = None
-    """What the last one that could not be asked for failed with."""
-    found: bool = False
+_MISSING = {
+    Missing.GONE: faults.NOT_FOUND,
+    Missing.FORBIDDEN: faults.DOCUMENT_FORBIDDEN,
+    Missing.UNAVAILABLE: faults.DOCUMENT_UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentFeed:
+class DocumentFeed(ChangeFeed):
     """The feed of issued documents."""
 
     desk: Desk
 
-    def batches(self, checkpoint: str | None) -> Iterator[Batch]:
+    def documents(self, checkpoint: str | None) -> Iterator[Batch]:
         """What is new since the checkpoint; a document that cannot be had does not stop the others."""
         progress = Progress.parse(checkpoint)
-        progress.no_later_than(self._now())
-        watch = self.desk.documents
+        watch, walk = self.desk.documents, Walk()
         number = watch.begin(progress.waiting)
-        reading = _Reading()
-        for batch in chain(self._asked_again(progress, reading), self._read(progress, reading)):
-            reading.found = reading.found or bool(batch.items)
+        for batch in self.batches(progress, walk):
             yield batch
             watch.stored(progress.waiting)
         watch.end(number)
-        if reading.failure is not None and not reading.answered and not reading.found:
-            raise reading.failure
+        walk.conclude()
 
-    def _read(self, progress: Progress, reading: _Reading) -> Iterator[Batch]:
-        """The feed, page by page; raises `RetryLater` when the system seems to be in trouble."""
-        cursor = self._begin(progress.cursor)
-        told = progress.text()
-        while True:
-            page = self.desk.client.outgoing(cursor)
-            following = self._following(page, cursor)
-            items, failure = self._items(page.rows, progress, reading)
-            if following is not None and failure is None:
-                progress.advance(following, self._now())
-            if items or progress.text() != told:
-                told = progress.text()
-                yield Batch(items, told)
-            if failure is not None:
-                raise failure
-            if following is None:
-                return
-            cursor = following
+    def _desk(self) -> Desk:
+        return self.desk
 
-    def _asked_again(self, progress: Progress, reading: _Reading) -> Iterator[Batch]:
-        """Documents that waited for their files, by their id; none of them stops the others."""
-        items: list[Item] = []
-        for name, since in list(progress.waiting.items()):
-            try:
-                item = self._again(name, since, reading)
-            except RetryLater:
-                continue
-            del progress.waiting[name]
-            if item is not None:
-                items.append(item)
-        if items:
-            yield Batch(tuple(items), progress.text())
+    def _overlap(self) -> timedelta:
+        return timedelta(minutes=self.desk.settings.overlap_minutes)
 
-    def _again(self, name: str, since: str, reading: _Reading) -> Item | None:
-        """One that waited; raises `RetryLater` when it has to wait on."""
-        last_try = self.desk.patience_over(since)
-        try:
-            row = self.desk.client.outgoing_document(name)
-        except Rejected:
-            return self._without_row(name, "gone", faults.NOT_FOUND)
-        except HeldForPerson as held:
-            if not faults.concerns_one(held):
-                raise
-            return self._without_row(name, f"forbidden:{since}", faults.DOCUMENT_FORBIDDEN)
-        except RetryLater as failure:
-            reading.failure = failure
-            if not last_try:
-                raise
-            return self._without_row(name, f"unavailable:{since}", faults.DOCUMENT_UNAVAILABLE)
-        reading.answered = True
-        reading.tried.add(name)
-        return self._item(row, last_try=last_try)
+    def _page(self, cursor: Cursor | None) -> Page:
+        return self.desk.client.outgoing(cursor)
 
-    def _begin(self, reached: wire.Cursor | None) -> wire.Cursor | None:
-        """Some minutes before the place reached."""
-        if reached is None or not self.desk.settings.overlap_minutes:
-            return reached
-        try:
-            earlier = reached.moment() - timedelta(minutes=self.desk.settings.overlap_minutes)
-        except OverflowError:
-            return None
-        return wire.Cursor(updated_after=wire.written_moment(earlier))
+    def _one(self, name: str) -> bytes:
+        return self.desk.client.outgoing_document(name)
 
-    def _following(self, page: wire.Page, cursor: wire.Cursor | None) -> wire.Cursor | None:
-        """Where the next page begins; raises `RetryLater` when that is unreadable or no step forward."""
-        if page.next is None:
-            return None
-        try:
-            following = wire.Cursor.model_validate(page.next)
-            place = place_of(following)
-        except ValueError as failure:
-            raise self.desk.odd(
-                faults.REPLY_UNREADABLE, "the next page's place is unreadable", _OPERATION
-            ) from failure
-        if cursor is not None and (following == cursor or place[0] < cursor.moment()):
-            raise self.desk.odd(
-                faults.FEED_STUCK, "the next page begins where this one did, or before", _OPERATION
-            )
-        return following
+    def _name(self, row: bytes) -> str:
+        return word_of(row, "id")
 
-    def _items(
-        self, rows: tuple[bytes, ...], progress: Progress, reading: _Reading
-    ) -> tuple[tuple[Item, ...], RetryLater | None]:
-        """The rows as items; stops early, with the failure, when the system seems to be in trouble.
+    def _concerns_one(self, held: HeldForPerson) -> bool:
+        return faults.concerns_one(held)
 
-        Those that failed wait from now on, so that none of them is in the way again.
-        """
-        items: list[Item] = []
-        failed = 0
-        trouble: RetryLater | None = None
-        for row in rows:
-            name = word_of(row, "id")
-            try:
-                item = None if name in reading.tried else self._item(row)
-            except RetryLater as failure:
-                failed += name not in progress.waiting
-                trouble = failure if failed >= _STRUGGLING else None
-                progress.waiting.setdefault(mapping.outgoing_of(row).id, self._now().isoformat())
-            else:
-                failed = 0
-                if item is not None:
-                    items.append(item)
-                    progress.waiting.pop(item.external_id, None)
-            if (cursor := cursor_of(row)) is not None:
-                progress.advance(cursor, self._now())
-            if trouble is not None:
-                break
-        return tuple(items), trouble
+    def _unreadable_place(self, detail: str) -> RetryLater:
+        return self.desk.odd(faults.REPLY_UNREADABLE, detail, _OPERATION)
 
-    def _now(self) -> datetime:
-        return self.desk.surroundings.clock.now()
+    def _stuck(self, detail: str) -> RetryLater:
+        return self.desk.odd(faults.FEED_STUCK, detail, _OPERATION)
 
-    def _item(self, row: bytes, *, last_try: bool = False) -> Item | None:
+    def _made(self, row: bytes, *, last_try: bool) -> tuple[Item, ...]:
+        item = self._item(row, last_try=last_try)
+        return () if item is None else (item,)
+
+    def _item(self, row: bytes, *, last_try: bool) -> Item | None:
         """One document with its files in the blobs; None when it is known to be stored.
 
         Raises `RetryLater` when a file cannot be had now; at the last try that holds the document.
@@ -187,7 +86,7 @@ class DocumentFeed:
             return None
         try:
             found = mapping.outgoing_of(row)
-            document = mapping.document_of(found, now=self._now())
+            document = mapping.document_of(found, now=self.desk.now())
         except InvalidValue as refusal:
             return self.desk.unreadable(Kind.DOCUMENT, row, refusal, word_of(row, "id"))
         version = mapping.version_of(found)
@@ -258,10 +157,10 @@ class DocumentFeed:
             limit_bytes=self.desk.settings.largest_attachment_bytes,
         )
 
-    def _without_row(self, name: str, version: str, explanation: Explanation) -> Item:
+    def _without_row(self, name: str, version: str, why: Missing) -> Item:
         """A document that cannot be had any more, held under its id."""
         fault = HeldForPerson(
-            explanation,
+            _MISSING[why],
             f"outgoing document {name!r}: {version}",
             system=self.desk.surroundings.system,
             operation="fetch",

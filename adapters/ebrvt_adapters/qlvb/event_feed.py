@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebrvt_adapters.qlvb import faults, mapping, wire
-from ebrvt_adapters.qlvb.feeds import Desk, EventPlace, Progress, PutOff, event_name, seq_of, word_of
+from ebrvt_adapters.qlvb.feeds import Desk, EventPlace, Progress, PutOff, event_name, seq_of
+from ebrvt_connect.codec.change_feed import STRUGGLING
+from ebrvt_connect.codec.feed import Page, word_of
 from ebrvt_connect.errors import ConnectError, HeldForPerson, InvalidValue, Rejected, RetryLater
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ports.adapter import Batch, Item
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 _INCOMING = "incoming"
 _OUTGOING = "outgoing"
-_STRUGGLING = 2
-"""After so many events in a row whose documents cannot be had, the system is taken to be in trouble."""
 _LONGEST_PAGE = 500
 
 
@@ -84,7 +84,7 @@ class EventFeed:
                 yield Batch(items, progress.text())
         reading.failed = 0
         yield from self._new_events(progress, reading)
-        if reading.failure is not None and (reading.failed >= _STRUGGLING or not reading.found):
+        if reading.failure is not None and (reading.failed >= STRUGGLING or not reading.found):
             raise reading.failure
 
     def _new_events(self, progress: Progress, reading: _Reading) -> Iterator[Batch]:
@@ -97,13 +97,13 @@ class EventFeed:
                 seq = seq_of(row)
                 if not place.is_new(seq):
                     continue
-                now = self.desk.surroundings.clock.now().isoformat()
+                now = self.desk.now().isoformat()
                 items = self._now(row, now, reading)
                 if items is None:
                     progress.put_off.append(PutOff(row.decode(), now))
                 place.read(seq or 0, overlap)
                 yield Batch(items or (), progress.text())
-                if reading.failed >= _STRUGGLING:
+                if reading.failed >= STRUGGLING:
                     return
             if following is None:
                 return
@@ -133,7 +133,7 @@ class EventFeed:
         reading.found = reading.found or bool(items)
         return items
 
-    def _following(self, page: wire.Page, after: int, operation: str) -> int | None:
+    def _following(self, page: Page, after: int, operation: str) -> int | None:
         """The number after which the next page begins; raises `RetryLater` when it is no step forward."""
         if page.next is None:
             return None
@@ -181,7 +181,7 @@ class EventFeed:
         if watch.waits(event.id):
             return False
         alone = not watch.begun and self.desk.patience_over(since)
-        if not (self.desk.stored.has_document(event.id) or watch.read_since(event.seq) or alone):
+        if not (self.desk.stored.has(event.id) or watch.read_since(event.seq) or alone):
             return False
         watch.forget(event.seq)
         return True

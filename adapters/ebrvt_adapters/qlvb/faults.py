@@ -9,27 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from ebrvt_adapters.qlvb.mapping import field_vi
-from ebrvt_adapters.qlvb.wire import Problem
-from ebrvt_connect.codec.jsonwire import json_value
-from ebrvt_connect.errors import (
-    ConnectError,
-    HeldForPerson,
-    InvalidValue,
-    Rejected,
-    RetryLater,
-    Scope,
-    explain,
-)
+from ebrvt_connect.errors import ConnectError, HeldForPerson, Scope, explain
 from ebrvt_connect.transport.failures import FORBIDDEN as REMOTE_FORBIDDEN
-from ebrvt_connect.transport.failures import retry_after, status_failure
+from ebrvt_connect.transport.problems import ProblemTable
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ebrvt_connect.errors import Explanation
     from ebrvt_connect.transport.http import HttpReply
 
 UNAUTHENTICATED = explain(
@@ -122,46 +107,23 @@ DOCUMENT_FORBIDDEN = explain(
     "Đề nghị quản trị phần mềm cấp quyền đọc văn bản này cho tài khoản, sau đó phát hành lại văn bản.",
 )
 
-_HELD: dict[str, tuple[Explanation, Scope]] = {
-    "UNAUTHENTICATED": (UNAUTHENTICATED, Scope.SYSTEM),
-    "FORBIDDEN": (FORBIDDEN, Scope.SYSTEM),
-    "KEY_REUSED": (KEY_REUSED, Scope.MESSAGE),
-}
-_LATER: dict[str, Explanation] = {
-    "THROTTLED": THROTTLED,
-    "INTERNAL": INTERNAL,
-    "UNAVAILABLE": UNAVAILABLE,
-}
-_REJECTED: dict[str, Explanation] = {"NOT_FOUND": NOT_FOUND, "INVALID": INVALID}
-_SHOWN_ISSUES = 5
-_LONGEST_QUOTE = 80
+TABLE = ProblemTable(
+    field_vi=field_vi,
+    refused=REFUSED,
+    held={
+        "UNAUTHENTICATED": (UNAUTHENTICATED, Scope.SYSTEM),
+        "FORBIDDEN": (FORBIDDEN, Scope.SYSTEM),
+        "KEY_REUSED": (KEY_REUSED, Scope.MESSAGE),
+    },
+    later={"THROTTLED": THROTTLED, "INTERNAL": INTERNAL, "UNAVAILABLE": UNAVAILABLE},
+    rejected={"NOT_FOUND": NOT_FOUND, "INVALID": INVALID},
+)
+"""What the system's own words mean."""
 
 
 def failure_of(reply: HttpReply, *, system: str, operation: str) -> ConnectError:
-    """The effect of any answer that is not a success.
-
-    The system's own word counts whatever the HTTP status; an unknown one is read by its status, and only
-    a refusal of ours (4xx) is final.
-    """
-    problem = _problem(reply)
-    if problem is None:
-        return status_failure(reply, safe=True, system=system, operation=operation)
-    fields = ", ".join(dict.fromkeys(field_vi(_path(i.field)) for i in problem.issues[:_SHOWN_ISSUES]))
-    facts: dict[str, Any] = {"system": system, "operation": operation, "fields": fields or "(không nêu rõ)"}
-    issues = ", ".join(f"{quoted(i.field)}: {quoted(i.code)}" for i in problem.issues[:_SHOWN_ISSUES])
-    detail = f"HTTP {reply.status}, error_code {quoted(problem.error_code)}" + (
-        f" ({issues})" if issues else ""
-    )
-    if problem.error_code in _HELD:
-        explanation, scope = _HELD[problem.error_code]
-        return HeldForPerson(explanation, detail, scope=scope, **facts)
-    if problem.error_code in _LATER:
-        return RetryLater(_LATER[problem.error_code], detail, retry_after=retry_after(reply), **facts)
-    if problem.error_code in _REJECTED:
-        return Rejected(_REJECTED[problem.error_code], detail, **facts)
-    if reply.status in _REFUSING:
-        return Rejected(REFUSED, detail, said=quoted(problem.error_code), **facts)
-    return status_failure(reply, safe=True, system=system, operation=operation)
+    """The effect of any answer that is not a success."""
+    return TABLE.failure_of(reply, system=system, operation=operation)
 
 
 def concerns_one(held: HeldForPerson) -> bool:
@@ -170,24 +132,3 @@ def concerns_one(held: HeldForPerson) -> bool:
     A single document may be closed to our account while the feed itself is open.
     """
     return held.scope is Scope.MESSAGE or held.code in {FORBIDDEN.code, REMOTE_FORBIDDEN.code}
-
-
-_REFUSING = frozenset({400, 404, 405, 406, 409, 410, 411, 412, 414, 415, 422})
-
-
-def quoted(text: str) -> str:
-    """The remote's word, short and printable, fit to be shown."""
-    return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_QUOTE]).strip() or "?"
-
-
-def _problem(reply: HttpReply) -> Problem | None:
-    try:
-        return Problem.model_validate(json_value(reply.body))
-    except (InvalidValue, ValidationError):
-        return None
-
-
-def _path(field: str) -> list[str]:
-    """`recipients.0.code` or `recipients[0].code` as names only."""
-    parts = field[:200].replace("[", ".").replace("]", "").split(".")
-    return [part for part in parts if part and not part.isdecimal()]

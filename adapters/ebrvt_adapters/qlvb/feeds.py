@@ -1,32 +1,19 @@
-"""What both readers of the document system's feeds share: the checkpoint, what is stored, odd rows."""
+"""What both readers of the document system's feeds share: the checkpoint, and what has been read."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from ebrvt_adapters.qlvb import wire
-from ebrvt_connect.codec.jsonwire import json_value
-from ebrvt_connect.errors import HeldForPerson, InvalidValue, RetryLater
-from ebrvt_connect.model.message import BlobRef, Kind
-from ebrvt_connect.ports.adapter import Item
+from ebrvt_connect.codec.change_feed import FeedDesk, FeedProgress
+from ebrvt_connect.codec.feed import Cursor, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ebrvt_adapters.qlvb.client import QlvbClient
     from ebrvt_adapters.qlvb.settings import QlvbSettings
-    from ebrvt_connect.errors import Explanation
-    from ebrvt_connect.ports.adapter import Surroundings
-
-_LARGEST_ROW_BYTES = 16 * 1024 * 1024
-_REMEMBERED = 20_000
 
 
 @dataclass(slots=True)
@@ -69,12 +56,9 @@ class PutOff:
 
 
 @dataclass(slots=True)
-class Progress:
+class Progress(FeedProgress):
     """How far each feed has been read: the checkpoint, as it grows."""
 
-    cursor: wire.Cursor | None = None
-    waiting: dict[str, str] = field(default_factory=dict)
-    """Documents whose files could not be had yet, by id, and since when."""
     incoming: EventPlace = field(default_factory=EventPlace)
     outgoing: EventPlace = field(default_factory=EventPlace)
     put_off: list[PutOff] = field(default_factory=list)
@@ -88,16 +72,16 @@ class Progress:
         told = json.loads(text)
         cursor = told.get("outgoing")
         return cls(
-            wire.Cursor.model_validate(cursor) if cursor else None,
+            Cursor.model_validate(cursor) if cursor else None,
             dict(told.get("waiting", {})),
             EventPlace(int(told.get("incomingEvents", 0)), set(told.get("incomingMissing", ()))),
             EventPlace(int(told.get("outgoingEvents", 0)), set(told.get("outgoingMissing", ()))),
             [PutOff(row, since) for row, since in told.get("putOff", ())],
         )
 
-    def text(self) -> str:
-        """The checkpoint."""
-        told: dict[str, Any] = {
+    def told(self) -> dict[str, Any]:
+        """What the checkpoint says."""
+        return {
             "outgoing": self.cursor.model_dump(by_alias=True) if self.cursor else None,
             "waiting": self.waiting,
             "incomingEvents": self.incoming.reached,
@@ -106,20 +90,6 @@ class Progress:
             "outgoingMissing": sorted(self.outgoing.missing),
             "putOff": [[event.row, event.since] for event in self.put_off],
         }
-        return json.dumps({name: value for name, value in told.items() if value}, ensure_ascii=False)
-
-    def advance(self, cursor: wire.Cursor, now: datetime) -> None:
-        """Move on, never back and never past now.
-
-        What comes later has earlier times than a row whose time lies ahead: behind it, it would be lost.
-        """
-        if cursor.moment() <= now and (self.cursor is None or place_of(cursor) >= place_of(self.cursor)):
-            self.cursor = cursor
-
-    def no_later_than(self, now: datetime) -> None:
-        """Take a place back that lies ahead: the clock was wrong when it was reached."""
-        if self.cursor is not None and self.cursor.moment() > now:
-            self.cursor = wire.Cursor(updated_after=wire.written_moment(now))
 
 
 class DocumentWatch:
@@ -160,94 +130,13 @@ class DocumentWatch:
         self._seen.pop(event, None)
 
 
-class StoredVersions:
-    """What this process knows to be stored, so that reading again costs nothing; bounded, oldest go first."""
-
-    def __init__(self) -> None:
-        """Knows nothing; the ledger recognises what was stored before."""
-        self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._rows: set[str] = set()
-        self._documents: Counter[str] = Counter()
-
-    def add(self, item: Item) -> None:
-        """Remember one."""
-        row = item.original.sha256 if item.original else ""
-        if item.kind is Kind.DOCUMENT and (item.external_id, item.version) not in self._known:
-            self._documents[item.external_id] += 1
-        self._known[item.external_id, item.version] = row
-        self._rows.add(row)
-        while len(self._known) > _REMEMBERED:
-            (name, _), oldest = self._known.popitem(last=False)
-            self._rows.discard(oldest)
-            self._documents -= Counter((name,))
-
-    def has_document(self, name: str) -> bool:
-        """Whether a document is stored, in whichever version."""
-        return name in self._documents
-
-    def has_row(self, row: bytes) -> bool:
-        """Whether these very bytes made an item that is stored."""
-        return hashlib.sha256(row).hexdigest() in self._rows
-
-    def __contains__(self, named: tuple[str, str]) -> bool:
-        """Whether an external id is stored in this version."""
-        return named in self._known
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk(FeedDesk):
     """What both readers work with."""
 
     client: QlvbClient
     settings: QlvbSettings
-    surroundings: Surroundings
-    stored: StoredVersions
     documents: DocumentWatch
-
-    def keep(self, row: bytes) -> BlobRef:
-        """Store a row's untouched bytes."""
-        return self.surroundings.blobs.put((row,), limit_bytes=_LARGEST_ROW_BYTES)
-
-    def held(self, refusal: InvalidValue) -> HeldForPerson:
-        """A refusal of the mapping as a hold of one message."""
-        return refusal.held(system=self.surroundings.system, operation="fetch")
-
-    def patience_over(self, since: str) -> bool:
-        """Whether something has been tried for as long as the settings allow."""
-        allowed = timedelta(minutes=self.settings.attachment_patience_minutes)
-        return self.surroundings.clock.now() - datetime.fromisoformat(since) > allowed
-
-    def odd(self, explanation: Explanation, detail: str, operation: str) -> RetryLater:
-        """A feed that answers what it cannot mean."""
-        return RetryLater(explanation, detail, system=self.surroundings.system, operation=operation)
-
-    def unreadable(self, kind: Kind, row: bytes, refusal: InvalidValue, name: str) -> Item | None:
-        """A row that cannot be followed, held for a person with its bytes; None if it is stored so.
-
-        `name` is its own id, empty where it has none that can be read.
-        """
-        digest = hashlib.sha256(row).hexdigest()
-        named = name or f"unreadable-{digest[:24]}"
-        version = f"unreadable:{digest[:32]}"
-        if (named, version) in self.stored:
-            return None
-        title = str(refusal.facts.get("title", ""))
-        original = self.keep(row)
-        return Item(kind, named, version, named, "", title, original=original, fault=self.held(refusal))
-
-
-def _fields(row: bytes) -> dict[str, Any]:
-    try:
-        value = json_value(row)
-    except InvalidValue:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def word_of(row: bytes, name: str) -> str:
-    """A text field of a row, shortened; empty where it cannot be read."""
-    value = _fields(row).get(name)
-    return value.strip()[:100] if isinstance(value, str) else ""
 
 
 def event_name(feed: str, row: bytes) -> str:
@@ -258,23 +147,5 @@ def event_name(feed: str, row: bytes) -> str:
 
 def seq_of(row: bytes) -> int | None:
     """The number of an event, where it can be read."""
-    value = _fields(row).get("seq")
+    value = fields_of(row).get("seq")
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
-
-
-def cursor_of(row: bytes) -> wire.Cursor | None:
-    """A document's place in its feed, where it can be read."""
-    fields = _fields(row)
-    try:
-        cursor = wire.Cursor.model_validate(
-            {"updatedAfter": fields.get("updatedAt"), "afterId": fields.get("id")}
-        )
-        cursor.moment()
-    except (ValidationError, ValueError):
-        return None
-    return cursor
-
-
-def place_of(cursor: wire.Cursor) -> tuple[datetime, str]:
-    """A cursor as a value that can be compared; raises `ValueError` for a time that is none."""
-    return cursor.moment(), cursor.after_id

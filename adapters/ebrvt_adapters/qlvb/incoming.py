@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ebrvt_adapters.qlvb import mapping, wire
+from ebrvt_adapters.qlvb import mapping
+from ebrvt_connect.codec.jsonfields import written_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def incoming_metadata(
         "appendixes": list(document.appendixes),
         "business": _written_business(document.business),
         "attachments": [_written_attachment(attachment) for attachment in document.attachments],
-        "receivedAt": wire.written_moment(received_at),
+        "receivedAt": written_moment(received_at),
         "packet": {"sha256": packet.sha256, "size": packet.size_bytes},
         "verification": dict(verification),
         "warnings": [

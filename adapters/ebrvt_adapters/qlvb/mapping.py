@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from ebrvt_adapters.qlvb import wire
+from ebrvt_connect.codec.jsonfields import WireValue, written_moment
 from ebrvt_connect.codec.jsonwire import json_value
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.document import (
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.errors import Explanation
     from ebrvt_connect.ports.adapter import Outcome
 
-Wire = TypeVar("Wire", bound=wire.WireValue)
+Wire = TypeVar("Wire", bound=WireValue)
 
 FIELDS_WRONG = explain(
     "QLVB_FIELDS_WRONG",
@@ -283,7 +284,7 @@ def _ahead(updated_at: datetime, now: datetime | None) -> tuple[DataWarning, ...
         DataWarning(
             code=UPDATED_IN_FUTURE,
             field="updatedAt",
-            got=wire.written_moment(updated_at),
+            got=written_moment(updated_at),
             message_vi="Thời điểm cập nhật của văn bản nằm ở tương lai; kiểm tra đồng hồ của phần mềm quản "
             "lý văn bản.",
         ),
@@ -505,7 +506,7 @@ def exchange_status(
     told: dict[str, Any] = {
         "agencyCode": str(_as_written(status.reporter.code, recipients)),
         "code": status.code,
-        "at": wire.written_moment(status.happened_at),
+        "at": written_moment(status.happened_at),
         "messageId": message_id,
     }
     if status.staff is not None and (by := actor(status.staff)):

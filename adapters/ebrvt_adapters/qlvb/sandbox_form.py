@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ebrvt_adapters.qlvb import wire
 from ebrvt_adapters.qlvb.client import METADATA
+from ebrvt_connect.codec.jsonfields import parse_moment
 from ebrvt_connect.codec.jsonwire import json_value
 from ebrvt_connect.codec.multipart import boundary_of, parse_multipart
 from ebrvt_connect.errors import InvalidValue
@@ -93,7 +93,7 @@ def _wrong(form: Form) -> Iterator[Issue]:
         if not _text(metadata.get(name)):
             yield _issue(name, "REQUIRED")
     try:
-        wire.parse_moment(metadata.get("receivedAt"))
+        parse_moment(metadata.get("receivedAt"))
     except ValueError:
         yield _issue("receivedAt", "NOT_A_TIME")
     yield from _wrong_party(metadata.get("sender"), "sender")
@@ -156,7 +156,7 @@ def wrong_status(status: Mapping[str, Any], codes: frozenset[str]) -> Iterator[I
     if not _text(status.get("messageId")):
         yield _issue("messageId", "REQUIRED")
     try:
-        wire.parse_moment(status.get("at"))
+        parse_moment(status.get("at"))
     except ValueError:
         yield _issue("at", "NOT_A_TIME")
 

@@ -1,20 +1,16 @@
-"""Inside the simulated document system: its registers, its feeds and its clerks, all in one durable world.
-
-The register of outgoing documents is read in the order (updatedAt, id). The order is kept in memory and
-checked against the world at each reading, so a transaction taken back leaves nothing wrong behind.
-"""
+"""Inside the simulated document system: its registers, its feeds and its clerks, all in one durable world."""
 
 from __future__ import annotations
 
 import random
-from bisect import bisect_right, insort
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ebrvt_adapters.qlvb import wire
+from ebrvt_connect.codec.jsonfields import written_moment
+from ebrvt_connect.codec.simulated_rest import FeedTable, Row, moment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ebrvt_connect.ports.simulator import World
 
@@ -28,9 +24,6 @@ DESKS = "desks"
 AGENCIES = "agencies"
 ACKS = "acks"
 
-Row = dict[str, Any]
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _CLERKS = (
     {
         "name": "Nguyễn Thị Mẫu",
@@ -59,9 +52,7 @@ class Office:
         self.seed = seed
         self.clerk_seconds = clerk_seconds
         """How long a clerk takes for one step, at the least; up to twice that."""
-        self._order: list[tuple[datetime, str]] = sorted(
-            (moment(row["document"]["updatedAt"]), name) for name, row in world.rows(OUTGOING)
-        )
+        self._outgoing = FeedTable(world, OUTGOING, "document")
         self._seqs = {
             table: max((int(key.rpartition("-")[2]) for key, _ in world.rows(table)), default=0)
             for table in (INCOMING, INCOMING_EVENTS, OUTGOING_EVENTS)
@@ -71,30 +62,16 @@ class Office:
 
     def put_outgoing(self, document: Row, visible_at: datetime | None = None) -> None:
         """Register an issued document or its new revision; one committed late shows from `visible_at` on."""
-        row: Row = {"document": document}
-        if visible_at is not None:
-            row["visible_at"] = visible_at.isoformat()
-        self.world.put(OUTGOING, document["id"], row)
-        insort(self._order, (moment(document["updatedAt"]), document["id"]))
+        self._outgoing.put(document["id"], document, visible_at)
 
     def outgoing(self, name: str, now: datetime) -> Row | None:
         """One issued document as others may see it."""
-        row = self.world.get(OUTGOING, name)
-        if row is None or moment(row.get("visible_at", "")) > now:
-            return None
-        document: Row = row["document"]
-        return document
+        found: Row | None = self._outgoing.get(name, now)
+        return found
 
     def outgoing_after(self, place: tuple[datetime, str], now: datetime) -> Iterator[Row]:
         """Documents past a place, in the order of the feed."""
-        last = place
-        for found in self._order[bisect_right(self._order, place) :]:
-            if found == last:
-                continue
-            last = found
-            document = self.outgoing(found[1], now)
-            if document is not None and moment(document["updatedAt"]) == found[0]:
-                yield document
+        return self._outgoing.after(place, now)
 
     # --- events -------------------------------------------------------------------------------------------
 
@@ -139,12 +116,12 @@ class Office:
     def clerks_act(self, now: datetime) -> None:
         """Do every step that is due and write its event."""
         for key, desk in self.world.rows(DESKS):
-            if moment(desk["due_at"]) > now:
+            if moment_of(desk["due_at"]) > now:
                 continue
             step, *rest = desk["plan"]
             event = {name: desk[name] for name in ("incomingId", "axisDocId", "agencyCode") if desk[name]}
             told = {name: step[name] for name in ("code", "by", "note") if name in step}
-            seq = self.put_event(INCOMING_EVENTS, {**event, **told, "at": wire.written_moment(now)})
+            seq = self.put_event(INCOMING_EVENTS, {**event, **told, "at": written_moment(now)})
             self.world.journal("incoming-event", seq=seq, code=step["code"], axisDocId=desk["axisDocId"])
             if not rest:
                 self.world.delete(DESKS, key)
@@ -166,18 +143,3 @@ class Office:
                 *({"code": code, "by": officer} for code in (*middle, "06")),
             ]
         return [{**step, "after": round(self.clerk_seconds * (1 + chance.random()), 3)} for step in steps]
-
-
-def moment(text: str) -> datetime:
-    """A time of the world; the beginning of time where there is none."""
-    if not text:
-        return _BEGINNING
-    parsed = wire.parse_moment(text) if "T" in text else None
-    if not isinstance(parsed, datetime):
-        raise ValueError(f"not a time: {text[:40]!r}")  # noqa: TRY004 - bad data, not a bad call
-    return parsed
-
-
-def counted(world: World, tables: Mapping[str, str]) -> dict[str, int]:
-    """How many rows each table has, under the name it is told by."""
-    return {name: sum(1 for _ in world.rows(table)) for name, table in tables.items()}

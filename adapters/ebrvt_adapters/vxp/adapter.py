@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from ebrvt_adapters.vxp.unfetched import Trouble
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
 
 SEVERAL_FOUND = explain(
     "VXP_SENT_LIST_AMBIGUOUS",
@@ -347,9 +348,7 @@ class Vxp(Source, Sink):
         if refused is not None:
             raise refused
 
-    def feedback(
-        self, message: Message, record: Document | DocumentStatus, outcome: Outcome
-    ) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
         """Once an incoming document is safely with the document system: status 01 to its sender."""
         if outcome.state is not State.DONE or not isinstance(record, Document):
             return ()
@@ -362,11 +361,14 @@ class Vxp(Source, Sink):
         try:
             if isinstance(work.record, Document):
                 return self._document_payload(work.record)
-            if work.record.code == StatusCode.RECALL:
-                mapping.refuse_recall(work, self._ours)
-            return self._status_payload(work.record, work.origin_record)
+            if isinstance(work.record, DocumentStatus):
+                if work.record.code == StatusCode.RECALL:
+                    mapping.refuse_recall(work, self._ours)
+                origin = work.origin_record
+                return self._status_payload(work.record, origin if isinstance(origin, Document) else None)
         except InvalidValue as refusal:
             raise self._held(refusal, "prepare") from refusal
+        raise TypeError(f"the axis takes no {type(work.record).__name__}")
 
     def _document_payload(self, record: Document) -> Payload:
         settings = self._settings

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ebrvt_adapters.vxp.wire import SentEdoc
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.adapter import Work
 
 SECRET = explain(
@@ -425,7 +426,12 @@ def refuse_recall(work: Work, ours: Sequence[AgencyCode]) -> None:
     about = work.record.about if isinstance(work.record, DocumentStatus) else None
     title = origin.title if origin else (about.number or about.document_id if about else "?")
     ours_out = origin is not None and origin.target == work.message.target
-    if origin is None or document is None or not ours_out or not is_ours(document.issuer.code, ours):
+    if (
+        origin is None
+        or not isinstance(document, Document)
+        or not ours_out
+        or not is_ours(document.issuer.code, ours)
+    ):
         detail = f"recall of {title[:80]!r}, which the ledger does not know as sent by us"
         raise InvalidValue(RECALL_OF_UNKNOWN, detail, title=title)
     if origin.state is not State.DONE:
@@ -496,7 +502,7 @@ def taken_by_others(siblings: Iterable[Message], rows: Iterable[SentEdoc], sough
     )
 
 
-def original_accounted_for(record: Document | DocumentStatus, others: Others) -> bool:
+def original_accounted_for(record: Record, others: Others) -> bool:
     """Whether the document a packet revokes or updates is known, so that its rows are.
 
     Such a packet often carries the number and title of its original: while we do not know where that one

@@ -49,6 +49,8 @@ _DOC_IDS = UUID("8f3f0c8e-5f5b-4a53-9b1e-6f3a0c1d7a11")
 _HEADER_BYTES = 4 * 1024 * 1024
 _IN_MEMORY_BYTES = 1024 * 1024
 _ONE_IN = 10
+_TURNED_DOWN = frozenset({StatusCode.REFUSED, StatusCode.CHANGE_ACCEPTED})
+_IN_WORK = frozenset({StatusCode.ACCEPTED, StatusCode.ASSIGNED, StatusCode.IN_PROGRESS, StatusCode.FINISHED})
 """One recipient in so many refuses."""
 _REFUSAL_NOTES = (
     "Văn bản gửi không đúng cơ quan có thẩm quyền giải quyết.",
@@ -271,6 +273,7 @@ class Axis:
             "systemid": systemid,
             "doc_id": row["doc_id"],
             "queue": row["queue"],
+            "document_id": row.get("document_id", ""),
             "sender": row["sender"],
             "recipients": row["recipients"],
             "sha256": blob.sha256,
@@ -311,11 +314,15 @@ class Axis:
         self.world.journal("acknowledged", systemid=systemid, **facts)
 
     def redeliver(self, systemid: str, queue: str, now: datetime, *, new_id: bool) -> bool:
-        """Put the packet acknowledged last into the queue again; False when none has been yet."""
-        done = self.acknowledged.get((systemid, queue))
-        if not done:
+        """Put a packet that was acknowledged into the queue again; False when none has been yet.
+
+        The last one; under a new id one that is no document turned down since, and if there is one a
+        document already in work: one that was turned down would be sent anew, which is no duplicate.
+        """
+        done = list(self.acknowledged.get((systemid, queue), {}).values())
+        row = self._undisputed(systemid, done) if new_id else next(reversed(done), None)
+        if row is None:
             return False
-        row = done[next(reversed(done))]
         doc_id = row["doc_id"]
         if new_id:
             doc_id = self._doc_id(f"{doc_id}\nagain {sum(1 for _ in self.world.rows('delivery'))}")
@@ -323,6 +330,16 @@ class Axis:
         facts = {"queue": queue, "doc_id": row["doc_id"], "as_doc_id": doc_id, "sha256": row["sha256"]}
         self.world.journal("redelivered", systemid=systemid, **facts)
         return True
+
+    def _undisputed(self, systemid: str, done: list[Row]) -> Row | None:
+        told: dict[str, set[str]] = {}
+        for status in self.sent.get((systemid, wire.MessageType.STATUS.value), ()):
+            told.setdefault(status["document_id"], set()).add(status["code"])
+        codes = [told.get(row["document_id"], set()) for row in done]
+        kept = [
+            (bool(known & _IN_WORK), place) for place, known in enumerate(codes) if not known & _TURNED_DOWN
+        ]
+        return done[max(kept)[1]] if kept else None
 
     # --- the script ---------------------------------------------------------------------------------------
 

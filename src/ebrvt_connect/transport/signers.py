@@ -12,7 +12,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -66,6 +66,8 @@ class KeySigner(Signer):
     ) -> None:
         """`chain` are the issuers to embed; `prefer_pss` asks for RSASSA-PSS (TT 15/2025 Phụ lục I)."""
         self._key = key
+        chain = tuple(chain)
+        self._issuers = tuple(c.dump() for c in chain if c.subject != c.issuer)
         super().__init__(
             signing_cert=certificate,
             cert_registry=SimpleCertificateStore.from_certs(chain),
@@ -101,6 +103,22 @@ class KeySigner(Signer):
     def certificate_sha256(self) -> str:
         """What `signers.toml` knows the certificate by (hex)."""
         return bytes(self.certificate.sha256).hex()
+
+    @property
+    def certificates_der(self) -> tuple[bytes, ...]:
+        """The certificate and then its issuers, as a packet's signature carries them."""
+        return (self.certificate.dump(), *self._issuers)
+
+    @property
+    def key_kind(self) -> Literal["rsa", "ec"]:
+        """What kind of key signs."""
+        return "ec" if isinstance(self._key, ec.EllipticCurvePrivateKey) else "rsa"
+
+    def sign_raw(self, data: bytes, digest: str) -> bytes:
+        """Sign `data` by PKCS#1 v1.5 or ECDSA; raises `ValueError` for a digest that is not known."""
+        if isinstance(self._key, ec.EllipticCurvePrivateKey):
+            return self._key.sign(data, ec.ECDSA(_digest(digest)))
+        return self._key.sign(data, padding.PKCS1v15(), _digest(digest))
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002, ARG002 - pyHanko's signature
         """Sign `data`; raises `ValueError` for a digest that is not known."""

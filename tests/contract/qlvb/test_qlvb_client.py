@@ -4,9 +4,10 @@ import hashlib
 import json
 
 import pytest
-from ebrvt_adapters.qlvb import QlvbClient, QlvbCredentials, mapping, wire
+from ebrvt_adapters.qlvb import QlvbClient, QlvbCredentials, mapping
 from ebrvt_adapters.qlvb.client import file_part
 
+from ebrvt_connect.codec.feed import Cursor
 from ebrvt_connect.errors import HeldForPerson, Rejected, RetryLater, Scope
 from ebrvt_connect.model.message import BlobRef
 from tests.contract.qlvb.office import incoming_document, outgoing, told
@@ -69,7 +70,7 @@ def test_pages_follow_each_other_in_the_order_of_change_and_id(client, desk, clo
         seen += [mapping.outgoing_of(row).id for row in page.rows]
         if page.next is None:
             break
-        after = wire.Cursor.model_validate(page.next)
+        after = Cursor.model_validate(page.next)
     assert seen == ["a", "b", "c", "a0"]
 
 

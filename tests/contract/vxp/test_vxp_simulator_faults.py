@@ -11,6 +11,7 @@ from tests.contract.vxp.exchange import (
     make_document,
     packet_of,
     sample,
+    status_packet,
 )
 
 # --- faults it plays itself ---------------------------------------------------------------------------------
@@ -87,6 +88,34 @@ def test_duplicate_under_a_new_id_is_the_same_packet():
 
     assert row["docId"] != doc_id
     assert axis.ask("getEdoc", ("docId", row["docId"])) == axis.ask("getEdoc", ("docId", doc_id))
+
+
+def told(axis, document, code):
+    """Our own system reports about a document it has taken."""
+    assert (
+        axis.send(
+            status_packet(code, document, reporter=PROVINCE, note="Trả lại"), kind="status", sender=PROVINCE
+        )["status"]
+        == "OK"
+    )
+
+
+def test_document_turned_down_is_not_the_one_that_comes_under_a_new_id():
+    axis = Axis()
+    documents = [make_document(number, sender=MINISTRY, to=(PROVINCE,)) for number in ("1/A", "2/A", "3/A")]
+    packets = [sample(document.document_id, packet_of(document)) for document in documents]
+    axis.simulator.seed({"incoming": packets})
+    first, second, third = (row["docId"] for row in axis.listed())
+    for doc_id in (first, second, third):
+        axis.acknowledge(doc_id)
+    told(axis, documents[0], "03")
+    told(axis, documents[2], "02")
+
+    axis.listed(fault="duplicate-new-id")
+    told(axis, documents[0], "02")
+    axis.listed(fault="duplicate-new-id")
+
+    assert [event["doc_id"] for event in axis.events("redelivered")] == [first, second]
 
 
 def test_duplicate_waits_for_something_to_deliver_twice():

@@ -6,14 +6,17 @@ import unicodedata
 from datetime import UTC, date, datetime
 
 import pytest
-from ebrvt_adapters.qlvb import QlvbCredentials, mapping, wire
-from ebrvt_adapters.qlvb.feeds import EventPlace, Progress, PutOff, StoredVersions
+from ebrvt_adapters.qlvb import QlvbCredentials, mapping
+from ebrvt_adapters.qlvb.feeds import EventPlace, Progress, PutOff
 from ebrvt_adapters.qlvb.incoming import incoming_metadata
 from ebrvt_adapters.qlvb.verification import verification_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from ebrvt_connect.codec.change_feed import StoredVersions
+from ebrvt_connect.codec.feed import Cursor, page_of
+from ebrvt_connect.codec.jsonfields import parse_day, parse_moment
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.document import BusinessKind, Confidentiality, Document
 from ebrvt_connect.model.message import BlobRef, Kind
@@ -57,7 +60,7 @@ def test_any_bytes_are_refused_and_nothing_else(reader, body):
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_page_or_a_value_error(body):
     try:
-        page = wire.page_of(body, 1000)
+        page = page_of(body, 1000)
     except ValueError:
         return
     assert all(row in body for row in page.rows)
@@ -65,7 +68,7 @@ def test_any_bytes_are_a_page_or_a_value_error(body):
 
 @given(st.lists(anything, max_size=6))
 def test_rows_are_cut_out_byte_for_byte(rows):
-    page = wire.page_of(encoded({"total": {"items": [0]}, "items": rows, "next": 7}), 10**6)
+    page = page_of(encoded({"total": {"items": [0]}, "items": rows, "next": 7}), 10**6)
     assert page.next == 7
     assert [json.loads(row) for row in page.rows] == json.loads(encoded(rows))
 
@@ -193,7 +196,7 @@ def test_the_conventional_id_is_made_of_what_the_document_says():
 )
 def test_a_time_without_its_offset_or_out_of_the_calendar_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
-        wire.parse_moment(text)
+        parse_moment(text)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +208,13 @@ def test_a_time_without_its_offset_or_out_of_the_calendar_is_refused(text):
     ],
 )
 def test_a_time_is_read_to_the_microsecond(text):
-    assert wire.parse_moment(text) == datetime(2026, 11, 23, 1, 0, 0, 123456, UTC)
+    assert parse_moment(text) == datetime(2026, 11, 23, 1, 0, 0, 123456, UTC)
 
 
 @pytest.mark.parametrize("text", ["20261123", "2026-W01-1", "23/11/2026", "2026-02-29", 5])
 def test_a_day_of_another_shape_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
-        wire.parse_day(text)
+        parse_day(text)
 
 
 def test_a_refusal_tells_no_content():
@@ -318,7 +321,7 @@ def test_what_the_packet_does_not_say_is_not_told_to_the_document_system(two_fil
 
 def test_a_checkpoint_survives_being_written_and_read():
     progress = Progress(
-        wire.Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="ế"),
+        Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="ế"),
         {"a": NOW.isoformat()},
         EventPlace(3, {1}),
         EventPlace(4, {2, 3}),
@@ -331,17 +334,17 @@ def test_a_checkpoint_survives_being_written_and_read():
 
 def test_a_checkpoint_never_moves_back():
     progress = Progress()
-    later = wire.Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="b")
+    later = Cursor(updated_after="2026-11-23T08:00:00+07:00", after_id="b")
     progress.advance(later, NOW)
-    progress.advance(wire.Cursor(updated_after="2026-11-23T00:59:59Z", after_id="z"), NOW)
+    progress.advance(Cursor(updated_after="2026-11-23T00:59:59Z", after_id="z"), NOW)
     assert progress.cursor == later
 
 
 def test_a_checkpoint_never_moves_past_now_and_comes_back_from_there():
     progress = Progress()
-    progress.advance(wire.Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"), NOW)
+    progress.advance(Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"), NOW)
     assert progress.cursor is None
-    progress = Progress(wire.Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"))
+    progress = Progress(Cursor(updated_after="2099-01-01T00:00:00Z", after_id="a"))
     progress.no_later_than(NOW)
     assert progress.cursor.moment() == NOW
 
@@ -359,7 +362,7 @@ def test_missing_numbers_are_waited_for_within_bounds():
 
 
 def test_only_so_many_stored_versions_are_remembered(monkeypatch):
-    monkeypatch.setattr("ebrvt_adapters.qlvb.feeds._REMEMBERED", 2)
+    monkeypatch.setattr("ebrvt_connect.codec.change_feed._REMEMBERED", 2)
     stored = StoredVersions()
     for name in "abc":
         digest = hashlib.sha256(name.encode()).hexdigest()
