@@ -48,19 +48,25 @@ def verify(
     `policy` says what counts, `trust` whom to trust; there is no default for either. `revocation` adds
     lists to those of the trust store. `at` (aware) is the time of the check, else the clock's. `name`
     is what the report calls the file, else the path's name. `detached` is content that stands beside
-    its signature: none of the kinds judged today has any, so giving it raises `ValueError`.
+    its signature (.p7s), by name; content that no signature in the file is about has not passed.
 
     Never raises for what the file holds: a hostile one is a report with `FORMAT_FAILURE`. Raises
     `OSError` for a path that does not read and `ValueError` for a naive `at`.
     """
     from ebrvt_connect.trust.verify import verify_bytes
 
-    if detached:
-        raise ValueError(f"no detached signature is judged yet; got content for {sorted(detached)}")
     moment = at if at is not None else (clock or SystemClock()).now()
     called = name if name is not None else (source.name if isinstance(source, Path) else "")
     data = _content(source, policy.largest_bytes)
-    return verify_bytes(data, policy=policy, trust=trust, at=moment, revocation=revocation, name=called)
+    return verify_bytes(
+        data,
+        policy=policy,
+        trust=trust,
+        at=moment,
+        revocation=revocation,
+        detached=detached,
+        name=called,
+    )
 
 
 def _content(source: bytes | Path | BinaryIO, largest_bytes: int) -> bytes:

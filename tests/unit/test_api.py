@@ -68,8 +68,10 @@ def test_a_policy_must_be_passed(trust, signed):
 
 
 def test_detached_content_is_not_silently_left_out(trust, signed):
-    with pytest.raises(ValueError, match="detached"):
-        verify(signed, policy=VN_2025, trust=trust, detached={"a.pdf": b""})
+    report = verify(signed, policy=VN_2025, trust=trust, at=AT, detached={"a.pdf": b""})
+
+    assert [f.code for f in report.findings] == ["DETACHED_CONTENT_NOT_COVERED"]
+    assert report.indication == "INDETERMINATE"
 
 
 def test_a_path_that_is_not_there_is_an_os_error(tmp_path, trust):

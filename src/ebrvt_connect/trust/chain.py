@@ -28,15 +28,25 @@ _MOST_TRIED = 200
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A signer's certificate, its issuers in order, and the anchor on top."""
+    """A signer's certificate, its issuers in order, and the anchor on top.
+
+    An operator may also pin a signer's own certificate: then signer and anchor are the same one.
+    """
 
     leaf: x509.Certificate
     intermediates: tuple[x509.Certificate, ...]
     anchor: Anchor
 
     @property
+    def is_pinned_signer(self) -> bool:
+        """Whether the operator's pin is on the signer's own certificate, with no authority above it."""
+        return self.leaf == self.anchor.certificate
+
+    @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
         """From the signer's up to the anchor's."""
+        if self.is_pinned_signer:
+            return (self.leaf,)
         return (self.leaf, *self.intermediates, self.anchor.certificate)
 
     @property
@@ -124,7 +134,11 @@ def _chains(
     def climb(path: tuple[x509.Certificate, ...]) -> Iterator[Chain]:
         top = path[-1]
         for anchor in anchors:
-            if anchor.certificate != leaf and _issued(top, anchor.certificate, budget):
+            if anchor.certificate == leaf:
+                # A pinned authority issues certificates; that it signs papers itself was never meant.
+                if len(path) == 1 and not _is_authority(leaf):
+                    yield Chain(leaf, (), anchor)
+            elif _issued(top, anchor.certificate, budget):
                 yield Chain(leaf, path[1:], anchor)
         if len(path) == _LONGEST:
             return
@@ -144,6 +158,16 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, budget: lis
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it is one, or does not let itself be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+    except ValueError:
+        return True
 
 
 def _may_issue(authority: x509.Certificate, below: int) -> bool:

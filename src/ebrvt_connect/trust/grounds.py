@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -22,7 +22,41 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
-    from ebrvt_connect.trust.signed_data import SignedData
+    from ebrvt_connect.trust.verdict import SignatureReport
+
+
+class Evidence(Protocol):
+    """What a signature of any format shows of its signer."""
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The signer's certificate."""
+        ...
+
+    @property
+    def others(self) -> tuple[x509.Certificate, ...]:
+        """What else came along: hints for the chain, no more."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """The digest algorithm: `sha256`; where there are several, rather one that does not count."""
+        ...
+
+    @property
+    def mechanism(self) -> str:
+        """How it was signed: `rsassa_pkcs1v15`, `rsassa_pss`, `ecdsa`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileJudgement:
+    """Signatures in signing order, and what was found about the file as a whole."""
+
+    signatures: tuple[SignatureReport, ...]
+    found: tuple[Finding, ...]
+    contents: tuple[str, ...] = ()
+    """Names of the contents beside the file that a signature in it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +68,30 @@ class Grounds:
     revocation: RevocationArchive
     at: datetime
 
+    @classmethod
+    def of(
+        cls,
+        policy: VerificationPolicy,
+        trust: TrustStore,
+        at: datetime,
+        revocation: RevocationArchive | None = None,
+    ) -> Grounds:
+        """`revocation` adds lists to those of the trust store. Raises `ValueError` for a naive time."""
+        if at.tzinfo is None:
+            raise ValueError(f"the time of a verification must be aware, got {at!r}")
+        archive = trust.revocation if revocation is None else trust.revocation + revocation
+        return cls(policy, trust, archive, at)
+
     def lies_ahead(self, moment: datetime) -> bool:
         """Whether a time is later than the check by more than clocks may differ."""
         return moment > self.at + timedelta(seconds=self.policy.clock_tolerance_seconds)
 
-    def chain_of(self, signed: SignedData, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
+    def chain_of(self, signed: Evidence, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
         """The signer's chain, from what the signature carries and the store's hints."""
         hints = (*signed.others, *self.trust.intermediates)
         return chain_to_anchor(signed.leaf, hints, anchors, moment)
 
-    def untrusted(self, signed: SignedData) -> Finding:
+    def untrusted(self, signed: Evidence) -> Finding:
         """Why there is no chain: unknown authority, or one that bears a known name."""
         known = (*(a.certificate for a in self.trust.anchors), *self.trust.intermediates)
         imitated = imitates((signed.leaf, *signed.others), known)
@@ -72,11 +120,13 @@ class CertificateJudgement:
 
 
 _CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+_PINNED = RevocationState("good", "pin")
+"""Nobody issued it, so nobody can revoke it but the operator, by taking the pin away."""
 _UNASKED = RevocationState("unknown", reason="không có chuỗi chứng thư")
 
 
 def judge_certificate(
-    grounds: Grounds, signed: SignedData, chain: Chain | None, moment: datetime, *, proven: bool
+    grounds: Grounds, signed: Evidence, chain: Chain | None, moment: datetime, *, proven: bool
 ) -> CertificateJudgement:
     """Judge validity, chain, revocation and algorithms at `moment`; `proven` when a timestamp proves it.
 
@@ -92,7 +142,9 @@ def judge_certificate(
         if trouble := chain.trouble_at(moment):
             found.append(grounds.policy.notice(findings.CHAIN_INVALID, reason=trouble))
         states = [grounds.state_of(c, issuer, moment, proven=proven) for c, issuer in chain.links]  # 3
-        state = states[0]
+        state = states[0] if states else _PINNED
+        if chain.is_pinned_signer:
+            found.append(grounds.policy.notice(findings.SIGNER_PINNED))
         found += _revocation(grounds, states, proven=proven)
         vouched = all(s.status == "good" for s in states)
         if chain.is_weak(grounds.policy):
@@ -131,7 +183,7 @@ def _revocation(grounds: Grounds, states: list[RevocationState], *, proven: bool
             yield notice(findings.REVOKED_LATER if proven else findings.REVOKED_NO_PROOF, revoked_at=at)
 
 
-def _algorithms(grounds: Grounds, signed: SignedData) -> Iterator[Finding]:
+def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:
     policy = grounds.policy
     if signed.digest not in policy.digests:
         yield policy.notice(findings.WEAK_DIGEST, algorithm=signed.digest)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ebrvt_connect.trust.cms_armour import is_armoured, is_multipart_signed, is_signed_data
 from ebrvt_connect.trust.verdict import DocumentKind
 
 _LOOK_BYTES = 4096
 _PDF_HEADER_WITHIN = 1024
-_SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
-_DER_SEQUENCE = b"\x30"
+_CMS = "CMS (p7m/p7s)"
 _MARKUP = re.compile(rb"<[?!A-Za-z_]")
 
 
@@ -22,18 +22,27 @@ class Sighting:
     name: str
     """`PDF`, `ZIP`, `XML`, ...; empty when nothing was recognised."""
     may_be_signed: bool = False
+    judged: bool = True
+    """Whether this version judges files of this shape at all."""
 
 
 def sighted(data: bytes) -> Sighting:
-    """Recognise a file. A PDF header within the first kilobyte counts, as PDF readers take it."""
+    """Recognise a file. A PDF header within the first kilobyte counts, as PDF readers take it.
+
+    Unless the file is a CMS object: it may carry a PDF, and its judge looks whether it also poses as one.
+    """
     head = data[:_LOOK_BYTES]
+    if is_signed_data(head):
+        return Sighting(DocumentKind.CMS, _CMS, may_be_signed=True)
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
         return Sighting(DocumentKind.PDF, "PDF", may_be_signed=True)
     if head.startswith(b"PK\x03\x04"):
         return _zipped(data)
-    if head.startswith(_DER_SEQUENCE) and _SIGNED_DATA_OID in head[:32]:
-        return Sighting(DocumentKind.CMS, "CMS (p7m/p7s)", may_be_signed=True)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if is_armoured(text):
+        return Sighting(DocumentKind.CMS, _CMS, may_be_signed=True)
+    if is_multipart_signed(text):
+        return Sighting(DocumentKind.CMS, "S/MIME (multipart/signed)", may_be_signed=True, judged=False)
     if _MARKUP.match(text):
         signed = b"Signature" in data
         if b"edxml" in text.lower():

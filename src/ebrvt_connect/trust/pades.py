@@ -13,10 +13,10 @@ What the document's metadata says (issuing agency, order of leader and seal) is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
 from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp
 from ebrvt_connect.trust.signed_data import CmsMalformed
@@ -31,22 +31,14 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.verdict import Finding, SignatureReport
 
 
-@dataclass(frozen=True, slots=True)
-class PdfJudgement:
-    """Signatures in signing order, and what was found about the file as a whole."""
-
-    signatures: tuple[SignatureReport, ...]
-    found: tuple[Finding, ...]
-
-
-def judge_pdf(data: bytes, grounds: Grounds) -> PdfJudgement:
+def judge_pdf(data: bytes, grounds: Grounds) -> FileJudgement:
     """Judge every signature of a PDF. Never raises for bad content."""
     policy = grounds.policy
     try:  # 0
         reading = open_pdf(data, policy)
     except PdfRefused as refusal:
-        return PdfJudgement((), (policy.notice(refusal.code, reason=refusal.reason, count=refusal.count),))
-    return PdfJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds))
+        return FileJudgement((), (policy.notice(refusal.code, reason=refusal.reason, count=refusal.count),))
+    return FileJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds))
 
 
 def _judge_signatures(reading: PdfReading, grounds: Grounds) -> tuple[SignatureReport, ...]:

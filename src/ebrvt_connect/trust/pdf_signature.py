@@ -11,44 +11,36 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, Self
 
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.generic_cms import async_validate_cms_signature, message_imprint_checker
+from pyhanko.sign.validation.generic_cms import message_imprint_checker
 from pyhanko.sign.validation.pdf_embedded import report_seed_value_validation
-from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
+from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.anchors import sha256_of
-from ebrvt_connect.trust.chain import key_description
 from ebrvt_connect.trust.changes import ONLY_SIGNATURES, only_fields_changed
 from ebrvt_connect.trust.grounds import judge_certificate
-from ebrvt_connect.trust.immediate import run_to_end
-from ebrvt_connect.trust.names import issuer_name, managing_unit, signer_name
 from ebrvt_connect.trust.pdf_reading import MaskedSignature
 from ebrvt_connect.trust.policy import OUTDATED_SUBFILTERS
-from ebrvt_connect.trust.second_opinion import SIGNING_USAGE, validation_context
+from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_cms, validation_context
 from ebrvt_connect.trust.signed_data import CmsMalformed, read_contents
+from ebrvt_connect.trust.signer_facts import certificate_facts, identity_facts
+from ebrvt_connect.trust.times import best_time, in_utc, time_findings
 from ebrvt_connect.trust.timestamps import judge_token
 from ebrvt_connect.trust.verdict import (
-    Algorithms,
     BestTime,
-    CertificateFacts,
     ChangeAfter,
     Coverage,
-    Finding,
     Indication,
-    RevocationFacts,
-    SignatureKind,
     SignatureReport,
     SignatureRole,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from datetime import datetime
 
     from pyhanko.sign.validation.status import SignatureStatus
 
@@ -57,11 +49,8 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.pdf_reading import PdfReading, PlacedSignature
     from ebrvt_connect.trust.signed_data import SignedData
     from ebrvt_connect.trust.structure import Slot
-    from ebrvt_connect.trust.timestamps import TimestampVerdict
+    from ebrvt_connect.trust.verdict import Finding
 
-_VIETNAM_TIME = timezone(timedelta(hours=7))
-_LOCAL_AS_UTC = range(25_200 - 3_600, 25_200 + 3_600 + 1)
-"""Seconds a claimed time runs ahead when local time was written as UTC."""
 _TIMESTAMP_SUBFILTER = "ETSI.RFC3161"
 
 
@@ -97,20 +86,20 @@ def examine_signature(
         for token in signed.timestamp_tokens()
     ]
     claimed = _claimed_time(signed, embedded)
-    best = _best_time(claimed, (*(t.proves for t in tokens if t.proves), *proven), grounds)
+    best = best_time(claimed, (*(t.proves for t in tokens if t.proves), *proven), grounds)
     chain = grounds.chain_of(signed, grounds.trust.for_signing, best.value)  # 4
     certificate = judge_certificate(grounds, signed, chain, best.value, proven=best.proof == "timestamp")
     asked = _ask_pyhanko(embedded, signed, chain, certificate, best, grounds)  # 5
     found += asked.found
     found += certificate.found
-    found += _time_findings(claimed, best, tokens, grounds)  # 6
+    found += time_findings(claimed, best, tokens, grounds)  # 6
     if not signed.names_its_certificate:
         found.append(grounds.policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND))
     if asked.doubt and grounds.policy.conclude(found)[0] is Indication.TOTAL_PASSED:  # 7
         found.append(grounds.policy.notice(findings.SECOND_OPINION_DIFFERS, reason=asked.doubt))
     report = _bare_report(placed, index, grounds, found).model_copy(
         update={
-            **_certificate_facts(signed, chain, certificate, best, grounds),
+            **certificate_facts(signed, chain, certificate, best, grounds),
             **_content_facts(placed.slot, asked, len(reading.data)),
             "claimed_time": claimed,
             "best_time": best,
@@ -141,11 +130,7 @@ def examine_timestamp(
         update={
             **_content_facts(slot, content, len(reading.data)),
             "role": SignatureRole.TIMESTAMP,
-            "signer": signer_name(signed.leaf),
-            "issuer": issuer_name(signed.leaf),
-            "managing_unit": managing_unit(signed.leaf),
-            "algorithms": _algorithm_facts(signed),
-            "certificate": _certificate(signed),
+            **identity_facts(signed),
             "best_time": None if facts is None else BestTime(value=facts.time, proof="timestamp"),
             "timestamps": () if facts is None else (facts,),
         }
@@ -190,43 +175,7 @@ def _claimed_time(signed: SignedData, embedded: MaskedSignature) -> datetime | N
             claimed = embedded.self_reported_timestamp
         except (PdfError, ValueError, KeyError, AttributeError, TypeError):
             return None
-    if claimed is None:
-        return None
-    if claimed.tzinfo is None:
-        claimed = claimed.replace(tzinfo=_VIETNAM_TIME)
-    return claimed.astimezone(UTC)
-
-
-def _best_time(claimed: datetime | None, proven: Iterable[datetime], grounds: Grounds) -> BestTime:
-    """The earliest proof; else the signer's word, unless it lies in the future; else this very check."""
-    earliest = min(proven, default=None)
-    if earliest is not None:
-        return BestTime(value=earliest, proof="timestamp")
-    if claimed is not None and not grounds.lies_ahead(claimed):
-        return BestTime(value=claimed, proof="claimed")
-    return BestTime(value=grounds.at, proof="validation")
-
-
-def _time_findings(
-    claimed: datetime | None, best: BestTime, tokens: list[TimestampVerdict], grounds: Grounds
-) -> Iterator[Finding]:
-    """Step 6."""
-    notice = grounds.policy.notice
-    for token in tokens:
-        yield from token.found
-    if best.proof != "timestamp":
-        if not tokens:
-            yield notice(findings.NO_TIMESTAMP)
-        if claimed is None:
-            yield notice(findings.NO_SIGNING_TIME)
-        elif grounds.lies_ahead(claimed):
-            yield notice(findings.CLAIMED_TIME_IN_FUTURE)
-        return
-    ahead = 0 if claimed is None else int((claimed - best.value).total_seconds())
-    if ahead in _LOCAL_AS_UTC:
-        yield notice(findings.CLAIMED_TIME_LOCAL)
-    elif ahead > grounds.policy.clock_tolerance_seconds:
-        yield notice(findings.CLAIMED_TIME_DIFFERS, seconds=ahead)
+    return in_utc(claimed)
 
 
 # --- integrity and changes ---------------------------------------------------------------------------
@@ -252,47 +201,24 @@ def _ask_pyhanko(
     grounds: Grounds,
 ) -> _Asked:
     """Step 5."""
-    context = validation_context(
-        chain, best.value, grounds.policy, vouched=certificate.vouched, embedded=signed.others
+    embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
+    # Not its one call for a PDF signature: that would judge every timestamp a second time.
+    opinion = opinion_on_cms(
+        embedded.signed_data,
+        embedded.compute_digest(),
+        validation_context(
+            chain, best.value, grounds.policy, vouched=certificate.vouched, embedded=signed.others
+        ),
     )
-    try:
-        embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
-        # Not its one call for a PDF signature: that would judge every timestamp a second time.
-        status = run_to_end(
-            async_validate_cms_signature(
-                embedded.signed_data,
-                status_cls=StandardCMSSignatureStatus,
-                raw_digest=embedded.compute_digest(),
-                validation_context=context,
-                key_usage_settings=SIGNING_USAGE,
-            )
-        )
-    except SignatureValidationError as failure:
-        return _Asked((_refusal(failure, grounds),), intact=False, embedded=embedded)
-    found = (*_integrity(status, grounds), *_changes(embedded, grounds))
-    intact = bool(status.intact and status.valid)
-    return _Asked(found, intact, embedded, doubt=_doubt(status, embedded, proven=best.proof == "timestamp"))
+    if opinion.status is None:
+        return _Asked(tuple(cms_findings(opinion, grounds.policy)), intact=False, embedded=embedded)
+    found = (*cms_findings(opinion, grounds.policy), *_changes(embedded, grounds))
+    doubt = opinion.doubt or _seed_doubt(opinion.status, embedded, proven=best.proof == "timestamp")
+    return _Asked(found, opinion.intact, embedded, doubt=doubt)
 
 
-def _refusal(failure: SignatureValidationError, grounds: Grounds) -> Finding:
-    """PyHanko would not go on: its sub-indication tells a wrong certificate from a broken object."""
-    indication = getattr(failure.ades_subindication, "name", "")
-    if indication == "NO_SIGNING_CERTIFICATE_FOUND":
-        return grounds.policy.notice(findings.SIGNER_CERTIFICATE_MISMATCH)
-    return grounds.policy.notice(findings.CMS_MALFORMED, reason=indication or type(failure).__name__)
-
-
-def _integrity(status: SignatureStatus, grounds: Grounds) -> Iterator[Finding]:
-    if not status.intact:
-        yield grounds.policy.notice(findings.HASH_MISMATCH)
-    if not status.valid:
-        yield grounds.policy.notice(findings.SIGNATURE_VALUE_WRONG)
-
-
-def _doubt(status: SignatureStatus, embedded: MaskedSignature, *, proven: bool) -> str:
-    if status.trust_problem_indic is not None:
-        return getattr(status.trust_problem_indic, "name", "path")
-    if status.validation_path is None or not status.trusted:
+def _seed_doubt(status: SignatureStatus, embedded: MaskedSignature, *, proven: bool) -> str:
+    if status.validation_path is None:
         return "path"
     seeds = report_seed_value_validation(embedded, status.validation_path, timestamp_found=proven)
     return "seed values" if seeds["seed_value_constraint_error"] is not None else ""
@@ -359,47 +285,3 @@ def _changes_after(embedded: MaskedSignature) -> Iterator[ChangeAfter]:
         yield ChangeAfter(level="signatures" if signature else "form", what=str(name))
     if diff.modification_level is ModificationLevel.LTA_UPDATES:
         yield ChangeAfter(level="evidence", what="bằng chứng kiểm tra (DSS, dấu thời gian)")
-
-
-# --- the certificate in the report -------------------------------------------------------------------
-
-
-def _certificate_facts(
-    signed: SignedData,
-    chain: Chain | None,
-    judged: CertificateJudgement,
-    best: BestTime,
-    grounds: Grounds,
-) -> dict[str, object]:
-    leaf, state = signed.leaf, judged.revocation
-    in_period = leaf.not_valid_before_utc <= best.value <= leaf.not_valid_after_utc
-    valid = None if in_period and state.status == "unknown" else in_period and state.status == "good"
-    return {
-        "role": grounds.trust.signers.role_of(sha256_of(leaf), best.value),
-        "signature_kind": SignatureKind.OTHER if chain is None else chain.anchor.kind,
-        "signer": signer_name(leaf),
-        "issuer": issuer_name(leaf),
-        "managing_unit": managing_unit(leaf),
-        "certificate": _certificate(signed),
-        "certificate_valid_at_best_time": valid,
-        "revocation": RevocationFacts(
-            status=state.status,
-            source=state.source,
-            this_update=state.this_update,
-            next_update=state.next_update,
-            revoked_at=state.revoked_at,
-        ),
-        "algorithms": _algorithm_facts(signed),
-        "chain": () if chain is None else tuple(sha256_of(c) for c in chain.certificates),
-    }
-
-
-def _certificate(signed: SignedData) -> CertificateFacts:
-    leaf = signed.leaf
-    return CertificateFacts(
-        sha256=sha256_of(leaf), not_before=leaf.not_valid_before_utc, not_after=leaf.not_valid_after_utc
-    )
-
-
-def _algorithm_facts(signed: SignedData) -> Algorithms:
-    return Algorithms(digest=signed.digest, signature=signed.mechanism, key=key_description(signed.leaf))

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.model.text import Value
-from ebrvt_connect.trust.findings import CATALOGUE, Weight, noticed
+from ebrvt_connect.trust.catalogue import Weight, noticed
+from ebrvt_connect.trust.findings import CATALOGUE
 from ebrvt_connect.trust.verdict import (
     Finding,
     Indication,
@@ -63,6 +64,8 @@ class VerificationPolicy(Value):
     """How much clocks may differ: a claimed time from its proof, any time from that of the check."""
     largest_bytes: int = 100 * 1024 * 1024
     most_signatures: int = 50
+    most_references: int = 20
+    """References of one XML signature."""
     most_pages: int = 20_000
     """Nodes of the page tree, times the signatures: each is compared with the whole tree."""
     appearance_percent: int = 15

@@ -9,27 +9,36 @@ best signing time.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import async_validate_cms_signature, validate_cert_usage
 from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import StandardCMSSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.ltv.poe import POEManager
 from pyhanko_certvalidator.policy_decl import DisallowWeakAlgorithmsPolicy, NonRevokedStatusAssertion
 from pyhanko_certvalidator.registry import CertificateRegistry
 from pyhanko_certvalidator.revinfo.manager import RevinfoManager
 
+from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.immediate import run_to_end
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from asn1crypto import cms
     from cryptography import x509
 
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.verdict import Finding
 
 # Both libraries log a traceback with the signer's full name for every signature that does not hold;
 # what they have to say stands in the report, and names of citizens have no place in a log.
@@ -88,3 +97,78 @@ _SHA256 = hashes.SHA256()
 def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     """Parsed anew for each use: asn1crypto reads lazily and is not safe to share between threads."""
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+@dataclass(frozen=True, slots=True)
+class CmsOpinion:
+    """What pyHanko says of one CMS signature: its status, or why it would not go on."""
+
+    status: StandardCMSSignatureStatus | None
+    refusal: str = ""
+    """Its sub-indication, or the class of its exception."""
+
+    @property
+    def intact(self) -> bool:
+        """Whether digest and signature value hold."""
+        return self.status is not None and bool(self.status.intact and self.status.valid)
+
+    @property
+    def doubt(self) -> str:
+        """Why it would not trust the signer; empty when it would."""
+        if self.status is None:
+            return self.refusal
+        if self.status.trust_problem_indic is not None:
+            return getattr(self.status.trust_problem_indic, "name", "path")
+        return "" if self.status.validation_path is not None and self.status.trusted else "path"
+
+
+def opinion_on_cms(signed_data: cms.SignedData, digest: bytes, context: ValidationContext) -> CmsOpinion:
+    """Ask about signed data whose content, standing elsewhere, has this digest."""
+    try:
+        status = run_to_end(
+            async_validate_cms_signature(
+                signed_data,
+                status_cls=StandardCMSSignatureStatus,
+                raw_digest=digest,
+                validation_context=context,
+                key_usage_settings=SIGNING_USAGE,
+            )
+        )
+    except SignatureValidationError as failure:
+        indication = getattr(failure.ades_subindication, "name", "")
+        return CmsOpinion(None, indication or type(failure).__name__)
+    return CmsOpinion(status)
+
+
+def cms_findings(opinion: CmsOpinion, policy: VerificationPolicy) -> Iterator[Finding]:
+    """Integrity; where pyHanko would not go on, a wrong certificate is told from a broken object."""
+    status = opinion.status
+    if status is None:
+        if opinion.refusal == "NO_SIGNING_CERTIFICATE_FOUND":
+            yield policy.notice(findings.SIGNER_CERTIFICATE_MISMATCH)
+        else:
+            yield policy.notice(findings.CMS_MALFORMED, reason=opinion.refusal)
+        return
+    if not status.intact:
+        yield policy.notice(findings.HASH_MISMATCH)
+    if not status.valid:
+        yield policy.notice(findings.SIGNATURE_VALUE_WRONG)
+
+
+def doubt_about_path(leaf: x509.Certificate, context: ValidationContext) -> str:
+    """Why pyHanko would not trust a certificate for signing; empty when it would."""
+    certificate = _asn1(leaf)
+    try:
+        result = run_to_end(
+            validate_cert_usage(
+                certificate,
+                context,
+                SIGNING_USAGE,
+                context.path_builder.async_build_paths_lazy(certificate),
+            )
+        )
+    except ValueError:
+        return "path"
+    if result.error_subindic is not None:
+        return result.error_subindic.name
+    return "" if result.success_result is not None else "path"

@@ -77,6 +77,19 @@ class SignedData:
         )
         return tuple(token for token, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False))
 
+    @property
+    def message_digest(self) -> bytes:
+        """What the signer says the content's digest is."""
+        value: bytes = next(iter(self._values("message_digest"))).native
+        return value
+
+    @property
+    def is_countersigned(self) -> bool:
+        """Whether somebody signed this signature (an unsigned attribute)."""
+        attributes = self.signer_info["unsigned_attrs"]
+        found = () if _absent(attributes) else attributes
+        return any(a["type"].native == "counter_signature" for a in found)
+
     def _attribute_names(self) -> Iterator[str]:
         return (a["type"].native for a in self.signer_info["signed_attrs"])
 
@@ -88,19 +101,54 @@ class SignedData:
 
 def read_contents(contents: bytes, *, timestamp: bool) -> SignedData:
     """Signed data from a PDF's /Contents: DER, then zeros. Raises `CmsMalformed`."""
+    content = load_signed_data(contents, padding=b"\0")
     try:
-        length = parser.peek(contents)
-    except ValueError as failure:
-        raise CmsMalformed("không phải DER") from failure
-    if contents[length:].strip(b"\0"):
-        raise CmsMalformed("có dữ liệu lạ sau chữ ký")
-    try:
-        info = cms.ContentInfo.load(contents[:length])
-        if info["content_type"].native != "signed_data":
-            raise CmsMalformed("không phải SignedData")
-        return read_signed_data(info["content"], timestamp=timestamp)
+        return read_signed_data(content, timestamp=timestamp)
     except (ValueError, TypeError, KeyError) as failure:
         raise CmsMalformed("không giải mã được") from failure
+
+
+def load_signed_data(data: bytes, *, padding: bytes = b"") -> cms.SignedData:
+    """The SignedData of a ContentInfo with nothing but `padding` behind it. Raises `CmsMalformed`."""
+    try:
+        length = parser.peek(data)
+    except ValueError as failure:
+        raise CmsMalformed("không phải DER") from failure
+    rest = data[length:]
+    if rest and (not padding or rest.strip(padding)):
+        raise CmsMalformed("có dữ liệu lạ sau chữ ký")
+    try:
+        info = cms.ContentInfo.load(data[:length])
+        if info["content_type"].native != "signed_data":
+            raise CmsMalformed("không phải SignedData")
+        content = info["content"]
+        content["signer_infos"]  # reads the outer structure now, where a fault can be told
+    except (ValueError, TypeError, KeyError) as failure:
+        raise CmsMalformed("không giải mã được") from failure
+    return content
+
+
+def signed_by_one(content: cms.SignedData, signer: cms.SignerInfo) -> SignedData:
+    """One of several signers by itself, as if the content stood elsewhere. Raises as `read_signed_data`."""
+    fields = {
+        "version": content["version"],
+        "digest_algorithms": content["digest_algorithms"],
+        "encap_content_info": {"content_type": content["encap_content_info"]["content_type"].native},
+        "signer_infos": cms.SignerInfos([signer]),
+    }
+    if not _absent(content["certificates"]):
+        fields["certificates"] = content["certificates"]
+    return read_signed_data(cms.SignedData(fields), timestamp=False)
+
+
+def content_inside(content: cms.SignedData) -> bytes | None:
+    """The content a CMS file carries; None when it stands elsewhere. Raises `CmsMalformed`."""
+    inside = content["encap_content_info"]["content"]
+    if _absent(inside):
+        return None
+    if not isinstance(inside, (core.OctetString, core.ParsableOctetString)):
+        raise CmsMalformed("sai loại nội dung")
+    return bytes(inside)
 
 
 def read_signed_data(content: cms.SignedData, *, timestamp: bool) -> SignedData:

@@ -27,7 +27,14 @@ from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
 from ebrvt_connect.model.text import NfcText, Value
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.verdict import Finding, Indication, Severity, SignatureReport, SignatureRole
+from ebrvt_connect.trust.verdict import (
+    DocumentKind,
+    Finding,
+    Indication,
+    Severity,
+    SignatureReport,
+    SignatureRole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +53,31 @@ _REGISTRABLE = frozenset(
     {SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY, SignatureRole.PACKET}
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which signatures of an agency a thing must carry, and which it may carry; whatever its format."""
+
+    seal: frozenset[SignatureRole]
+    """One passed signature in any of these roles is needed."""
+    leader: bool
+    """Whether a person's signature is needed beside it, and not the same one."""
+    accepted: frozenset[SignatureRole]
+    """Roles in which further signatures may stand there."""
+    missing: str
+    """The finding for a missing seal."""
+
+
 _ON_DOCUMENTS = frozenset({SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY})
+_ON_PACKETS = frozenset({SignatureRole.PACKET, SignatureRole.AGENCY})
+_SEAL = frozenset({SignatureRole.AGENCY})
+
+ISSUED_DOCUMENT = Wanted(_SEAL, leader=True, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING)
+"""A document as issued (văn bản ban hành): the competent person's signature and the agency's seal."""
+SEALED = Wanted(_SEAL, leader=False, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING)
+"""A paper for which the agency's seal (con dấu số) alone will do; a person may sign it as well."""
+PACKET = Wanted(_ON_PACKETS, leader=False, accepted=_ON_PACKETS, missing=findings.PACKET_SIGNATURE_MISSING)
+"""A packet (gói tin): signed with the agency's key for packets, or with its seal."""
 
 
 class RegisteredSigner(Value):
@@ -126,14 +157,16 @@ class SignerRegister:
         at: datetime,
         policy: VerificationPolicy,
         history: AgencyHistory | None = None,
+        wanted: Wanted = ISSUED_DOCUMENT,
     ) -> IssuingDecision:
-        """Whether `report` is of a document its issuing agency may send out.
+        """Whether `report` is of a thing signed for this agency as `wanted`; files of any kind.
 
-        1. The document as a whole has passed. 2. It carries a passed signature registered, at its best
-        signing time, for this agency in role agency; another agency's seal alone does not do. 3. It
-        carries a passed signature registered for this agency in role person, and not the same one.
-        4. Every signature it carries is registered for this agency: a stranger's appearance would lie
-        over what the others signed. 5. The person signed before the seal (weighed by the policy).
+        1. It has passed as a whole. 2. It carries a passed signature registered, at its best signing
+        time, for this agency in role agency (a packet: or packet); another agency's seal alone does not
+        do. 3. Where a leader is wanted, it carries a passed signature registered for this agency in role
+        person, and not the same one. 4. Every signature it carries is registered for this agency: a
+        stranger's appearance would lie over what the others signed. 5. The person signed before the seal
+        (weighed by the policy).
 
         A line must hold at the best signing time, and at `at` too unless a timestamp proves that time.
         `agency` may be spelled either way and carry an old or a new code (`history`, compared as of `at`).
@@ -146,30 +179,32 @@ class SignerRegister:
                     findings.DOCUMENT_NOT_PASSED, headline=report.headline_vi, indication=report.indication
                 )
             )
-        seals = view.passed(report, SignatureRole.AGENCY)
-        leaders = view.passed(report, SignatureRole.PERSON)
+        seals = view.passed(report, wanted.seal)
+        leaders = view.passed(report, frozenset({SignatureRole.PERSON}))
         if not seals:
-            found.append(self._no_seal(report, view, policy))
-        if not leaders:
+            found.append(self._no_seal(report, view, policy, wanted))
+        if not leaders and wanted.leader:
             found.append(policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=agency))
-        if seals and len({*seals, *leaders}) == 1 and leaders:
+        if seals and leaders and wanted.leader and len({*seals, *leaders}) == 1:
             found.append(policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=agency))
-        if strangers := view.strangers(report):
+        if strangers := view.strangers(report, wanted.accepted):
             numbers = ", ".join(map(str, strangers))
             found.append(policy.notice(findings.SIGNER_NOT_REGISTERED, agency=agency, numbers=numbers))
-        if seals and leaders and max(seals) < min(leaders):
+        if seals and leaders and _sealed_first(report, seals, leaders):
             found.append(policy.notice(findings.SEAL_BEFORE_LEADER))
         return IssuingDecision(agency=agency, decided_at=at, findings=tuple(found))
 
-    def _no_seal(self, report: VerificationReport, view: _Registered, policy: VerificationPolicy) -> Finding:
+    def _no_seal(
+        self, report: VerificationReport, view: _Registered, policy: VerificationPolicy, wanted: Wanted
+    ) -> Finding:
         others = [
             str(line.agency)
             for signature in report.signatures
             for line in view.lines(signature)
-            if line.role is SignatureRole.AGENCY and not view.is_issuer(line)
+            if line.role in wanted.seal and not view.is_issuer(line)
         ]
         if not others:
-            return policy.notice(findings.AGENCY_SEAL_MISSING, agency=view.agency)
+            return policy.notice(wanted.missing, agency=view.agency)
         return policy.notice(findings.AGENCY_SEAL_FOREIGN, agency=view.agency, other=", ".join(others))
 
 
@@ -197,25 +232,37 @@ class _Registered:
         now = {(line.agency, line.role) for line in self.register.lines_of(sha256, self.at)}
         return tuple(line for line in then if (line.agency, line.role) in now)
 
-    def strangers(self, report: VerificationReport) -> list[int]:
+    def strangers(self, report: VerificationReport, accepted: frozenset[SignatureRole]) -> list[int]:
         """Numbers of signatures that nobody of the agency made, document timestamps aside."""
         return [
             signature.index
             for signature in report.signatures
             if signature.role is not SignatureRole.TIMESTAMP
-            and not any(line.role in _ON_DOCUMENTS and self.is_issuer(line) for line in self.lines(signature))
+            and not any(line.role in accepted and self.is_issuer(line) for line in self.lines(signature))
         ]
 
-    def passed(self, report: VerificationReport, role: SignatureRole) -> list[int]:
-        """Places, in signing order, of passed signatures registered for the agency in a role."""
-        return list(self._passed(report, role))
+    def passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> list[int]:
+        """Places, in signing order, of passed signatures registered for the agency in one of the roles."""
+        return list(self._passed(report, roles))
 
-    def _passed(self, report: VerificationReport, role: SignatureRole) -> Iterator[int]:
+    def _passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> Iterator[int]:
         for signature in report.signatures:
             if signature.indication is not Indication.TOTAL_PASSED:
                 continue
-            if any(line.role is role and self.is_issuer(line) for line in self.lines(signature)):
+            if any(line.role in roles and self.is_issuer(line) for line in self.lines(signature)):
                 yield signature.index
+
+
+def _sealed_first(report: VerificationReport, seals: list[int], leaders: list[int]) -> bool:
+    """Whether every seal is older than every leader's signature.
+
+    The revisions of a PDF tell the order. Elsewhere only times do, and equal ones tell nothing: the signers
+    of a CMS file stand in the order of their encoding.
+    """
+    if report.kind is DocumentKind.PDF:
+        return max(seals) < min(leaders)
+    times = {s.index: s.best_time.value for s in report.signatures if s.best_time is not None}
+    return max(times[n] for n in seals) < min(times[n] for n in leaders)
 
 
 def _row(nth: int, row: Any) -> RegisteredSigner:  # noqa: ANN401 - whatever stands in the file

@@ -79,8 +79,13 @@ def _signature(signature: SignatureReport) -> Iterator[str]:
         yield f"  Thời điểm ký: {_when(signature.best_time.value)} (căn cứ: {proof})"
         yield f"  Thu hồi tại thời điểm ký: {_REVOCATION[signature.revocation.status]}"
     whole = "có" if signature.integrity else "KHÔNG"
-    yield f"  Toàn vẹn: {whole}; bao phủ: {_COVERAGE[signature.coverage.level]}"
+    yield f"  Toàn vẹn: {whole}; bao phủ: {_COVERAGE[signature.coverage.level]}" + _covered(signature)
     yield from _findings(signature.findings, "  ")
+
+
+def _covered(signature: SignatureReport) -> str:
+    covered = signature.coverage.covered
+    return f" ({', '.join(covered)})" if covered else ""
 
 
 def _findings(found: Iterable[Finding], margin: str) -> Iterator[str]:

@@ -65,6 +65,11 @@ def judge_token(
     return TimestampVerdict(facts, found)
 
 
+def unreadable_token(grounds: Grounds) -> TimestampVerdict:
+    """What is said of a timestamp that could not even be taken out of the signature."""
+    return _broken_verdict(grounds, "không giải mã được")
+
+
 def _broken_verdict(grounds: Grounds, reason: str) -> TimestampVerdict:
     return TimestampVerdict(None, (grounds.policy.notice(findings.TIMESTAMP_BROKEN, reason=reason),))
 

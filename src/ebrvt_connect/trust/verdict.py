@@ -160,7 +160,7 @@ class RevocationFacts(Value):
 
     status: Literal["good", "revoked", "suspended", "unknown"] = "unknown"
     source: str = ""
-    """`crl`, or empty when nothing could be asked."""
+    """`crl`; `pin` for a signer pinned by the operator; empty when nothing could be asked."""
     this_update: AwareDatetime | None = None
     next_update: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
@@ -176,11 +176,13 @@ class Algorithms(Value):
 
 
 class Coverage(Value):
-    """Which bytes a signature covers (phạm vi bao phủ)."""
+    """What of a file a signature covers (phạm vi bao phủ)."""
 
     level: Literal["entire_file", "revision", "partial", "none"]
-    uncovered: tuple[tuple[int, int], ...] = ()
-    """Byte ranges [from, to) that are neither covered nor the signature itself."""
+    uncovered: tuple[tuple[int, int] | str, ...] = ()
+    """What is neither covered nor the signature itself: byte ranges [from, to) of a PDF, paths of XML."""
+    covered: tuple[str, ...] = ()
+    """Paths of the signed XML elements, or the name of the content a CMS signature is about."""
 
 
 class ChangeAfter(Value):
@@ -210,7 +212,7 @@ class SignatureReport(_NoBareYes):
     """One signature of a document and what is known of it (kết quả kiểm tra một chữ ký)."""
 
     index: int
-    """In signing order, from 1."""
+    """From 1: in signing order for a PDF, else as they stand in the file."""
     role: SignatureRole = SignatureRole.UNKNOWN
     signature_kind: SignatureKind = SignatureKind.OTHER
     indication: Indication
@@ -235,7 +237,7 @@ class SignatureReport(_NoBareYes):
     field: str = ""
     """Name of the signature field in the document."""
     format: str = ""
-    """The PDF SubFilter: `ETSI.CAdES.detached`, `adbe.pkcs7.detached`, ..."""
+    """The PDF SubFilter (`ETSI.CAdES.detached`, ...), `XMLDSig`, `XAdES`, `CMS` or `CMS detached`."""
 
 
 class VerificationReport(_NoBareYes):

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.grounds import Grounds
+from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.kind import Sighting, sighted
 from ebrvt_connect.trust.verdict import DocumentKind, Indication, VerificationReport, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from ebrvt_connect.trust.anchors import TrustStore
@@ -29,58 +31,90 @@ def verify_bytes(
     trust: TrustStore,
     at: datetime,
     revocation: RevocationArchive | None = None,
+    detached: Mapping[str, bytes] | None = None,
     name: str = "",
 ) -> VerificationReport:
     """Verify a file held in memory at the time `at` (aware).
 
-    `revocation` adds lists to those of the trust store. `name` is what the report calls the file.
-    Never raises for what the file holds; raises `ValueError` for a naive time.
+    `revocation` adds lists to those of the trust store. `detached` is content that stands beside its
+    signature, by name. `name` is what the report calls the file. Never raises for what the file holds;
+    raises `ValueError` for a naive time.
     """
-    if at.tzinfo is None:
-        raise ValueError(f"the time of a verification must be aware, got {at!r}")
-    archive = trust.revocation if revocation is None else trust.revocation + revocation
-    grounds = Grounds(policy, trust, archive, at)
+    grounds = Grounds.of(policy, trust, at, revocation)
+    beside = dict(detached or {})
     sighting = sighted(data)  # 1
+    judgement = fenced(lambda: _judge(data, sighting, grounds, beside, name), policy)  # 2, 3
+    # Whoever hands in content wants to know whether it is signed: what no signature is about has not passed.
+    strangers = (
+        policy.notice(findings.DETACHED_CONTENT_NOT_COVERED, name=n)
+        for n in beside
+        if n not in judgement.contents
+    )
+    judgement = replace(judgement, found=(*judgement.found, *strangers))
+    return report_of(judgement, grounds, kind=sighting.kind, name=name, data=data)  # 4
+
+
+def fenced(judge: Callable[[], FileJudgement], policy: VerificationPolicy) -> FileJudgement:
+    """What `judge` says; whatever it raises becomes a finding: a verdict is a value, and never an exception.
+
+    Only the class of the exception is told: its text may quote the file.
+    """
     try:
-        signatures, found = _judge(data, sighting, grounds)  # 2, 3
-    except Exception as failure:  # noqa: BLE001 - a verdict is a value, whatever the file does to a parser
-        signatures, found = (), (policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__),)
-    indication, reasons = _conclude(signatures, found, policy)  # 4
+        return judge()
+    except Exception as failure:  # noqa: BLE001 - hostile content breaks parsers in every way there is
+        return FileJudgement((), (policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__),))
+
+
+def report_of(
+    judgement: FileJudgement, grounds: Grounds, *, kind: DocumentKind, name: str, data: bytes
+) -> VerificationReport:
+    """The report that follows from a judgement: the worst of all findings."""
+    policy = grounds.policy
+    indication, reasons = _conclude(judgement.signatures, judgement.found, policy)
     return VerificationReport(
         file=name,
-        kind=sighting.kind,
+        kind=kind,
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         indication=indication,
         sub_indications=reasons,
         headline_vi=indication.headline_vi,
         policy=policy.reference,
-        validation_time=at,
-        signatures=signatures,
-        findings=found,
+        validation_time=grounds.at,
+        signatures=judgement.signatures,
+        findings=judgement.found,
     )
 
 
 def _judge(
-    data: bytes, sighting: Sighting, grounds: Grounds
-) -> tuple[tuple[SignatureReport, ...], tuple[Finding, ...]]:
-    """Steps 2 and 3."""
+    data: bytes, sighting: Sighting, grounds: Grounds, detached: Mapping[str, bytes], name: str
+) -> FileJudgement:
+    """Steps 2 and 3; each judge and its libraries are loaded when the first file of its kind comes."""
     notice = grounds.policy.notice
     if not data:
-        return (), (notice(findings.FILE_EMPTY),)
+        return FileJudgement((), (notice(findings.FILE_EMPTY),))
     if len(data) > grounds.policy.largest_bytes:
-        return (), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),)
+        return FileJudgement((), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),))
     if sighting.kind is DocumentKind.PDF:
         from ebrvt_connect.trust.pades import judge_pdf
 
-        judgement = judge_pdf(data, grounds)
-        return judgement.signatures, judgement.found
+        return judge_pdf(data, grounds)
+    if sighting.kind is DocumentKind.CMS and sighting.judged:
+        from ebrvt_connect.trust.cms import judge_cms
+
+        return judge_cms(data, grounds, detached=detached, name=name)
     if not sighting.name:
-        return (), (notice(findings.KIND_UNKNOWN),)
+        return FileJudgement((), (notice(findings.KIND_UNKNOWN),))
+    if sighting.kind in (DocumentKind.XML, DocumentKind.EDXML):
+        if not sighting.may_be_signed:
+            return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND),))
+        from ebrvt_connect.trust.xades import judge_xml
+
+        return judge_xml(data, grounds)
     not_judged = notice(findings.KIND_NOT_JUDGED_YET, kind=sighting.name)
     if sighting.may_be_signed:
-        return (), (not_judged,)
-    return (), (notice(findings.SIGNED_DATA_NOT_FOUND), not_judged)
+        return FileJudgement((), (not_judged,))
+    return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND), not_judged))
 
 
 def _conclude(

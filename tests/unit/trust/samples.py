@@ -158,6 +158,11 @@ def signature_hidden(writer: IncrementalPdfFileWriter) -> None:
     writer.update_container(form)
 
 
+def flipped_at(data: bytes, at: int) -> bytes:
+    """The bytes with one bit of one of them turned."""
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
 _PLACE = re.compile(rb"/Contents <([0-9A-Fa-f]+)>")
 _RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+)\] *")
 

@@ -71,6 +71,23 @@ def test_an_anchor_does_not_sign_documents_itself(root):
     assert chain(root, [], root) is None
 
 
+def test_a_pinned_signer_is_its_own_chain(root):
+    signer = issue(Request("Signer"), root)
+
+    found = chain_to_anchor(signer.certificate, [root.certificate], anchored(signer), AT)
+
+    assert found.is_pinned_signer is True
+    assert found.certificates == (signer.certificate,)
+    assert (found.links, found.trouble_at(AT), found.is_weak(VN_2025)) == ((), "", False)
+
+
+def test_a_pinned_signer_vouches_for_nobody_else(root):
+    signer = issue(Request("Signer"), root)
+    other = issue(Request("Other"), root)
+
+    assert chain_to_anchor(other.certificate, [signer.certificate], anchored(signer), AT) is None
+
+
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [

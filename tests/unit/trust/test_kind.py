@@ -19,6 +19,13 @@ XML = b'\xef\xbb\xbf  <?xml version="1.0"?><a/>'
         (workbook_xlsx() + b"_xmlsignatures/sig1.xml", "ooxml", "Office (OOXML)", True),
         (archive_zip()[:200], "unknown", "ZIP", False),
         (bytes.fromhex("3082123406092a864886f70d010702a0"), "cms", "CMS (p7m/p7s)", True),
+        (bytes.fromhex("308006092a864886f70d010702a080") + b"%PDF-1.7", "cms", "CMS (p7m/p7s)", True),
+        (b"-----BEGIN PKCS7-----\nMII", "cms", "CMS (p7m/p7s)", True),
+        (b"-----BEGIN CERTIFICATE-----\nMII", "unknown", "TXT", False),
+        (b"MIIOuwYJKoZIhvcNAQcCoIIOrDCC\nDqgCAQEx", "cms", "CMS (p7m/p7s)", True),
+        (b"MIIOuwYJKoZIhvcNA", "unknown", "TXT", False),
+        (b"Content-Type: text/plain\n\nx", "unknown", "TXT", False),
+        (b"Content-Type: multipart/signed\n\nx", "cms", "S/MIME (multipart/signed)", True),
         (XML, "xml", "XML", False),
         (XML + b"<Signature/>", "xml", "XML", True),
         (b"<edXML:edXML/>", "edxml", "edXML", False),
@@ -39,7 +46,7 @@ def test_kind_by_content(data, kind, name, may_be_signed):
     assert (sighting.kind, sighting.name, sighting.may_be_signed) == (kind, name, may_be_signed)
 
 
-@pytest.mark.parametrize("data", [workbook_xlsx(), archive_zip(), XML, b"\x89PNG\r\n\x1a\n", b"text"])
+@pytest.mark.parametrize("data", [workbook_xlsx(), archive_zip(), b"\x89PNG\r\n\x1a\n", b"text"])
 def test_an_unsigned_file_of_another_kind_is_undecided(desk, data):
     report = desk.verdict(data)
 
@@ -49,7 +56,14 @@ def test_an_unsigned_file_of_another_kind_is_undecided(desk, data):
 
 
 def test_what_may_be_signed_is_not_said_to_be_unsigned(desk):
-    report = desk.verdict(XML + b"<Signature/>")
+    report = desk.verdict(workbook_xlsx() + b"_xmlsignatures/sig1.xml")
 
     assert [f.code for f in report.findings] == ["KIND_NOT_JUDGED_YET"]
+    assert report.indication is Indication.INDETERMINATE
+
+
+def test_an_unsigned_xml_file_is_plainly_unsigned(desk):
+    report = desk.verdict(XML)
+
+    assert [f.code for f in report.findings] == ["SIGNED_DATA_NOT_FOUND"]
     assert report.indication is Indication.INDETERMINATE

@@ -6,9 +6,11 @@ import pytest
 
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.ids import AgencyCode, AgencyHistory, CodeSuccession
+from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from ebrvt_connect.trust.policy import VN_2025, Override
-from ebrvt_connect.trust.signers import SignerRegister
+from ebrvt_connect.trust.signers import ISSUED_DOCUMENT, PACKET, SEALED, SignerRegister
 from ebrvt_connect.trust.verdict import Severity, SignatureRole
+from ebrvt_connect.trust.xmldsig import sign_packet
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY, plain_pdf
 
 SHA = "ab" * 32
@@ -218,3 +220,62 @@ def test_a_registration_that_ended_counts_only_for_a_proven_time(desk, pki, stam
     decision = register.signed_for(desk.verdict(pdf), AgencyCode.parse(AGENCY), at=AT, policy=VN_2025)
 
     assert decision.held is not stamped
+
+
+# --- things that are no PDF --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def decide_on(desk):
+    def judge(data, wanted, agency=AGENCY, register=None):
+        return (register or desk.trust.signers).signed_for(
+            desk.verdict(data), AgencyCode.parse(agency), at=AT, policy=VN_2025, wanted=wanted
+        )
+
+    return judge
+
+
+def papers(pki, agency=AGENCY):
+    """The same two signatures in XML and in CMS."""
+    signers = [pki.signer(agency, role="person"), pki.signer(agency)]
+    paper = result_paper_xml("Kết quả", {"Số": "1"})
+    return [signed_xml(paper, signers), signed_cms(paper, signers, signed_at=AT)]
+
+
+@pytest.mark.parametrize("wanted", [ISSUED_DOCUMENT, SEALED])
+def test_leader_and_seal_count_in_any_format(pki, decide_on, wanted):
+    assert [decide_on(p, wanted).held for p in papers(pki)] == [False, False]
+
+
+def test_another_agencys_seal_does_not_count_in_any_format(pki, decide_on):
+    decisions = [decide_on(p, ISSUED_DOCUMENT) for p in papers(pki, OTHER_AGENCY)]
+
+    assert [d.code for d in decisions] == ["AGENCY_SEAL_FOREIGN", "AGENCY_SEAL_FOREIGN"]
+
+
+def test_the_seal_alone_does_for_what_is_only_sealed(pki, decide_on):
+    paper = signed_xml(result_paper_xml("Kết quả", {}), [pki.signer(AGENCY)])
+
+    assert decide_on(paper, SEALED).held is False
+    assert decide_on(paper, ISSUED_DOCUMENT).code == "LEADER_SIGNATURE_MISSING"
+
+
+def test_a_packet_is_signed_by_the_seal_or_by_a_key_for_packets(pki, decide_on):
+    seal = pki.signer(AGENCY)
+    packet = sign_packet(b'<a Id="p"/>', seal, reference_id="p")
+    row = (
+        f'[[signer]]\nsha256="{seal.certificate_sha256}"\nagency="{AGENCY}"\nrole="packet"\nfrom=2020-01-01\n'
+    )
+    for_packets = SignerRegister.from_toml(row.encode())
+
+    assert decide_on(packet, PACKET).held is False
+    assert decide_on(packet, PACKET, register=for_packets).held is False
+    assert decide_on(packet, ISSUED_DOCUMENT, register=for_packets).code == "AGENCY_SEAL_MISSING"
+    assert decide_on(packet, PACKET, agency=OTHER_AGENCY).code == "AGENCY_SEAL_FOREIGN"
+    assert decide_on(packet, PACKET, register=SignerRegister()).code == "PACKET_SIGNATURE_MISSING"
+
+
+def test_a_leaders_own_signature_makes_no_packet(pki, decide_on):
+    packet = sign_packet(b'<a Id="p"/>', pki.signer(AGENCY, role="person"), reference_id="p")
+
+    assert codes(decide_on(packet, PACKET)) == ["PACKET_SIGNATURE_MISSING", "SIGNER_NOT_REGISTERED"]

@@ -7,9 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.findings import CATALOGUE, noticed
+from ebrvt_connect.trust.catalogue import kind, noticed
+from ebrvt_connect.trust.findings import CATALOGUE
 from ebrvt_connect.trust.policy import POLICIES, VN_2025, Override
 from ebrvt_connect.trust.verdict import Indication, Severity, SubIndication, worst
+from ebrvt_connect.trust.verify import fenced
 from tests.unit.trust.samples import AT, plain_pdf
 
 PASSED, UNCLEAR, FAILED = Indication
@@ -97,30 +99,27 @@ def test_the_text_of_a_bad_file_says_why(desk):
 # --- catalogue and policy ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.code)
-def test_every_finding_is_whole(kind):
-    weight = kind.weight
+@pytest.mark.parametrize("row", CATALOGUE.values(), ids=lambda row: row.code)
+def test_every_finding_is_whole(row):
+    weight = row.weight
 
-    assert kind.message_en.strip()
-    assert kind.message_vi[-1] == "."
+    assert row.message_en.strip()
+    assert row.message_vi[-1] == "."
     assert (weight.severity is Severity.ERROR) == (weight.indication is not PASSED)
     assert (weight.indication is PASSED) == (weight.sub_indication is None)
 
 
-def test_every_name_in_the_catalogue_is_its_code():
-    names = {
-        name: value
-        for name, value in vars(findings).items()
-        if value in CATALOGUE.values() or name in CATALOGUE
-    }
+def test_every_code_stands_under_its_own_name_in_one_module():
+    modules = (findings, *findings.PARTS)
+    named = [name for module in modules for name, value in vars(module).items() if str(value) in CATALOGUE]
 
-    assert {name: getattr(findings, name) for name in CATALOGUE} == {name: name for name in CATALOGUE}
-    assert names.keys() >= CATALOGUE.keys()
+    assert sorted(named) == sorted(CATALOGUE)
+    assert all(getattr(m, name, name) == name for m in modules for name in CATALOGUE)
 
 
 def test_a_code_means_one_thing():
     with pytest.raises(ValueError, match="already"):
-        findings._kind("FILE_EMPTY", CATALOGUE["FILE_EMPTY"].weight, "x", "x")
+        kind("FILE_EMPTY", CATALOGUE["FILE_EMPTY"].weight, "x", "x")
 
 
 def test_an_unfilled_place_is_left_standing():
@@ -174,3 +173,14 @@ def test_a_policy_can_ask_for_a_timestamp(desk):
 def test_a_time_without_offset_is_a_mistake(desk):
     with pytest.raises(ValueError, match="aware"):
         desk.verdict(plain_pdf(), at=AT.replace(tzinfo=None))
+
+
+def test_whatever_breaks_a_judge_is_a_finding_without_its_text():
+    def broken():
+        raise RuntimeError("nội dung của tệp")
+
+    judgement = fenced(broken, VN_2025)
+
+    assert [f.code for f in judgement.found] == ["VERIFIER_FAILED"]
+    assert "RuntimeError" in judgement.found[0].message_en
+    assert "nội dung của tệp" not in judgement.found[0].message_vi

@@ -1,0 +1,65 @@
+"""CMS files as they are passed around: DER, PEM, bare Base64, the body of an S/MIME message."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+
+_SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
+_SEQUENCE = 0x30
+_LOOK_BYTES = 32
+_LOOK_CHARS = 4 * _LOOK_BYTES
+_PEM_BEGIN = re.compile(rb"-----BEGIN (PKCS7|CMS|PKCS #7 SIGNED DATA)-----")
+_HEADER = re.compile(rb"[A-Za-z-]+:[ \t]")
+_SMIME = re.compile(
+    rb"^content-type:\s*application/(?:x-)?pkcs7-(?:mime|signature)\b", re.IGNORECASE | re.MULTILINE
+)
+_MULTIPART = re.compile(rb"^content-type:\s*multipart/signed\b", re.IGNORECASE | re.MULTILINE)
+_BASE64_ENCODING = re.compile(rb"^content-transfer-encoding:\s*base64\s*$", re.IGNORECASE | re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+
+
+def is_signed_data(head: bytes) -> bool:
+    """Whether these are the first bytes of CMS signed data."""
+    return head[:1] == bytes([_SEQUENCE]) and _SIGNED_DATA_OID in head[:_LOOK_BYTES]
+
+
+def is_armoured(head: bytes) -> bool:
+    """Whether this text begins CMS signed data in PEM, Base64 or S/MIME."""
+    if _PEM_BEGIN.match(head):
+        return True
+    if _HEADER.match(head):
+        headers = _BLANK_LINE.split(head, maxsplit=1)[0]
+        return _SMIME.search(headers) is not None and _BASE64_ENCODING.search(headers) is not None
+    return is_signed_data(_first_bytes(head))
+
+
+def is_multipart_signed(head: bytes) -> bool:
+    """Whether this text is an e-mail message whose signature stands beside its body (multipart/signed)."""
+    if not _HEADER.match(head):
+        return False
+    return _MULTIPART.search(_BLANK_LINE.split(head, maxsplit=1)[0]) is not None
+
+
+def unarmoured(data: bytes) -> bytes:
+    """The binary object; raises `ValueError` where armour holds anything but one Base64 object."""
+    if is_signed_data(data):
+        return data
+    text = data.removeprefix(b"\xef\xbb\xbf").strip()
+    if begin := _PEM_BEGIN.match(text):
+        end = b"-----END %s-----" % begin[1]
+        if not text.endswith(end):
+            raise ValueError("PEM: expected one block and nothing behind it")
+        text = text[begin.end() : -len(end)]
+    elif _HEADER.match(text):
+        parts = _BLANK_LINE.split(text, maxsplit=1)
+        text = parts[1] if len(parts) > 1 else b""
+    return b64decode(b"".join(text.split()), validate=True)
+
+
+def _first_bytes(text: bytes) -> bytes:
+    letters = b"".join(text[: 2 * _LOOK_CHARS].split())[:_LOOK_CHARS]
+    try:
+        return b64decode(letters[: len(letters) // 4 * 4], validate=True)
+    except ValueError:
+        return b""

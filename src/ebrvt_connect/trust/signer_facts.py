@@ -1,0 +1,56 @@
+"""What a report tells of a signer and the certificate, the same for every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.trust.anchors import sha256_of
+from ebrvt_connect.trust.chain import key_description
+from ebrvt_connect.trust.names import issuer_name, managing_unit, signer_name
+from ebrvt_connect.trust.verdict import Algorithms, CertificateFacts, RevocationFacts, SignatureKind
+
+if TYPE_CHECKING:
+    from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.grounds import CertificateJudgement, Evidence, Grounds
+    from ebrvt_connect.trust.verdict import BestTime
+
+
+def certificate_facts(
+    signed: Evidence,
+    chain: Chain | None,
+    judged: CertificateJudgement,
+    best: BestTime,
+    grounds: Grounds,
+) -> dict[str, object]:
+    """The fields of a `SignatureReport` that speak of the certificate at the best signing time."""
+    leaf, state = signed.leaf, judged.revocation
+    in_period = leaf.not_valid_before_utc <= best.value <= leaf.not_valid_after_utc
+    valid = None if in_period and state.status == "unknown" else in_period and state.status == "good"
+    return {
+        **identity_facts(signed),
+        "role": grounds.trust.signers.role_of(sha256_of(leaf), best.value),
+        "signature_kind": SignatureKind.OTHER if chain is None else chain.anchor.kind,
+        "certificate_valid_at_best_time": valid,
+        "revocation": RevocationFacts(
+            status=state.status,
+            source=state.source,
+            this_update=state.this_update,
+            next_update=state.next_update,
+            revoked_at=state.revoked_at,
+        ),
+        "chain": () if chain is None else tuple(sha256_of(c) for c in chain.certificates),
+    }
+
+
+def identity_facts(signed: Evidence) -> dict[str, object]:
+    """The fields that tell who signed with what, before anything is judged."""
+    leaf = signed.leaf
+    return {
+        "signer": signer_name(leaf),
+        "issuer": issuer_name(leaf),
+        "managing_unit": managing_unit(leaf),
+        "algorithms": Algorithms(digest=signed.digest, signature=signed.mechanism, key=key_description(leaf)),
+        "certificate": CertificateFacts(
+            sha256=sha256_of(leaf), not_before=leaf.not_valid_before_utc, not_after=leaf.not_valid_after_utc
+        ),
+    }

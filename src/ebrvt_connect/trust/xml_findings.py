@@ -1,0 +1,87 @@
+"""Findings about XML signatures: rows of the catalogue (`trust.findings` has them all)."""
+
+from __future__ import annotations
+
+from ebrvt_connect.trust.catalogue import FORMAT, INFO, TT15_6, WARNING, kind, unclear
+from ebrvt_connect.trust.verdict import SubIndication
+
+_XMLDSIG = "W3C XML Signature 1.1"
+
+XML_UNREADABLE = kind(
+    "XML_UNREADABLE",
+    FORMAT,
+    "Không đọc được tệp XML có chữ ký ({reason}).",
+    "The signed XML cannot be read ({fault}).",
+    _XMLDSIG,
+)
+XML_TOO_COMPLEX = kind(
+    "XML_TOO_COMPLEX",
+    unclear(SubIndication.GENERIC),
+    "Tệp XML có cấu trúc lớn bất thường nên chưa được kiểm tra ({reason}).",
+    "The XML claims more work than is done for one file ({reason}).",
+)
+XML_TOO_MANY_SIGNATURES = kind(
+    "XML_TOO_MANY_SIGNATURES",
+    FORMAT,
+    "Tệp XML có quá nhiều chữ ký (hơn {limit}).",
+    "The XML has more than {limit} signatures.",
+)
+XML_SIGNATURE_MALFORMED = kind(
+    "XML_SIGNATURE_MALFORMED",
+    FORMAT,
+    "Phần tử chữ ký XML sai cấu trúc ({reason}).",
+    "The ds:Signature element is malformed ({reason}).",
+    _XMLDSIG,
+)
+XML_REFERENCE_REFUSED = kind(
+    "XML_REFERENCE_REFUSED",
+    FORMAT,
+    "Chữ ký XML trỏ tới nội dung không được chấp nhận ({reason}).",
+    "A ds:Reference points to what is not accepted ({reason}).",
+    _XMLDSIG,
+)
+XML_TRANSFORM_REFUSED = kind(
+    "XML_TRANSFORM_REFUSED",
+    FORMAT,
+    "Chữ ký XML dùng phép biến đổi không được chấp nhận ({reason}): nội dung được ký có thể khác nội dung "
+    "người đọc thấy.",
+    "A transform or canonicalization is not accepted ({reason}).",
+    _XMLDSIG,
+)
+XML_COMMENT_UNSIGNED = kind(
+    "XML_COMMENT_UNSIGNED",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Trong phần được ký có ghi chú XML (comment) mà chữ ký không bảo vệ; phần mềm khác có thể đọc sai nội "
+    "dung. Đề nghị bên ký bỏ ghi chú rồi ký lại.",
+    "Comments stand in the signed part; canonicalization leaves them out of the signature.",
+    _XMLDSIG,
+)
+XML_CONTENT_UNSIGNED = kind(
+    "XML_CONTENT_UNSIGNED",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Chữ ký chỉ bảo vệ một phần tệp XML ({covered}); phần không được ký: {uncovered}. Cần người xem xét.",
+    "The signature covers {covered} only; unsigned: {uncovered}.",
+    TT15_6,
+)
+XML_ENVELOPE_UNSIGNED = kind(
+    "XML_ENVELOPE_UNSIGNED",
+    WARNING,
+    "Chữ ký bảo vệ {covered}; phong bì truyền nhận bao ngoài không được ký.",
+    "The signature covers {covered}; the envelope around it is not signed.",
+    TT15_6,
+)
+XML_REFORMATTED = kind(
+    "XML_REFORMATTED",
+    INFO,
+    "Tệp XML có dấu hiệu bị định dạng lại sau khi ký (thêm xuống dòng, thụt lề). Đề nghị gửi đúng tệp đã ký, "
+    "không mở ra lưu lại.",
+    "The signature element looks re-formatted (line breaks, indentation) after signing.",
+    _XMLDSIG,
+)
+XML_PACKET_MISPLACED = kind(
+    "XML_PACKET_MISPLACED",
+    FORMAT,
+    "Gói tin không có đúng một phần {packet} với một chữ ký đặt cuối và ký trọn phần đó ({reason}).",
+    "Not exactly one {packet} with one signature as its last child that covers it ({reason}).",
+    _XMLDSIG,
+)

@@ -1,0 +1,130 @@
+"""What an XML signature says about itself (XAdES, EN 319 132-1): signed properties and timestamps.
+
+Of what the signer claims only properties count that one of the signature's references covers: anybody can
+write the others. A timestamp needs no such cover; it stands or falls by its own token.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import new as new_hash
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+
+from ebrvt_connect.trust.signed_data import load_signed_data
+from ebrvt_connect.trust.times import in_utc
+from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DIGESTS, DS, EXCLUSIVE_C14N, XADES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asn1crypto import cms
+    from cryptography import x509
+    from lxml.etree import _Element as Element
+
+    from ebrvt_connect.trust.xml_reading import XmlSignature
+
+_TIMESTAMPS = "/".join(
+    XADES + name
+    for name in (
+        "QualifyingProperties",
+        "UnsignedProperties",
+        "UnsignedSignatureProperties",
+        "SignatureTimeStamp",
+    )
+)
+_MOST_TIMESTAMPS = 10
+_SIGNED_PROPERTIES = XADES + "SignedProperties"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedProperties:
+    """The signed properties of one signature; empty when it has none."""
+
+    element: Element | None = None
+
+    @classmethod
+    def of(cls, signature: XmlSignature) -> SignedProperties:
+        """Those inside the signature that a reference covers; none where there are several, or others."""
+        found = list(signature.element.iter(_SIGNED_PROPERTIES))
+        covered = [e for e in found if _is_covered(e, signature)]
+        return cls(covered[0] if len(found) == len(covered) == 1 else None)
+
+    @property
+    def claimed_time(self) -> datetime | None:
+        """SigningTime in UTC; one without offset is Vietnam's. None when absent or unreadable."""
+        found = None if self.element is None else self.element.find(f".//{XADES}SigningTime")
+        try:
+            return None if found is None else in_utc(datetime.fromisoformat((found.text or "").strip()))
+        except ValueError:
+            return None
+
+    def certificate_named(self, candidates: tuple[x509.Certificate, ...]) -> x509.Certificate | None:
+        """The candidate whose digest the properties name first; None when they name none of them."""
+        digest = self._certificate_digest()
+        if digest is None:
+            return None
+        name, value = digest
+        return next(
+            (c for c in candidates if new_hash(name, c.public_bytes(Encoding.DER)).digest() == value), None
+        )
+
+    @property
+    def names_a_certificate(self) -> bool:
+        """Whether there is a SigningCertificate or SigningCertificateV2."""
+        return self._certificate_element() is not None
+
+    def _certificate_element(self) -> Element | None:
+        if self.element is None:
+            return None
+        spellings = (f".//{XADES}SigningCertificateV2", f".//{XADES}SigningCertificate")
+        return next((e for s in spellings if (e := self.element.find(s)) is not None), None)
+
+    def _certificate_digest(self) -> tuple[str, bytes] | None:
+        named = self._certificate_element()
+        if named is None:
+            return None
+        path = f"{XADES}Cert/{XADES}CertDigest"
+        method, value = named.find(f"{path}/{DS}DigestMethod"), named.find(f"{path}/{DS}DigestValue")
+        known = None if method is None else DIGESTS.get(method.get("Algorithm", ""))
+        if known is None or value is None:
+            return None
+        try:
+            return known[1], b64decode("".join((value.text or "").split()), validate=True)
+        except ValueError:
+            return None
+
+
+def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData, bytes]]:
+    """Each signature timestamp's token, and the canonical SignatureValue it must be about; the first ten.
+
+    Raises `ValueError` and what asn1crypto raises for tokens that do not read.
+    """
+    value = etree.fromstring(etree.tostring(signature.element[1], with_tail=False))
+    found = signature.element.iterfind(f"{DS}Object/{_TIMESTAMPS}")
+    for stamp, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False):
+        method = stamp.find(f"{DS}CanonicalizationMethod")
+        identifier = None if method is None else method.get("Algorithm")
+        if identifier is not None and identifier not in CANONICALIZATIONS:
+            raise ValueError("canonicalization of a timestamp")
+        canonical = etree.tostring(value, method="c14n", exclusive=identifier == EXCLUSIVE_C14N)
+        for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
+            yield load_signed_data(b64decode("".join((token.text or "").split()), validate=True)), canonical
+
+
+def _is_covered(element: Element, signature: XmlSignature) -> bool:
+    """Whether a reference to it, or to something above it within the signature, covers the element.
+
+    A reference to what surrounds the signature does not: the enveloped transform takes the signature out.
+    """
+    targets = {reference.target for reference in signature.references}
+    node: Element | None = element
+    while node is not None and node is not signature.element:
+        if node in targets:
+            return True
+        node = node.getparent()
+    return False

@@ -1,0 +1,327 @@
+"""An XML file read for its signatures: where each stands, and what exactly it refers to.
+
+Everything here is refused before any signature value is looked at. A reference names the whole document
+or one element by an Id that no other element has; only the enveloped-signature transform and a
+canonicalization without comments may stand between the element and its digest. So what was signed is what
+stands there, and nobody can move it and leave something else in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from lxml import etree
+
+from ebrvt_connect.codec.xml import XmlLimits, local_name, parse_tree
+from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust.xml_words import (
+    CANONICALIZATIONS,
+    DIGESTS,
+    DS,
+    ENVELOPED,
+    INCLUSIVE_NAMESPACES,
+    METHODS,
+    SIGNATURE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.etree import _Element as Element
+
+    from ebrvt_connect.trust.policy import VerificationPolicy
+
+_LIMITS = XmlLimits()
+_MOST_CERTIFICATES = 100
+_MOST_WORK_BYTES = 64 * 1024 * 1024
+"""Document size times references: each reference is digested over a copy of the whole."""
+_FRAGMENT = re.compile(r"#([A-Za-z_][\w.-]*)\Z")
+_SHOWN_CHARS = 60
+
+
+class XmlRefused(Exception):
+    """A file or signature that is not judged any further; `code` is a finding, the rest fills its places."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """`facts` fill the places of the finding's sentence."""
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One ds:Reference: the element it is about and how that becomes a digest."""
+
+    target: Element
+    digest: str
+    """In the words of a report: `sha256`."""
+
+
+@dataclass(frozen=True, slots=True)
+class XmlSignature:
+    """A ds:Signature whose shape is sound; nothing about it is verified yet."""
+
+    element: Element
+    method: str
+    """Identifier of its signature method; one of `xml_words.METHODS`."""
+    references: tuple[Reference, ...]
+    certificates: tuple[x509.Certificate, ...]
+    """As they stand in KeyInfo: hints."""
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Position among its parent's children, and so on from the root down."""
+        path: list[int] = []
+        node = self.element
+        while (parent := node.getparent()) is not None:
+            path.append(parent.index(node))
+            node = parent
+        return tuple(reversed(path))
+
+
+def read_root(data: bytes) -> Element:
+    """The tree with comments and instructions kept; raises `XmlRefused`."""
+    try:
+        return parse_tree(data, _LIMITS, keep_remarks=True)
+    except InvalidValue as failure:
+        too_much = failure.code in {"XML_TOO_LARGE", "XML_TOO_DEEP", "XML_TOO_MANY_ELEMENTS"}
+        sentence = failure.sentence_vi.rstrip(".")
+        code = xml_findings.XML_TOO_COMPLEX if too_much else xml_findings.XML_UNREADABLE
+        raise XmlRefused(code, reason=sentence, fault=failure.code) from failure
+
+
+def signature_elements(root: Element, size: int, policy: VerificationPolicy) -> tuple[Element, ...]:
+    """Every ds:Signature, in document order; raises `XmlRefused` for more than is examined."""
+    found = tuple(root.iter(SIGNATURE))
+    if len(found) > policy.most_signatures:
+        raise XmlRefused(xml_findings.XML_TOO_MANY_SIGNATURES, limit=policy.most_signatures)
+    counts = (len(element.findall(f"{DS}SignedInfo/{DS}Reference")) for element in found)
+    references = sum(n for n in counts if n <= policy.most_references)  # the others are refused unread
+    if references * size > _MOST_WORK_BYTES:
+        raise XmlRefused(xml_findings.XML_TOO_COMPLEX, reason=f"{references} tham chiếu, {size} byte")
+    return found
+
+
+def read_signature(element: Element, policy: VerificationPolicy) -> XmlSignature:
+    """Check a signature's shape, algorithms and references; raises `XmlRefused` for the first fault."""
+    if any(not isinstance(node.tag, str) for node in element.iter()):
+        raise XmlRefused(xml_findings.XML_COMMENT_UNSIGNED)
+    info, _, key_info = _parts(element)
+    method, references = _signed_info(info, policy)
+    return XmlSignature(
+        element, method, tuple(_reference(r) for r in references), tuple(_certificates(key_info))
+    )
+
+
+def _parts(element: Element) -> tuple[Element, Element, Element | None]:
+    """SignedInfo, SignatureValue, KeyInfo."""
+    children = list(element)
+    names = [child.tag for child in children]
+    key_info = children[2] if names[2:3] == [DS + "KeyInfo"] else None
+    objects = names[2 if key_info is None else 3 :]
+    if names[:2] != [DS + "SignedInfo", DS + "SignatureValue"] or set(objects) - {DS + "Object"}:
+        raise _malformed("thành phần thừa, thiếu hoặc sai thứ tự")
+    return children[0], children[1], key_info
+
+
+def _signed_info(info: Element, policy: VerificationPolicy) -> tuple[str, list[Element]]:
+    """The signature method and the references."""
+    names = [child.tag for child in info]
+    if names[:2] != [DS + "CanonicalizationMethod", DS + "SignatureMethod"]:
+        raise _malformed("SignedInfo")
+    if not names[2:] or set(names[2:]) != {DS + "Reference"}:
+        raise _malformed("SignedInfo không có tham chiếu nào" if not names[2:] else "SignedInfo")
+    if len(names) - 2 > policy.most_references:
+        raise XmlRefused(
+            xml_findings.XML_REFERENCE_REFUSED, reason=f"hơn {policy.most_references} tham chiếu"
+        )
+    _check_canonicalization(info[0])
+    method = info[1].get("Algorithm", "")
+    if method not in METHODS:
+        raise XmlRefused(findings.SIGNATURE_METHOD_NOT_ALLOWED, algorithm=_shown(method))
+    if len(info[1]):
+        raise _malformed("SignatureMethod có tham số")
+    return method, list(info[2:])
+
+
+def _reference(element: Element) -> Reference:
+    names = [child.tag for child in element]
+    transforms = element[0] if names[:1] == [DS + "Transforms"] else None
+    if names[0 if transforms is None else 1 :] != [DS + "DigestMethod", DS + "DigestValue"]:
+        raise _malformed("Reference")
+    if transforms is not None:
+        _check_transforms(transforms)
+    identifier = element[-2].get("Algorithm", "")
+    if identifier not in DIGESTS or len(element[-2]):
+        raise XmlRefused(findings.SIGNATURE_METHOD_NOT_ALLOWED, algorithm=_shown(identifier))
+    return Reference(_target(element), DIGESTS[identifier][1])
+
+
+def _check_transforms(transforms: Element) -> None:
+    """At most the enveloped-signature transform, then at most one canonicalization."""
+    if any(child.tag != DS + "Transform" for child in transforms):
+        raise _malformed("Transforms")
+    chain = list(transforms)
+    if chain and chain[0].get("Algorithm") == ENVELOPED:
+        if len(chain[0]):
+            raise XmlRefused(xml_findings.XML_TRANSFORM_REFUSED, reason="enveloped-signature có tham số")
+        del chain[0]
+    if len(chain) > 1:
+        raise XmlRefused(xml_findings.XML_TRANSFORM_REFUSED, reason=f"{len(transforms)} phép biến đổi")
+    for transform in chain:
+        _check_canonicalization(transform)
+
+
+def _check_canonicalization(element: Element) -> None:
+    identifier = element.get("Algorithm", "")
+    if identifier not in CANONICALIZATIONS or any(child.tag != INCLUSIVE_NAMESPACES for child in element):
+        raise XmlRefused(xml_findings.XML_TRANSFORM_REFUSED, reason=_shown(identifier))
+
+
+def _target(reference: Element) -> Element:
+    """The root for an empty URI, else the one element with that Id."""
+    uri = reference.get("URI")
+    root = reference.getroottree().getroot()
+    if uri == "":
+        return root
+    fragment = _FRAGMENT.match(uri or "")
+    if uri is None or fragment is None:
+        raise _misdirected(f"URI “{_shown(uri or '')}”")
+    named = list(_with_id(root, fragment[1]))
+    if len(named) != 1:
+        how_many = "không có" if not named else "có nhiều"
+        raise XmlRefused(
+            xml_findings.XML_REFERENCE_REFUSED, reason=f"{how_many} phần tử mang Id {_shown(uri)}"
+        )
+    return named[0]
+
+
+def _with_id(root: Element, value: str) -> Iterator[Element]:
+    """Elements with this Id, however the attribute is spelt: a reader may take any of them for the Id."""
+    for element in root.iter(etree.Element):
+        for name, text in element.attrib.items():
+            if text == value and local_name(str(name)).lower() == "id":
+                yield element
+
+
+def _certificates(key_info: Element | None) -> Iterator[x509.Certificate]:
+    """The certificates of KeyInfo; raises `XmlRefused` for none and for one that does not read."""
+    found = [] if key_info is None else key_info.findall(f"{DS}X509Data/{DS}X509Certificate")
+    if not found:
+        raise XmlRefused(findings.SIGNER_CERTIFICATE_MISSING)
+    if len(found) > _MOST_CERTIFICATES:
+        raise _malformed("quá nhiều chứng thư số")
+    for element in found:
+        try:
+            yield x509.load_der_x509_certificate(
+                b64decode("".join((element.text or "").split()), validate=True)
+            )
+        except ValueError as failure:
+            raise _malformed("chứng thư số không đọc được") from failure
+
+
+def _malformed(reason: str) -> XmlRefused:
+    return XmlRefused(xml_findings.XML_SIGNATURE_MALFORMED, reason=reason)
+
+
+def _misdirected(reason: str) -> XmlRefused:
+    return XmlRefused(xml_findings.XML_REFERENCE_REFUSED, reason=reason)
+
+
+def _shown(text: str) -> str:
+    return text[:_SHOWN_CHARS]
+
+
+# --- coverage --------------------------------------------------------------------------------------
+
+_SOAP = frozenset(
+    {"{http://schemas.xmlsoap.org/soap/envelope/}", "{http://www.w3.org/2003/05/soap-envelope}"}
+)
+_MOST_SHOWN = 20
+
+
+def path_of(element: Element) -> str:
+    """A readable path: `/Envelope/Body/SubmitReport/ReportPacket`, numbered among siblings of one name."""
+    steps: list[str] = []
+    node: Element | None = element
+    while node is not None:
+        parent, name = node.getparent(), local_name(str(node.tag))[:_SHOWN_CHARS]
+        namesakes = [] if parent is None else parent.findall(str(node.tag))
+        steps.append(name if len(namesakes) < 2 else f"{name}[{namesakes.index(node) + 1}]")  # noqa: PLR2004
+        node = parent
+    return "/" + "/".join(reversed(steps))
+
+
+def unsigned_parts(root: Element, targets: tuple[Element, ...]) -> tuple[str, ...]:
+    """Paths of content outside the targets, signatures and a SOAP envelope aside; the first twenty.
+
+    Wrapping attacks live of content that nobody signed: a second packet, attributes, text. Elements that
+    only lead down to the signed one are not content; nor is the Header of the SOAP envelope around it.
+    """
+    signed = set(targets)
+    ancestors = {a for target in targets for a in target.iterancestors()}
+    paths = (path for path, _ in zip(_unsigned(root, signed, ancestors), range(_MOST_SHOWN), strict=False))
+    return tuple(paths)
+
+
+def _unsigned(element: Element, signed: set[Element], ancestors: set[Element]) -> Iterator[str]:
+    """Depth first; called for elements that lead to a target, and for those beside them."""
+    if element in signed:
+        return
+    if element.tag == SIGNATURE:
+        yield from (path_of(o) for o in element if o.tag == DS + "Object" and not _is_known(o, signed))
+        return
+    if element not in ancestors:
+        if not _only_signatures(element):
+            yield path_of(element)
+        return
+    yield from (f"{path_of(element)}/@{local_name(str(name))}" for name in _content_attributes(element))
+    if _has_text(element):
+        yield f"{path_of(element)}/text()"
+    for child in element.iterchildren(etree.Element):
+        if not _is_soap_header(child):
+            yield from _unsigned(child, signed, ancestors)
+
+
+def _is_known(signature_object: Element, signed: set[Element]) -> bool:
+    """Signed itself, or properties of the signature, which readers do not show."""
+    if signature_object in signed:
+        return True
+    known = ("QualifyingProperties", "SignatureProperties")
+    children = list(signature_object.iterchildren(etree.Element))
+    only_elements = bool(children) and not _has_text(signature_object)
+    return only_elements and all(c in signed or local_name(str(c.tag)) in known for c in children)
+
+
+def _only_signatures(element: Element) -> bool:
+    """A place that holds signatures and nothing else."""
+    if element.tag == SIGNATURE:
+        return True
+    children = list(element.iterchildren(etree.Element))
+    empty = not _has_text(element) and not list(_content_attributes(element))
+    return empty and bool(children) and all(_only_signatures(child) for child in children)
+
+
+def _content_attributes(element: Element) -> Iterator[str]:
+    return (str(name) for name in element.attrib if local_name(str(name)).lower() != "id")
+
+
+def _has_text(element: Element) -> bool:
+    pieces = (element.text, *(child.tail for child in element))
+    return any(piece and piece.strip() for piece in pieces)
+
+
+def _is_soap_header(element: Element) -> bool:
+    """The Header of the SOAP envelope the document consists of."""
+    parent = element.getparent()
+    return (
+        parent is not None
+        and parent.getparent() is None
+        and any(element.tag == f"{ns}Header" and parent.tag == f"{ns}Envelope" for ns in _SOAP)
+    )

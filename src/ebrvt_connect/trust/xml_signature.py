@@ -1,0 +1,272 @@
+"""One XML signature, examined step by step.
+
+1. Shape, algorithms, references (`trust.xml_reading`). 2. The signer's certificate: KeyInfo is a hint.
+3. signxml: digests and signature value, with that certificate and nothing of its own trust. 4. The
+certificate at the best signing time (`trust.grounds`), and pyHanko's word on its path. 5. What the
+signature covers, and what it leaves open.
+
+The best time is that of a signature timestamp (XAdES-T), else the one in signed properties, as the signer
+claims it, else the time of the check.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import new as new_hash
+from typing import TYPE_CHECKING, Any, Literal
+
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
+from signxml.exceptions import InvalidDigest, InvalidInput, InvalidSignature
+from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
+
+from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust.grounds import judge_certificate
+from ebrvt_connect.trust.second_opinion import doubt_about_path, validation_context
+from ebrvt_connect.trust.signed_data import CmsMalformed
+from ebrvt_connect.trust.signer_facts import certificate_facts
+from ebrvt_connect.trust.times import best_time, time_findings
+from ebrvt_connect.trust.timestamps import judge_token, unreadable_token
+from ebrvt_connect.trust.verdict import Coverage, Indication, SignatureReport
+from ebrvt_connect.trust.xml_properties import SignedProperties, timestamped_values
+from ebrvt_connect.trust.xml_reading import XmlRefused, path_of, read_signature, unsigned_parts
+from ebrvt_connect.trust.xml_words import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cryptography import x509
+    from lxml.etree import _Element as Element
+
+    from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.grounds import Grounds
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.timestamps import TimestampVerdict
+    from ebrvt_connect.trust.verdict import BestTime, Finding
+    from ebrvt_connect.trust.xml_reading import XmlSignature
+
+# It logs whole documents as they are canonicalized.
+logging.getLogger("signxml").setLevel(logging.CRITICAL + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedXml:
+    """A signature's report, and what it signed where that holds."""
+
+    report: SignatureReport
+    signed: tuple[tuple[Element, bytes], ...] = field(default=(), repr=False)
+    """(element of the file, the canonical bytes its digest was made of); empty unless all of it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the signature shows of its signer (`grounds.Evidence`)."""
+
+    leaf: x509.Certificate
+    others: tuple[x509.Certificate, ...]
+    digest: str
+    mechanism: str
+
+
+def examine_xml_signature(element: Element, index: int, grounds: Grounds) -> ExaminedXml:
+    """Examine one ds:Signature.
+
+    Raises `XmlRefused`, and whatever a hostile encoding makes a parser raise.
+    """
+    policy = grounds.policy
+    signature = read_signature(element, policy)  # 1
+    properties = SignedProperties.of(signature)
+    shown = _shown(signature, properties, policy)  # 2
+    outcome = _verify(signature, shown.leaf)  # 3
+    tokens = list(_tokens(signature, grounds))
+    best = best_time(properties.claimed_time, (t.proves for t in tokens if t.proves), grounds)
+    chain = grounds.chain_of(shown, grounds.trust.for_signing, best.value)  # 4
+    certificate = judge_certificate(grounds, shown, chain, best.value, proven=best.proof == "timestamp")
+    found = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
+    if outcome.troubles and _is_spaced(signature):
+        found.append(policy.notice(xml_findings.XML_REFORMATTED))
+    found += _binding(properties, shown, policy)
+    found += certificate.found
+    found += time_findings(properties.claimed_time, best, tokens, grounds)
+    coverage = _coverage(signature)
+    found += _coverage_findings(signature, coverage, policy)  # 5
+    if policy.conclude(found)[0] is Indication.TOTAL_PASSED:
+        doubt = _doubt(shown, chain, grounds, vouched=certificate.vouched, best=best)
+        found += [policy.notice(findings.SECOND_OPINION_DIFFERS, reason=doubt)] if doubt else []
+    report = bare_report(index, grounds, found).model_copy(
+        update={
+            **certificate_facts(shown, chain, certificate, best, grounds),
+            "integrity": not outcome.troubles,
+            "coverage": coverage,
+            "claimed_time": properties.claimed_time,
+            "best_time": best,
+            "timestamps": tuple(t.facts for t in tokens if t.facts is not None),
+            "format": "XMLDSig" if properties.element is None else "XAdES",
+        }
+    )
+    return ExaminedXml(report, outcome.signed)
+
+
+def refused_report(index: int, grounds: Grounds, refusal: XmlRefused) -> ExaminedXml:
+    """The report of a signature of which no more can be said than what was refused."""
+    return ExaminedXml(bare_report(index, grounds, [grounds.policy.notice(refusal.code, **refusal.facts)]))
+
+
+def bare_report(index: int, grounds: Grounds, found: list[Finding]) -> SignatureReport:
+    """A report with its findings and the verdict that follows from them."""
+    indication, reasons = grounds.policy.conclude(found)
+    return SignatureReport(
+        index=index,
+        indication=indication,
+        sub_indication=next(iter(reasons), None),
+        findings=tuple(found),
+        format="XMLDSig",
+    )
+
+
+# --- the signer ------------------------------------------------------------------------------------
+
+
+def _shown(signature: XmlSignature, properties: SignedProperties, policy: VerificationPolicy) -> _Shown:
+    """The certificate the signed properties name, else the one that issued none of the others."""
+    certificates = signature.certificates
+    leaf = properties.certificate_named(certificates) or _lowest(certificates)
+    _, mechanism, digest = METHODS[signature.method]
+    digests = (digest, *(reference.digest for reference in signature.references))
+    weakest = next((d for d in digests if d not in policy.digests), digest)
+    return _Shown(leaf, tuple(c for c in certificates if c != leaf), weakest, mechanism)
+
+
+def _lowest(certificates: tuple[x509.Certificate, ...]) -> x509.Certificate:
+    issuers = {c.issuer.public_bytes() for c in certificates if c.issuer != c.subject}
+    return next((c for c in certificates if c.subject.public_bytes() not in issuers), certificates[0])
+
+
+def _binding(properties: SignedProperties, shown: _Shown, policy: VerificationPolicy) -> Iterator[Finding]:
+    """Whether the signer committed to the certificate."""
+    if not properties.names_a_certificate:
+        yield policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND)
+    elif properties.certificate_named((shown.leaf,)) is None:
+        yield policy.notice(findings.SIGNER_CERTIFICATE_MISMATCH)
+
+
+def _doubt(shown: _Shown, chain: Chain | None, grounds: Grounds, *, vouched: bool, best: BestTime) -> str:
+    context = validation_context(chain, best.value, grounds.policy, vouched=vouched, embedded=shown.others)
+    return doubt_about_path(shown.leaf, context)
+
+
+def _tokens(signature: XmlSignature, grounds: Grounds) -> Iterator[TimestampVerdict]:
+    try:
+        for content, canonical in timestamped_values(signature):
+            yield judge_token(grounds, content, partial(_imprint, canonical))
+    except (CmsMalformed, ValueError, TypeError, KeyError):
+        yield unreadable_token(grounds)
+
+
+def _imprint(canonical: bytes, algorithm: str) -> bytes:
+    return new_hash(algorithm, canonical).digest()
+
+
+# --- integrity -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    troubles: tuple[tuple[str, str], ...] = ()
+    """(finding, reason)."""
+    signed: tuple[tuple[Element, bytes], ...] = ()
+
+
+class _Engine(XMLVerifier):
+    """signxml, told which signature is meant: it would take the first one it finds."""
+
+    def __init__(self, place: tuple[int, ...]) -> None:
+        super().__init__()
+        self._place = place
+
+    def _get_signature(self, root: Any) -> Any:  # noqa: ANN401 - signxml's signature
+        for position in self._place:
+            root = root[position]
+        return root
+
+
+def _verify(signature: XmlSignature, leaf: x509.Certificate) -> _Outcome:
+    """Ask signxml; its own view of certificates is switched off: key in, yes or no out."""
+    method = METHODS[signature.method][0]
+    config = SignatureConfiguration(
+        require_x509=True,
+        expect_references=len(signature.references),
+        signature_methods=frozenset({method}),
+        digest_algorithms=frozenset(DigestAlgorithm),
+        # It compares keys for these methods only, and raises for the others.
+        ignore_ambiguous_key_info=not method.name.startswith(("RSA_", "ECDSA_")),
+        verification_time=leaf.not_valid_before_utc,  # validity is judged by us
+        default_reference_c14n_method=CanonicalizationMethod.CANONICAL_XML_1_0,
+    )
+    root = signature.element.getroottree().getroot()
+    try:
+        results = _Engine(signature.place).verify(
+            root, x509_cert=leaf, expect_config=config, validate_schema=False
+        )
+    except InvalidDigest:
+        return _Outcome(((findings.HASH_MISMATCH, ""),))
+    except InvalidSignature:
+        return _Outcome(((findings.SIGNATURE_VALUE_WRONG, ""),))
+    except (
+        InvalidInput,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        NotImplementedError,
+        etree.Error,
+    ) as failure:
+        return _Outcome(((xml_findings.XML_SIGNATURE_MALFORMED, type(failure).__name__),))
+    each = [results] if isinstance(results, VerifyResult) else results
+    targets = (reference.target for reference in signature.references)
+    return _Outcome(signed=tuple(zip(targets, (r.signed_data for r in each), strict=True)))
+
+
+def _is_spaced(signature: XmlSignature) -> bool:
+    """Blanks within SignedInfo: few signing tools write them, every pretty-printer does."""
+    return any(piece.isspace() for piece in signature.element[0].itertext())
+
+
+# --- coverage --------------------------------------------------------------------------------------
+
+
+def _content_targets(signature: XmlSignature) -> tuple[Element, ...]:
+    """What it signs, its own properties and key aside."""
+    own = set(signature.element.iter())
+    return tuple(
+        r.target for r in signature.references if r.target not in own or signature.element.getparent() is None
+    )
+
+
+def _coverage(signature: XmlSignature) -> Coverage:
+    root = signature.element.getroottree().getroot()
+    targets = _content_targets(signature)
+    uncovered = unsigned_parts(root, targets)
+    whole = root in targets or (root is signature.element and bool(targets) and not uncovered)
+    level: Literal["entire_file", "partial", "none"]
+    level = "entire_file" if whole else ("partial" if targets else "none")
+    return Coverage(
+        level=level, uncovered=uncovered, covered=tuple(dict.fromkeys(path_of(t) for t in targets))
+    )
+
+
+def _coverage_findings(
+    signature: XmlSignature, coverage: Coverage, policy: VerificationPolicy
+) -> Iterator[Finding]:
+    """Comments in what was signed, content that was not, an envelope around it."""
+    remarks = (n for t in _content_targets(signature) for n in t.iter(etree.Comment))
+    if next(remarks, None) is not None:
+        yield policy.notice(xml_findings.XML_COMMENT_UNSIGNED)
+    covered = ", ".join(coverage.covered) or "không có nội dung nào"
+    if coverage.uncovered:
+        uncovered = ", ".join(map(str, coverage.uncovered))
+        yield policy.notice(xml_findings.XML_CONTENT_UNSIGNED, covered=covered, uncovered=uncovered)
+    elif coverage.level != "entire_file":
+        yield policy.notice(xml_findings.XML_ENVELOPE_UNSIGNED, covered=covered)

@@ -1,0 +1,46 @@
+"""Names of the XML signature standards, and what each algorithm identifier stands for here.
+
+Whatever is not listed is not accepted: no HMAC (whoever can verify could have signed), no DSA, no XPath
+or XSLT, no canonicalization that keeps comments (a reference within the document leaves them out).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
+
+DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
+XADES: Final = "{http://uri.etsi.org/01903/v1.3.2#}"
+INCLUSIVE_NAMESPACES: Final = "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"
+
+SIGNATURE: Final = DS + "Signature"
+
+ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+EXCLUSIVE_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+CANONICALIZATIONS: Final = frozenset(
+    {
+        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+        "http://www.w3.org/2006/12/xml-c14n11",
+        EXCLUSIVE_C14N,
+    }
+)
+
+_WITH_PADDING = {"RSA": "rsassa_pkcs1v15", "ECDSA": "ecdsa"}
+
+
+def _mechanism(method: SignatureMethod) -> tuple[str, str] | None:
+    """(mechanism, digest) in the words of a report; None for what is not accepted at all."""
+    if method.name.endswith("_RSA_MGF1"):
+        return "rsassa_pss", method.name.removesuffix("_RSA_MGF1").lower()
+    kind, _, digest = method.name.partition("_")
+    return (_WITH_PADDING[kind], digest.lower()) if kind in _WITH_PADDING else None
+
+
+METHODS: Final = {
+    method.value: (method, *known) for method in SignatureMethod if (known := _mechanism(method)) is not None
+}
+"""Signature methods by identifier: (for the engine, mechanism, digest). Weak digests are read, not passed."""
+
+DIGESTS: Final = {digest.value: (digest, digest.name.lower()) for digest in DigestAlgorithm}
+"""Digest methods by identifier: (for the engine, name in the words of a report)."""

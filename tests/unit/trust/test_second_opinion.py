@@ -1,0 +1,71 @@
+"""What pyHanko would refuse is undecided, in every format: our own chain does not read name constraints."""
+
+import pytest
+from asn1crypto import x509 as asn1_x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
+from ebrvt_connect.testing.sample_signed import signed_cms
+from ebrvt_connect.transport.signers import KeySigner
+from ebrvt_connect.trust.anchors import store_of_anchors
+from ebrvt_connect.trust.policy import VN_2025
+from ebrvt_connect.trust.second_opinion import CmsOpinion, doubt_about_path, validation_context
+from ebrvt_connect.trust.verdict import Indication
+from ebrvt_connect.trust.verify import verify_bytes
+from ebrvt_connect.trust.xmldsig import sign_packet
+from tests.unit.trust.samples import AGENCY, AT
+from tests.unit.trust.test_pdf_details import named_constraint
+from tests.unit.trust.xml_samples import codes, packet
+
+
+@pytest.mark.parametrize("form", ["xml", "cms"])
+def test_a_name_the_authority_may_not_certify_is_undecided(desk, pki, form):
+    authority = named_constraint(pki)
+    leaf = issue(Request("Người ký"), authority)
+    chain = [
+        asn1_x509.Certificate.load(c.public_bytes(Encoding.DER)) for c in (leaf.certificate, *leaf.chain)
+    ]
+    signer = KeySigner(chain[0], leaf.key, chain[1:])
+    trust = desk.trust.with_more(crls=[revocation_list(authority, [])])
+    made = {
+        "xml": lambda: sign_packet(packet(), signer, reference_id="pkt-1"),
+        "cms": lambda: signed_cms(b"x", [signer], signed_at=AT),
+    }
+
+    report = type(desk)(pki, trust).verdict(made[form]())
+
+    assert (report.indication, codes(report)) == (Indication.INDETERMINATE, ["SECOND_OPINION_DIFFERS"])
+
+
+@pytest.mark.parametrize("form", ["pdf", "xml", "cms"])
+def test_both_opinions_take_a_pinned_signer(desk, pki, form):
+    signer = pki.signer(AGENCY)
+    made = {
+        "pdf": desk.signed,
+        "xml": lambda: sign_packet(packet(), signer, reference_id="pkt-1"),
+        "cms": lambda: signed_cms(b"x", [signer], signed_at=AT),
+    }
+    trust = store_of_anchors([signer.certificates_der[0]])
+
+    report = verify_bytes(made[form](), policy=VN_2025, trust=trust, at=AT)
+
+    (found,) = report.signatures
+    assert (report.indication, found.revocation.source, len(found.chain)) == (
+        Indication.TOTAL_PASSED,
+        "pin",
+        1,
+    )
+    assert "SIGNER_PINNED" in [f.code for f in found.findings]
+
+
+def test_without_a_chain_there_is_no_path(pki):
+    leaf = pki.identity("root").certificate
+    context = validation_context(None, AT, VN_2025, vouched=False)
+
+    assert doubt_about_path(leaf, context) != ""
+
+
+def test_a_refusal_is_a_doubt():
+    opinion = CmsOpinion(None, "GENERIC")
+
+    assert (opinion.doubt, opinion.intact) == ("GENERIC", False)
