@@ -1,11 +1,39 @@
-"""How property tests run: without a deadline, since machines differ; in CI with fixed seeds."""
+"""How property tests run: without a deadline, since machines differ; in CI with fixed seeds.
+
+And the PostgreSQL server tests share: the one `EBRVT_TEST_POSTGRES_URL` names, else one of their own.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.postgres.databases import Databases
+from tests.postgres.server import running
+
+SERVER = "EBRVT_TEST_POSTGRES_URL"
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be made; each test process has its own server."""
+    if os.environ.get(SERVER):
+        yield os.environ[SERVER]
+        return
+    with running(quick=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def databases(postgres) -> Iterator[Databases]:
+    """Databases of one's own on that server."""
+    made = Databases(postgres)
+    yield made
+    made.close()
