@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 from ebrvt_connect.api import verify
 from ebrvt_connect.errors import explain
 from ebrvt_connect.model.document import AttachmentRole, Confidentiality, Document
-from ebrvt_connect.ports.gate import Judgement
-from ebrvt_connect.trust.verdict import Indication, Severity, SubIndication
+from ebrvt_connect.ops.judging_words import held, why
+from ebrvt_connect.ports.gate import SIGNED_FOR_ISSUER, Judgement
+from ebrvt_connect.trust.verdict import Indication, SubIndication
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
     from ebrvt_connect.errors import Explanation
-    from ebrvt_connect.model.document import Attachment, DocumentStatus
+    from ebrvt_connect.model.document import Attachment
     from ebrvt_connect.model.ids import AgencyHistory
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.trust.anchors import TrustStore
@@ -76,19 +78,18 @@ class DocumentGate:
         self._blobs = blobs
         self._clock = clock
 
-    def judge(self, message: Message, record: Document | DocumentStatus) -> Judgement:
+    def judge(self, message: Message, record: Record) -> Judgement:
         """Verify all files, then ask each check; the first that holds gives the reason."""
         if not isinstance(record, Document):
             return Judgement(passed=True)
         title = message.title or str(record.number)
         if NOT_SECRET in self._checks and record.confidentiality is not Confidentiality.NORMAL:
-            return _held(SECRET_HELD, verdict="", title=title)
+            return held(SECRET_HELD, verdict="", title=title)
         at = self._clock.now()
         reports = [(a, self._verify(a, at)) for a in record.attachments]
-        verdict = json.dumps({"documents": [r.to_dict() for _, r in reports]}, ensure_ascii=False)
         if SIGNED_BY_ISSUING_AGENCY in self._checks:
-            return self._signed_for_issuer(record, title, reports, at, verdict)
-        return Judgement(passed=True, verdict=verdict)
+            return self._signed_for_issuer(record, title, reports, at)
+        return Judgement(passed=True, verdict=_verdict(reports))
 
     def _verify(self, attachment: Attachment, at: datetime) -> VerificationReport:
         # A file past the policy's limit gets its verdict, too: it is no reason to hold an incoming document.
@@ -101,14 +102,15 @@ class DocumentGate:
         title: str,
         reports: list[tuple[Attachment, VerificationReport]],
         at: datetime,
-        verdict: str,
     ) -> Judgement:
         if not any(a.role is AttachmentRole.MAIN for a, _ in reports):
-            return _held(NO_MAIN_FILE, verdict=verdict, title=title)
-        for attachment, report in reports:
-            explanation, reason = self._objection(record, attachment, report, at)
+            return held(NO_MAIN_FILE, verdict=_verdict(reports, signed=False), title=title)
+        objections = [(a, *self._objection(record, a, report, at)) for a, report in reports]
+        signed = all(e is None for a, e, _ in objections if a.role is AttachmentRole.MAIN)
+        verdict = _verdict(reports, signed=signed)
+        for attachment, explanation, reason in objections:
             if explanation is not None:
-                return _held(explanation, verdict=verdict, title=title, file=attachment.name, reason=reason)
+                return held(explanation, verdict=verdict, title=title, file=attachment.name, reason=reason)
         return Judgement(passed=True, verdict=verdict)
 
     def _objection(
@@ -119,29 +121,21 @@ class DocumentGate:
             decision = self._trust.signers.signed_for(
                 report, record.issuer.code, at=at, policy=self._policy, history=self._history
             )
-            why = _why(report) or decision.reason_vi
-            return (NOT_SIGNED_FOR_AGENCY, why) if decision.held else (None, "")
+            reason = why(report) or decision.reason_vi
+            return (NOT_SIGNED_FOR_AGENCY, reason) if decision.held else (None, "")
+        # A signature whose content is not at hand is told by the same sub-indication, and is no lack of one.
         unsigned = (
-            report.indication is Indication.INDETERMINATE
+            not report.signatures
+            and report.indication is Indication.INDETERMINATE
             and SubIndication.SIGNED_DATA_NOT_FOUND in report.sub_indications
         )
         good = unsigned or report.indication is Indication.TOTAL_PASSED
-        return (None, "") if good else (APPENDIX_FAILED, _why(report))
+        return (None, "") if good else (APPENDIX_FAILED, why(report))
 
 
-def _why(report: VerificationReport) -> str:
-    """The errors of a report in the operator's words; empty when it passed."""
-    if report.indication is Indication.TOTAL_PASSED:
-        return ""
-    errors = (f.message_vi for f in report.all_findings() if f.severity is Severity.ERROR)
-    return " ".join(dict.fromkeys(errors))
-
-
-def _held(explanation: Explanation, *, verdict: str, **facts: object) -> Judgement:
-    return Judgement(
-        passed=False,
-        code=explanation.code,
-        reason_vi=explanation.sentence_vi.format(**facts),
-        advice_vi=explanation.advice_vi.format(**facts),
-        verdict=verdict,
-    )
+def _verdict(reports: list[tuple[Attachment, VerificationReport]], *, signed: bool | None = None) -> str:
+    """The verdict that travels with a document; `signed` where it was asked whether it is for its issuer."""
+    told: dict[str, object] = {"documents": [report.to_dict() for _, report in reports]}
+    if signed is not None:
+        told[SIGNED_FOR_ISSUER] = signed
+    return json.dumps(told, ensure_ascii=False)

@@ -44,7 +44,9 @@ def _signature(signature: SignatureReport) -> Iterator[str]:
         yield f"  Signed at: {signature.best_time.value.isoformat()} (proof: {signature.best_time.proof})"
         yield f"  Revocation at that time: {signature.revocation.status}"
     whole = "yes" if signature.integrity else "NO"
-    yield f"  Intact: {whole}; covers: {signature.coverage.level.replace('_', ' ')}"
+    coverage = signature.coverage
+    parts = f" ({', '.join(coverage.covered)})" if coverage.covered else ""
+    yield f"  Intact: {whole}; covers: {coverage.level.replace('_', ' ')}{parts}"
     yield from _findings(signature.findings)
 
 

@@ -340,3 +340,25 @@ def test_a_store_that_lost_a_file_is_told_as_such(gate, good):
     with pytest.raises(HeldForPerson) as trouble:
         gate.gate(INCOMING).judge(MESSAGE, record)
     assert trouble.value.code == "BLOB_MISSING"
+
+
+# --- what reports read from the verdict -------------------------------------------------------------
+
+
+def signed_for_issuer(judgement):
+    return json.loads(judgement.verdict).get("signed_for_issuer")
+
+
+def test_the_verdict_tells_whether_the_main_files_are_signed_for_the_issuer(gate, good):
+    assert signed_for_issuer(gate.judge((MAIN, good))) is True
+    assert signed_for_issuer(gate.judge((MAIN, good), issuer="H06.16")) is False
+    assert signed_for_issuer(gate.judge()) is False
+
+
+def test_a_bad_appendix_does_not_undo_the_signature_of_the_main_file(gate, good):
+    judgement = gate.judge((MAIN, good), (APPENDIX, tampered(good)))
+    assert (judgement.passed, signed_for_issuer(judgement)) == (False, True)
+
+
+def test_where_nobody_asked_for_whom_it_is_signed_the_verdict_is_silent(gate, good):
+    assert signed_for_issuer(gate.judge((MAIN, good), checks=INCOMING)) is None

@@ -33,6 +33,13 @@ _DEFAULT_TRUST = Path("trust")
     "--cert", "certificates", multiple=True, type=_File, help="Certificates that help to build the chain."
 )
 @click.option("--crl", "crls", multiple=True, type=_File, help="Further certificate revocation lists.")
+@click.option(
+    "--detached",
+    "beside",
+    multiple=True,
+    type=_File,
+    help="Content that stands beside its signature: ebrvt verify a.pdf.p7s --detached a.pdf.",
+)
 @click.option("--at", "at", help="Judge as of this time (ISO 8601 with offset; default: now).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @as_json
@@ -47,6 +54,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     anchors: tuple[Path, ...],
     certificates: tuple[Path, ...],
     crls: tuple[Path, ...],
+    beside: tuple[Path, ...],
     at: str | None,
     form: str,
     json_out: bool,
@@ -61,9 +69,18 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
 
     policy, when = POLICIES[policy_id], _moment(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
+    if beside and len(files) > 1:
+        msg = "--detached belongs to one signature: give one FILE with it"
+        raise click.UsageError(msg)
+    detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
     reports = [
         verify(
-            _content(file, policy.largest_bytes), policy=policy, trust=trust, at=when, name=shown_path(file)
+            _content(file, policy.largest_bytes),
+            policy=policy,
+            trust=trust,
+            at=when,
+            detached=detached,
+            name=shown_path(file),
         )
         for file in files
     ]

@@ -1,0 +1,109 @@
+"""The gate of dossiers: every result paper (giấy tờ kết quả) must be well signed before it is pushed.
+
+What is pushed to the National Public Service Portal is shown to the citizen as the agency's decision, so a
+paper of which anything is unclear holds its dossier. Without the check, papers are verified and the dossier
+passes with their verdict.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.api import verify
+from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.model.dossier import Dossier
+from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.ops.judging_words import held, why
+from ebrvt_connect.ports.gate import Judgement
+from ebrvt_connect.trust.signers import SEALED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from ebrvt_connect.errors import Explanation
+    from ebrvt_connect.model.dossier import ResultPaper
+    from ebrvt_connect.model.ids import AgencyHistory
+    from ebrvt_connect.model.message import BlobRef, Message
+    from ebrvt_connect.model.record import Record
+    from ebrvt_connect.ports.blobs import Blobs
+    from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.verdict import VerificationReport
+
+RESULT_NOT_SIGNED = explain(
+    "RESULT_PAPER_NOT_SIGNED",
+    "Giấy tờ kết quả “{file}” của hồ sơ {title} chưa được ký số hợp lệ cho cơ quan giải quyết: {reason}",
+    "Ký số lại giấy tờ kết quả bằng chữ ký của cơ quan giải quyết rồi cập nhật vào phần mềm một cửa.",
+)
+RESULT_AGENCY_UNKNOWN = explain(
+    "RESULT_AGENCY_UNKNOWN",
+    "Hồ sơ {title} có giấy tờ kết quả “{file}” nhưng mã định danh của đơn vị xử lý bỏ trống "
+    "hoặc không hợp lệ, nên không kiểm tra được giấy tờ đã ký cho đúng cơ quan hay chưa.",
+    "Bổ sung mã định danh đơn vị xử lý (agency.code) trong phần mềm một cửa.",
+)
+
+RESULTS_SIGNED = "results-signed"
+
+
+class DossierGate:
+    """Judges the dossiers of one link; progress entries pass as they are."""
+
+    def __init__(
+        self,
+        checks: Collection[str],
+        *,
+        policy: VerificationPolicy,
+        trust: TrustStore,
+        history: AgencyHistory,
+        blobs: Blobs,
+        clock: Clock,
+    ) -> None:
+        """`checks` with `results-signed` holds a dossier one of whose result papers does not pass."""
+        self._holds = RESULTS_SIGNED in checks
+        self._policy = policy
+        self._trust = trust
+        self._history = history
+        self._blobs = blobs
+        self._clock = clock
+
+    def judge(self, message: Message, record: Record) -> Judgement:
+        """Verify every result paper; the first that does not pass gives the reason."""
+        if not isinstance(record, Dossier):
+            return Judgement(passed=True)
+        papers = [(paper, paper.content) for paper in record.results if paper.content is not None]
+        if not papers:
+            return Judgement(passed=True)
+        at = self._clock.now()
+        reports = [(paper, self._verify(paper, content, at)) for paper, content in papers]
+        verdict = json.dumps({"documents": [r.to_dict() for _, r in reports]}, ensure_ascii=False)
+        if self._holds:
+            for paper, report in reports:
+                explanation, reason = self._objection(record, report, at)
+                if explanation is not None:
+                    title = message.title or str(record.code)
+                    return held(explanation, verdict=verdict, title=title, file=_name(paper), reason=reason)
+        return Judgement(passed=True, verdict=verdict)
+
+    def _verify(self, paper: ResultPaper, content: BlobRef, at: datetime) -> VerificationReport:
+        with self._blobs.open(content.sha256) as stream:
+            return verify(stream, policy=self._policy, trust=self._trust, at=at, name=_name(paper))
+
+    def _objection(
+        self, record: Dossier, report: VerificationReport, at: datetime
+    ) -> tuple[Explanation | None, str]:
+        """What speaks against pushing a paper, and why; nothing where it may go."""
+        try:
+            agency = AgencyCode.parse(record.agency.code)
+        except InvalidValue:
+            return RESULT_AGENCY_UNKNOWN, ""
+        decision = self._trust.signers.signed_for(
+            report, agency, at=at, policy=self._policy, history=self._history, wanted=SEALED
+        )
+        return (RESULT_NOT_SIGNED, why(report) or decision.reason_vi) if decision.held else (None, "")
+
+
+def _name(paper: ResultPaper) -> str:
+    return paper.name or paper.file_id

@@ -1,0 +1,61 @@
+"""The gate over documents whose files are no PDFs: XML and CMS are judged, the rest says it is not."""
+
+import pytest
+
+from ebrvt_connect.model.document import AttachmentRole
+from ebrvt_connect.testing.memory import MemoryBlobs
+from ebrvt_connect.testing.sample_files import workbook_xlsx
+from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
+from tests.unit.ops.test_gate import GateDesk, verdicts
+from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
+
+MAIN, APPENDIX = AttachmentRole.MAIN, AttachmentRole.APPENDIX
+PAPER = result_paper_xml("Báo cáo", {"Quý": "III"})
+
+
+@pytest.fixture
+def gate(desk):
+    return GateDesk(desk, MemoryBlobs(), desk.trust)
+
+
+@pytest.fixture
+def signers(pki):
+    return lambda agency=AGENCY: [pki.signer(agency, role="person"), pki.signer(agency)]
+
+
+def test_xml_and_cms_signed_by_leader_and_seal_may_go(gate, signers):
+    for main in (signed_xml(PAPER, signers()), signed_cms(PAPER, signers(), signed_at=AT)):
+        judgement = gate.judge((MAIN, main))
+
+        assert (judgement.passed, judgement.reason_vi) == (True, "")
+
+
+def test_xml_and_cms_of_another_agency_stay(gate, signers):
+    for main in (
+        signed_xml(PAPER, signers(OTHER_AGENCY)),
+        signed_cms(PAPER, signers(OTHER_AGENCY), signed_at=AT),
+    ):
+        judgement = gate.judge((MAIN, main))
+
+        assert (judgement.passed, judgement.code) == (False, "NOT_SIGNED_BY_ISSUING_AGENCY")
+        assert OTHER_AGENCY in judgement.reason_vi
+
+
+@pytest.mark.parametrize(
+    ("make", "passed", "verdict"),
+    [
+        (lambda _: PAPER, True, "INDETERMINATE"),
+        (lambda _: b"<!DOCTYPE html><p>Signature<br>", True, "INDETERMINATE"),
+        (lambda s: signed_xml(PAPER, s), True, "TOTAL_PASSED"),
+        (lambda s: signed_xml(PAPER, s).replace(b"III", b"IV"), False, "TOTAL_FAILED"),
+        (lambda s: signed_cms(PAPER, s, signed_at=AT, detached=True), False, "INDETERMINATE"),
+        (lambda _: workbook_xlsx(), True, "INDETERMINATE"),
+        (lambda _: workbook_xlsx() + b"_xmlsignatures/sig1.xml", False, "INDETERMINATE"),
+    ],
+    ids=["unsigned XML", "a page", "signed", "changed", "content elsewhere", "workbook", "signed workbook"],
+)
+def test_an_appendix_goes_unsigned_or_well_signed(gate, signers, make, passed, verdict):
+    judgement = gate.judge((MAIN, signed_xml(PAPER, signers())), (APPENDIX, make(signers())))
+
+    assert judgement.passed is passed
+    assert verdicts(judgement) == ["TOTAL_PASSED", verdict]
