@@ -8,9 +8,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from ebrvt_connect.errors import explain
+from ebrvt_connect.ops.built_in import DIRECTIONS as BUILT_IN_DIRECTIONS
 from ebrvt_connect.ops.config import ConfigInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from importlib.metadata import EntryPoint
 
     from ebrvt_connect.ports.adapter import Adapter
@@ -55,6 +57,16 @@ def manifest_of(name: str) -> dict[str, Any]:
 def installed_manifests() -> list[dict[str, Any]]:
     """Every installed adapter's manifest, by name; raises `ConfigInvalid` for a broken one."""
     return [manifest_of(name) for name in sorted({entry.name for entry in entry_points(group=ADAPTERS)})]
+
+
+def directions(name: str) -> Mapping[str, Sequence[str]]:
+    """What a system gives (`source`, or `with` another kind) and takes (`sink`), by kind; built-in ones too.
+
+    Raises `ConfigInvalid` for an adapter that is not installed, or broken.
+    """
+    ours = BUILT_IN_DIRECTIONS.get(name)
+    found: Mapping[str, Sequence[str]] = manifest_of(name).get("directions", {}) if ours is None else ours
+    return found
 
 
 def provenance(name: str, dialect: str) -> str:

@@ -17,10 +17,12 @@ from ebrvt_schemas import open_schema
 
 from ebrvt_connect.errors import ConnectError, Effect, InvalidValue
 from ebrvt_connect.model.message import State
+from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.catalogue import provenance
 from ebrvt_connect.ops.composition import exposures, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import load_agencies
 from ebrvt_connect.ops.words import local_time
+from ebrvt_connect.store.connect import ServerFacts, server_facts
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.transport.trust_folder import load_trust_folder
@@ -37,6 +39,7 @@ _LITTLE_SPACE_BYTES = 2 * 1024**3
 _NO_SPACE_BYTES = 200 * 1024**2
 _EXPIRES_SOON = timedelta(days=60)
 _EARLIEST_SANE_YEAR = 2025
+_ENOUGH_CONNECTIONS = 100
 _EXPOSED_CURE = "Dùng https:// có kiểm tra chứng thư (mục ca); môi trường production từ chối cấu hình này."
 _UNREACHED = frozenset({Effect.RETRY_LATER, Effect.RECONCILE_FIRST})
 
@@ -190,10 +193,13 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
     ledger = Ledger.open(loaded.store_url(), clock.now())
     try:
         counts, paused = ledger.counts().values(), ledger.paused()
+        server = server_facts(ledger.database)
     finally:
         ledger.close()
     held, dead = (sum(states.get(state, 0) for states in counts) for state in (State.HELD, State.DEAD))
     yield Finding("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
+    if server is not None:
+        yield _server(server)
     for system, pause in paused.items():
         yield Finding(
             f"paused-{system}",
@@ -201,6 +207,18 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
             f"Hệ thống {system} đang tạm dừng: {pause.reason_vi}",
             f"Khắc phục xong thì chạy: ebrvt resume {system}.",
         )
+
+
+def _server(facts: ServerFacts) -> Finding:
+    """Whether a PostgreSQL server can carry the ledger."""
+    said = f"PostgreSQL {facts.version}, bảng mã {facts.encoding}, {facts.max_connections} kết nối."
+    if facts.encoding != "UTF8":
+        cure = "Tạo lại cơ sở dữ liệu với ENCODING 'UTF8' (xem docs/operate/postgresql.md)."
+        return Finding("database-server", Grade.FAIL, said, cure)
+    if facts.max_connections < _ENOUGH_CONNECTIONS:
+        cure = "Tăng max_connections của máy chủ; mỗi tiến trình ebrvt có thể mở tới 60 kết nối."
+        return Finding("database-server", Grade.WARN, said, cure)
+    return Finding("database-server", Grade.PASS, said)
 
 
 def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
@@ -227,6 +245,9 @@ def _system(loaded: LoadedConfig, clock: Clock, name: str, *, reach: bool) -> It
     """Whether its settings can be used, how its dialect is known, and whether it answers."""
     # A daemon may be at work: its blobs are not to be opened by a second writer.
     settings = system_settings(loaded, name)
+    if built_in(loaded.config.systems[name].adapter) is not None:
+        yield Finding(f"system-{name}", Grade.PASS, "Cấu hình dùng được; chương trình tự lập từ sổ cái.")
+        return
     adapter = open_with(settings, loaded, name, clock, MemoryBlobs())
     try:
         yield _dialect(loaded, name)

@@ -44,9 +44,12 @@ _COMMANDS = {
     "status": "What has been carried, what waits, what is held.",
     "explain": "The story of one document or message, in Vietnamese.",
     "held": "List, release, return, refuse or confirm what waits for a person.",
+    "report": "Build a period's report from the ledger, show it, have it sent.",
     "pause": "Leave a linked system alone.",
     "resume": "Take a paused system up again.",
     "adapters": "The systems that can be linked.",
+    "new-adapter": "Make an adapter for another system, with its simulator and tests.",
+    "conformance": "Hold an adapter to what every adapter promises.",
     "doctor": "Check configuration, trust, store and remotes; name cause and cure.",
 }
 _CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "TLS_FILE_")
@@ -65,7 +68,7 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"ebrvt_connect.ops.commands.{cmd_name}")
+        module = importlib.import_module(f"ebrvt_connect.ops.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

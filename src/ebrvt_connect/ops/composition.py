@@ -13,16 +13,21 @@ from pydantic import ValidationError
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
 from ebrvt_connect.errors import explain
-from ebrvt_connect.ops.catalogue import adapter_class, provenance
+from ebrvt_connect.model.message import Kind
+from ebrvt_connect.ops.built_in import built_in
+from ebrvt_connect.ops.catalogue import CONFIG_DIALECT_UNKNOWN, adapter_class, directions, provenance
 from ebrvt_connect.ops.config import (
     CONFIG_INVALID,
     ConfigInvalid,
     load_agencies,
     refuse_plain_secrets,
+    with_paths,
     with_secrets,
 )
-from ebrvt_connect.ops.config_model import Environment
+from ebrvt_connect.ops.config_model import GATES_OF, Environment
+from ebrvt_connect.ops.dossier_gate import DossierGate
 from ebrvt_connect.ops.gate import DocumentGate
+from ebrvt_connect.ops.words import KINDS_VI
 from ebrvt_connect.ports.adapter import Surroundings
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.retry import Ladder
@@ -34,7 +39,7 @@ from ebrvt_connect.transport.trust_folder import load_trust_folder
 from ebrvt_connect.trust.policy import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -101,7 +106,7 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
         for name in config.systems:
             settings = system_settings(loaded, name)
             warnings += exposures(loaded, name, settings)
-            systems[name] = open_with(settings, loaded, name, clock, blobs)
+            systems[name] = open_with(settings, loaded, name, clock, blobs, ledger)
             closing.callback(systems[name].close)
         gates = {link.name: _gate(loaded, link, trust, history, blobs, clock) for link in config.links}
         engine = _engine(loaded, ledger, systems, gates, clock)
@@ -123,23 +128,79 @@ def refuse_wrong_links(loaded: LoadedConfig) -> None:
         if link.name in seen:
             raise _wrong_link(loaded, link, "two links have this name", "trùng tên với một liên kết khác")
         seen.add(link.name)
+        _refuse_wrong_gates(loaded, link)
+        _refuse_wrong_directions(loaded, link)
 
 
-def open_system(loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs) -> Adapter:
-    """One linked system from its table, not connected; raises `ConfigInvalid` naming the wrong setting."""
-    return open_with(system_settings(loaded, name), loaded, name, clock, blobs)
+def _refuse_wrong_directions(loaded: LoadedConfig, link: LinkConfig) -> None:
+    """What one system does not give, or the other does not take, would wait for ever."""
+    gives, takes = (
+        directions(loaded.config.systems[system].adapter) for system in (link.source, link.target)
+    )
+    for kind in link.carries:
+        ways = {"source", *(f"with {other}" for other in link.carries if other is not kind)}
+        if not ways.intersection(gives.get(kind, ())):
+            detail = f"{link.source!r} gives no {kind} (it gives {_named(gives, 'source')})"
+            what_vi = f"hệ thống “{link.source}” không cung cấp {KINDS_VI[kind]}"
+            raise _wrong_link(loaded, link, detail, what_vi)
+        if "sink" not in takes.get(kind, ()):
+            detail = f"{link.target!r} takes no {kind} (it takes {_named(takes, 'sink')})"
+            what_vi = f"hệ thống “{link.target}” không nhận {KINDS_VI[kind]}"
+            raise _wrong_link(loaded, link, detail, what_vi)
 
 
-def open_with(settings: BaseModel, loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs) -> Adapter:
+def _named(ways: Mapping[str, Sequence[str]], direction: str) -> str:
+    return ", ".join(kind for kind, words in ways.items() if direction in words) or "nothing"
+
+
+def _refuse_wrong_gates(loaded: LoadedConfig, link: LinkConfig) -> None:
+    """A gate that could never hold anything, or two gates for one link, is a mistake somebody relies on."""
+    judged = [kind for kind in GATES_OF if kind in link.carries]
+    if len(judged) > 1:
+        detail = f"carries {', '.join(judged)}, expected one of them to be judged by one gate"
+        raise _wrong_link(loaded, link, detail, "văn bản và hồ sơ phải đi hai liên kết riêng")
+    known = GATES_OF[judged[0]] if judged else frozenset()
+    for gate in link.gates:
+        if gate not in known:
+            detail = f"gate {gate!r} does not judge what it carries ({', '.join(link.carries)})"
+            raise _wrong_link(
+                loaded, link, detail, f"cổng kiểm tra “{gate}” không áp dụng cho loại được chuyển"
+            )
+
+
+def open_system(
+    loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs, ledger: Ledger | None = None
+) -> Adapter:
+    """One linked system from its table, not connected; raises `ConfigInvalid` naming the wrong setting.
+
+    A built-in one needs the ledger: `ValueError` without.
+    """
+    return open_with(system_settings(loaded, name), loaded, name, clock, blobs, ledger)
+
+
+def open_with(
+    settings: BaseModel,
+    loaded: LoadedConfig,
+    name: str,
+    clock: Clock,
+    blobs: Blobs,
+    ledger: Ledger | None = None,
+) -> Adapter:
     """The same with settings that `system_settings` has read."""
-    return adapter_class(loaded.config.systems[name].adapter).open(settings, Surroundings(name, clock, blobs))
+    adapter, surroundings = loaded.config.systems[name].adapter, Surroundings(name, clock, blobs)
+    ours = built_in(adapter)
+    if ours is None:
+        return adapter_class(adapter).open(settings, surroundings)
+    if ledger is None:
+        raise ValueError(f"system {name} is made from the ledger and was given none")
+    return ours.open(settings, surroundings, ledger)
 
 
 def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
     """One system's settings, secrets included; raises `ConfigInvalid` naming the wrong one."""
     system = loaded.config.systems[name]
-    kind = adapter_class(system.adapter)
-    provenance(system.adapter, system.dialect)  # refuses a dialect the adapter does not speak
+    kind = built_in(system.adapter) or adapter_class(system.adapter)
+    _refuse_unknown_dialect(system)
     key = f"systems.{name}"
     tables = {"transport": _transport(loaded, system), "credentials": system.credentials}
     given = {**system.settings, **{table: values for table, values in tables.items() if values}}
@@ -149,11 +210,21 @@ def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
         table: with_secrets(inner, loaded, f"{key}.{table}") for table, inner in tables.items() if inner
     }
     try:
-        settings = kind.settings_type.model_validate(values)
+        settings = kind.settings_type.model_validate(with_paths(kind.settings_type, values, loaded))
     except ValidationError as failure:
         raise _wrong_setting(failure, key, loaded) from None  # it carries the values, secrets among them
     _refuse_insecure(loaded, name, settings)
     return settings
+
+
+def _refuse_unknown_dialect(system: SystemConfig) -> None:
+    if built_in(system.adapter) is None:
+        provenance(system.adapter, system.dialect)
+    elif system.dialect:
+        detail = f"{system.adapter!r} is part of the program and has no dialects"
+        raise ConfigInvalid(
+            CONFIG_DIALECT_UNKNOWN, detail, adapter=system.adapter, dialect=system.dialect, known="–"
+        )
 
 
 def exposures(loaded: LoadedConfig, name: str, settings: BaseModel) -> Iterator[str]:
@@ -254,7 +325,7 @@ def _warnings(loaded: LoadedConfig) -> Iterator[str]:
     if loaded.config.environment is not Environment.PRODUCTION:
         return
     for name, system in loaded.config.systems.items():
-        if provenance(system.adapter, system.dialect) == "sandbox":
+        if built_in(system.adapter) is None and provenance(system.adapter, system.dialect) == "sandbox":
             yield (
                 f"Hệ thống {name} dùng giao diện thử nghiệm do dự án tự đặt ra (sandbox): "
                 "cần đối chiếu với giao diện thật trước khi vận hành."
@@ -263,7 +334,7 @@ def _warnings(loaded: LoadedConfig) -> Iterator[str]:
 
 def _link_spec(link: LinkConfig) -> LinkSpec:
     return LinkSpec(
-        name=link.name, kind=link.carries, source=link.source, target=link.target, every=link.every
+        name=link.name, kinds=link.carries, source=link.source, target=link.target, every=link.every
     )
 
 
@@ -275,10 +346,12 @@ def _gate(
     blobs: Blobs,
     clock: Clock,
 ) -> Gate | None:
-    if not link.gates and not link.verify:
+    judged = GATES_OF.keys() & set(link.carries)
+    if not judged or not (link.gates or link.verify):
         return None
     policy = POLICIES[loaded.config.trust.policy]
-    return DocumentGate(link.gates, policy=policy, trust=trust, history=history, blobs=blobs, clock=clock)
+    made = DossierGate if Kind.DOSSIER in judged else DocumentGate
+    return made(link.gates, policy=policy, trust=trust, history=history, blobs=blobs, clock=clock)
 
 
 def _engine(
@@ -299,6 +372,7 @@ def _engine(
 def _engine_settings(loaded: LoadedConfig) -> EngineSettings:
     config = loaded.config
     return EngineSettings(
+        executor=config.engine.instance,
         poll=config.engine.poll,
         drains=config.engine.drains,
         shards=config.engine.shards,

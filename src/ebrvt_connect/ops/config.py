@@ -172,6 +172,20 @@ def refuse_plain_secrets(model: type[BaseModel], values: Mapping[str, Any], key:
             refuse_plain_secrets(inner, given, where)
 
 
+def with_paths(model: type[BaseModel], values: Mapping[str, Any], loaded: LoadedConfig) -> dict[str, Any]:
+    """The same table, also its inner ones, with every path read as it stands beside the file."""
+    made = dict(values)
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        given, kinds = made.get(key), _kinds(field.annotation)
+        if Path in kinds and isinstance(given, str):
+            made[key] = loaded.resolve(given)
+        inner = next((k for k in kinds if issubclass(k, BaseModel)), None)
+        if inner is not None and isinstance(given, dict):
+            made[key] = with_paths(inner, given, loaded)
+    return made
+
+
 def _kinds(annotation: object) -> list[type]:
     """The classes an annotation names, whatever they are wrapped in (`X | None`, `tuple[X, ...]`)."""
     if isinstance(annotation, type) and not get_args(annotation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -116,15 +117,33 @@ class SystemConfig(Section):
     """Further settings of the adapter; its README names them."""
 
 
+def _kinds(value: object) -> tuple[Kind, ...]:
+    """A word or a list of words, each of them a kind and none of them twice."""
+    words = value if isinstance(value, list | tuple) else (value,)
+    if not words or len(set(map(str, words))) < len(words) or not set(map(str, words)) <= set(Kind):
+        raise ValueError(f"expected one or several different of {', '.join(Kind)}")
+    return tuple(Kind(word) for word in words)
+
+
+GateName = Literal["not-secret", "signed-by-issuing-agency", "results-signed"]
+"""What a gate may hold for."""
+GATES_OF: Mapping[Kind, frozenset[GateName]] = {
+    Kind.DOCUMENT: frozenset({"not-secret", "signed-by-issuing-agency"}),
+    Kind.DOSSIER: frozenset({"results-signed"}),
+}
+"""Which of them judge what; a link that carries neither kind is not judged."""
+
+
 class LinkConfig(Section):
-    """One direction of one kind of thing between two systems."""
+    """One direction of things that keep their order between two systems."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-    carries: Kind
+    carries: Annotated[tuple[Kind, ...], BeforeValidator(_kinds)]
+    """One kind, or several whose order matters between them; the first is what the source is asked for."""
     source: Annotated[str, Field(alias="from")]
     target: Annotated[str, Field(alias="to")]
     every: Duration = timedelta(seconds=10)
-    gates: tuple[Literal["not-secret", "signed-by-issuing-agency"], ...] = ()
+    gates: tuple[GateName, ...] = ()
     verify: bool = True
     """Whether documents are verified and travel with their verdict, even where no gate holds them."""
 
@@ -132,6 +151,8 @@ class LinkConfig(Section):
 class EngineConfig(Section):
     """Knobs of the daemon's engine; the defaults suit one province on one machine."""
 
+    instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,60}$")] = ""
+    """This daemon's name among those at one PostgreSQL store; empty: the host's name and a free number."""
     poll: Duration = timedelta(milliseconds=500)
     drains: int = Field(default=4, ge=1, le=16)
     """Drains at once for each system."""

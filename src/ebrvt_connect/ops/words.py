@@ -22,6 +22,7 @@ STATES_VI: dict[State, str] = {
     State.QUEUED: "chờ gửi",
     State.SENDING: "đang gửi",
     State.IN_DOUBT: "chưa rõ đã tới chưa, đang hỏi lại",
+    State.AWAITING: "chờ phê duyệt",
     State.WAITING: "chờ gửi lại",
     State.DONE: "đã xong",
     State.REFUSED: "bị từ chối",
@@ -29,7 +30,25 @@ STATES_VI: dict[State, str] = {
     State.CANCELLED: "đã hủy",
     State.SUPERSEDED: "đã được thay thế",
 }
-KINDS_VI: dict[Kind, str] = {Kind.DOCUMENT: "văn bản", Kind.DOCUMENT_STATUS: "trạng thái văn bản"}
+KINDS_VI: dict[Kind, str] = {
+    Kind.DOCUMENT: "văn bản",
+    Kind.DOCUMENT_STATUS: "trạng thái văn bản",
+    Kind.DOSSIER: "hồ sơ",
+    Kind.PROGRESS: "tiến độ hồ sơ",
+    Kind.DOSSIER_STATUS: "kết quả đồng bộ hồ sơ",
+    Kind.REPORT: "báo cáo",
+    Kind.REPORT_STATUS: "kết quả xử lý báo cáo",
+}
+KEYS_VI: dict[Kind, str] = {
+    Kind.DOCUMENT: "Mã văn bản",
+    Kind.DOCUMENT_STATUS: "Mã văn bản",
+    Kind.DOSSIER: "Mã hồ sơ",
+    Kind.PROGRESS: "Mã hồ sơ",
+    Kind.DOSSIER_STATUS: "Mã hồ sơ",
+    Kind.REPORT: "Mã báo cáo",
+    Kind.REPORT_STATUS: "Mã báo cáo",
+}
+"""What a message's business key is, by its kind."""
 EFFECTS_VI: dict[Effect, str] = {
     Effect.RETRY_LATER: "sẽ thử lại",
     Effect.RECONCILE_FIRST: "phải hỏi lại trước khi gửi",

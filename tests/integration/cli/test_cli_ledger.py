@@ -10,14 +10,19 @@ from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.ports.gate import Judgement
 from tests.integration.engine.bench import (
     BACK,
+    DOSSIERS,
     OUT,
     Bench,
+    dossier_code,
+    dossier_item,
     failing,
     held,
     item,
+    progress_item,
     rejected,
     retry_later,
     status_item,
+    told_of_dossier,
 )
 
 CONFIG = """\
@@ -228,6 +233,41 @@ def test_a_refusal_tells_its_reason(ebrvt, bench):
     text = ebrvt("explain", "1/UBND-VP").out
     assert "gửi (lần 1): bên kia từ chối [TEST_TROUBLE]" in text
     assert "Hiện nay: bị từ chối" in text
+
+
+def test_what_awaits_a_decision_is_told_so_by_status_and_story(ebrvt, bench):
+    bench.axis.decides_later = lambda _work: timedelta(minutes=5)
+    bench.store(item(1))
+    bench.drain("axis")
+    text = ebrvt("explain", "1/UBND-VP").out
+    assert "gửi: bên nhận đã nhận, chờ phê duyệt, mã bên nhận r1" in text
+    assert "Hiện nay: chờ phê duyệt" in text
+    assert "Lý do" not in text
+    answer = ebrvt("status")
+    assert (answer.code, "out: 1 chờ phê duyệt; thử lại 0 lần" in answer.out) == (0, True)
+
+
+def test_a_dossiers_story_lists_its_progress_and_what_its_source_was_told(ebrvt, bench):
+    bench.dms.feedbacks = told_of_dossier
+    bench.store(dossier_item(1), progress_item(1, 1), link=DOSSIERS)
+    bench.drain()
+    code = str(dossier_code(1))
+    text = ebrvt("explain", code).out
+    assert f"Hồ sơ {code} (số 1 trong sổ cái)" in text
+    assert f"Mã hồ sơ: {code}" in text
+    assert "Trạng thái, tiến độ kèm theo:" in text
+    assert "bước 1 Thẩm định → axis: đã xong" in text
+    assert "trạng thái ACCEPTED – axis → dms: đã xong" in text
+    assert text.count("trong sổ cái") == 1, "its progress has no story of its own here"
+
+
+def test_why_a_dossier_was_refused_is_told_with_what_its_source_heard(ebrvt, bench):
+    bench.dms.feedbacks = told_of_dossier
+    bench.axis.on_submit = failing(rejected)
+    bench.store(dossier_item(1), link=DOSSIERS)
+    bench.drain()
+    text = ebrvt("explain", str(dossier_code(1))).out
+    assert "trạng thái REFUSED – axis (Hệ thống thử nghiệm gặp sự cố.) → dms: đã xong" in text
 
 
 def test_what_nobody_knows_is_1(ebrvt, carried):

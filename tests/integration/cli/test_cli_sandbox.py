@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 READY_KEYS = {"systems", "control_url"}
+SYSTEMS = {"baocao", "dvcqg", "motcua", "qlvb", "vxp"}
 
 
 def get(url: str) -> dict:
@@ -21,13 +22,13 @@ def test_one_ready_line_tells_where_everything_is_and_how_to_log_in(start_sandbo
     (tmp_path / "s.toml").write_text('[qlvb]\nusername = "u"\npassword = "p"\n')
     sandbox = start_sandbox("--config", tmp_path / "s.toml", "--seed", "7")
     assert set(sandbox.ready) == READY_KEYS
-    assert set(sandbox.ready["systems"]) == {"qlvb", "vxp"}
+    assert set(sandbox.ready["systems"]) == SYSTEMS
     assert all(s["url"].startswith("http://127.0.0.1:") for s in sandbox.ready["systems"].values())
     assert (sandbox.ready["systems"]["qlvb"]["username"], sandbox.ready["systems"]["qlvb"]["password"]) == (
         "u",
         "p",
     )
-    assert set(get(sandbox.ready["control_url"] + "/_sandbox/state")["systems"]) == {"qlvb", "vxp"}
+    assert set(get(sandbox.ready["control_url"] + "/_sandbox/state")["systems"]) == SYSTEMS
     assert get(sandbox.ready["control_url"] + "/_sandbox/journal?system=vxp")["entries"] == []
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, State
-from ebrvt_connect.ops.demo.audit import Check, Journals, audit
+from ebrvt_connect.ops.demo.audit import Check, Journals, audit, settled
 from ebrvt_connect.ops.demo.plan import Plan, make_plan
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -44,7 +44,8 @@ class Run:
     incoming: dict
 
     def checks(self) -> dict[str, Check]:
-        found = audit(self.plan, self.incoming, Journals(self.axis, self.dms), self.ledger)
+        journals = Journals(self.axis, self.dms)
+        found = [*audit(self.plan, self.incoming, journals, self.ledger), settled(self.ledger)]
         return {check.name_vi: check for check in found}
 
     def failed(self) -> dict[str, tuple[int, int]]:

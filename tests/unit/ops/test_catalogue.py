@@ -50,7 +50,14 @@ def refused(call, *arguments) -> ConfigInvalid:
 def test_a_vendors_adapter_is_found_like_ours(installed):
     installed()
     assert adapter_class("vendor").system_kind == "memory"
-    assert [manifest["name"] for manifest in installed_manifests()] == ["qlvb", "vendor", "vxp"]
+    assert [manifest["name"] for manifest in installed_manifests()] == [
+        "baocao",
+        "dvcqg",
+        "motcua",
+        "qlvb",
+        "vendor",
+        "vxp",
+    ]
 
 
 @pytest.mark.parametrize(("dialect", "known"), [("", "captured"), ("v2", "captured"), ("v1", "seen-in-code")])

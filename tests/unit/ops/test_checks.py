@@ -8,10 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.errors import HeldForPerson, RetryLater, explain
-from ebrvt_connect.ops import checks
+from ebrvt_connect.ops import built_in, checks
 from ebrvt_connect.ops.checks import Grade, examine
 from ebrvt_connect.ops.config import load_config
 from ebrvt_connect.testing.clock import START, FakeClock
+from ebrvt_connect.testing.memory import NoSettings
 from ebrvt_connect.testing.pki_issue import revocation_list
 
 TROUBLE = explain("TEST_CHECK_TROUBLE", "Kiểm tra thử nghiệm gặp sự cố.", "Không cần làm gì.")
@@ -162,6 +163,13 @@ def test_a_shipped_schema_that_was_changed_fails(examined, monkeypatch):
     (failed,) = examined()["schemas"]
     assert failed.grade is Grade.FAIL
     assert "edxml" in failed.cause_vi
+
+
+def test_what_is_part_of_the_program_needs_no_more_than_its_settings(examined, monkeypatch):
+    desk = SimpleNamespace(settings_type=NoSettings)
+    monkeypatch.setattr(built_in, "import_module", lambda _: SimpleNamespace(ReportDesk=desk))
+    found = examined(more='[systems.so-lieu]\nadapter = "ledger"\n')
+    assert grades(found["system-so-lieu"]) == [Grade.PASS]
 
 
 def test_a_damaged_ledger_fails(examined, tmp_path):

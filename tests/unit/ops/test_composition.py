@@ -1,15 +1,20 @@
 """A province is put together from its file, or refused with the code that names what is wrong."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
 from ebrvt_connect.errors import HeldForPerson
+from ebrvt_connect.model.message import Kind
+from ebrvt_connect.ops import built_in as built_in_systems
 from ebrvt_connect.ops import composition
 from ebrvt_connect.ops.composition import composed, open_system, refuse_wrong_links
 from ebrvt_connect.ops.config import ConfigInvalid, load_config
+from ebrvt_connect.ops.dossier_gate import DossierGate
 from ebrvt_connect.ops.gate import DocumentGate
+from ebrvt_connect.ports.adapter import Sink, Source
 from ebrvt_connect.store.seat import Seat
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.memory import MemoryBlobs, MemorySystem
@@ -47,6 +52,33 @@ carries = "document-status"
 from = "axis"
 to = "qlvb"
 verify = false
+"""
+ONE_STOP = """\
+[systems.motcua]
+adapter = "motcua"
+transport = { url = "https://motcua.example" }
+credentials = { token = { file = "secret" } }
+
+[systems.cong]
+adapter = "dvcqg"
+transport = { url = "https://cong.example" }
+credentials = { username = "ebrvt", password = { file = "secret" } }
+settings = { unit = "000.00.00.H06", dstcode = "VN:GOV:x:dvcqg" }
+"""
+REPORTING = """\
+[systems.so-cai]
+adapter = "ledger"
+
+[systems.so-cai.settings]
+organization = "000.00.00.H06"
+receiver = "000.00.00.G14"
+dossier_links = []
+document_links = []
+
+[systems.bo]
+adapter = "baocao"
+transport = { url = "https://bo.example" }
+credentials = { username = "ebrvt", password = { file = "secret" }, pkcs12 = "key.p12" }
 """
 PRODUCTION = 'environment = "production"\n'
 
@@ -91,6 +123,82 @@ def test_everything_named_is_opened_and_wired(loaded):
         assert gates["van-ban-den"]._checks == frozenset()
         assert gates["trang-thai-ve"] is None
         assert province.warnings == ()
+
+
+def of_one_stop(carries, more="", *, source="motcua", target="cong"):
+    """A link that carries this from the one-stop shop to the national portal, unless told otherwise."""
+    return f'[[links]]\nname = "ho-so"\ncarries = {carries}\nfrom = "{source}"\nto = "{target}"\n{more}\n'
+
+
+def test_a_link_may_carry_several_kinds_of_which_the_first_is_fetched(loaded):
+    with composed(loaded(ONE_STOP, of_one_stop('["dossier", "progress"]')), FakeClock()) as province:
+        (link,) = province.engine._links
+        assert link.kinds == (Kind.DOSSIER, Kind.PROGRESS)
+        gate = province.engine._shared.steps._gates["ho-so"]
+        assert isinstance(gate, DossierGate)
+        assert not gate._holds
+
+
+def test_result_papers_are_gated_where_the_link_says_so(loaded):
+    links = of_one_stop('["dossier", "progress"]', 'gates = ["results-signed"]')
+    with composed(loaded(ONE_STOP, links), FakeClock()) as province:
+        assert province.engine._shared.steps._gates["ho-so"]._holds
+
+
+def test_what_needs_no_judging_has_no_gate(loaded):
+    links = of_one_stop('"report"', source="so-cai", target="bo")
+    with composed(loaded(REPORTING, links), FakeClock()) as province:
+        assert province.engine._shared.steps._gates["ho-so"] is None
+
+
+@pytest.mark.parametrize(
+    ("carries", "gates"),
+    [
+        ('"document"', '["results-signed"]'),
+        ('"dossier"', '["not-secret"]'),
+        ('"report"', '["signed-by-issuing-agency"]'),
+        ('"document-status"', '["not-secret"]'),
+        ('["document", "dossier"]', "[]"),
+    ],
+)
+def test_a_gate_that_would_never_hold_anything_is_refused(loaded, carries, gates):
+    refused = refusal(loaded(ONE_STOP, of_one_stop(carries, f"gates = {gates}")))
+    assert (refused.code, refused.facts["link"]) == ("CONFIG_LINK_INVALID", "ho-so")
+    assert "judge" in refused.detail
+
+
+def test_a_built_in_system_is_opened_with_the_ledger_the_engine_works_on(loaded, monkeypatch):
+    given = []
+
+    class Desk(MemorySystem):
+        settings_type = _OneSetting
+
+        @classmethod
+        def open(cls, settings, surroundings, ledger=None):
+            given.append((settings.number, surroundings.system, ledger))
+            return super().open(settings, surroundings)
+
+    monkeypatch.setattr(built_in_systems, "import_module", lambda _: SimpleNamespace(ReportDesk=Desk))
+    systems = '[systems.so-lieu]\nadapter = "ledger"\nsettings = { number = 5 }\n'
+    with composed(loaded(systems, ""), FakeClock()) as province:
+        assert given == [(5, "so-lieu", province.ledger)]
+        assert province.warnings == ()
+    wrong = '[systems.so-lieu]\nadapter = "ledger"\nsettings = { number = "x" }\n'
+    assert refusal(loaded(wrong, "")).facts["key"] == "systems.so-lieu.number"
+    with pytest.raises(ValueError, match="made from the ledger"):
+        open_system(loaded(systems, ""), "so-lieu", FakeClock(), MemoryBlobs())
+
+
+def test_a_built_in_system_has_no_dialects(loaded):
+    systems = '[systems.so-lieu]\nadapter = "ledger"\ndialect = "x"\n'
+    assert refusal(loaded(systems, "")).code == "CONFIG_DIALECT_UNKNOWN"
+
+
+def test_the_report_desk_is_built_in():
+    desk = built_in_systems.built_in("ledger")
+    assert issubclass(desk, Source)
+    assert issubclass(desk, Sink)
+    assert built_in_systems.built_in("qlvb") is None
 
 
 def test_store_and_blobs_lie_beside_the_file(loaded, tmp_path):
@@ -170,6 +278,39 @@ def test_two_links_fetching_the_same_are_refused(loaded):
     refused = refusal(loaded(links=again))
     assert refused.code == "CONFIG_LINKS_CONTRADICT"
     assert "van-ban-den-2" in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("systems", "link", "said", "said_vi"),
+    [
+        (
+            SYSTEMS,
+            ('"report"', "qlvb", "axis"),
+            "'qlvb' gives no report (it gives document, ",
+            "không cung cấp báo",
+        ),
+        (ONE_STOP, ('"dossier"', "motcua", "motcua"), "'motcua' takes no dossier (it", "không nhận hồ sơ"),
+        (
+            ONE_STOP,
+            ('"dossier"', "cong", "motcua"),
+            "'cong' gives no dossier (it gives nothing)",
+            "không cung cấp",
+        ),
+        (
+            ONE_STOP,
+            ('"progress"', "motcua", "cong"),
+            "'motcua' gives no progress",
+            "không cung cấp tiến độ hồ sơ",
+        ),
+        (REPORTING, ('"report-status"', "so-cai", "bo"), "'so-cai' gives no report-status", "không cung cấp"),
+    ],
+)
+def test_a_link_with_what_its_systems_do_not_give_or_take_is_refused(systems, link, said, said_vi, loaded):
+    carries, source, target = link
+    refused = refusal(loaded(systems, of_one_stop(carries, source=source, target=target)))
+    assert refused.code == "CONFIG_LINK_INVALID"
+    assert said in refused.detail
+    assert said_vi in refused.sentence_vi
 
 
 def test_links_are_refused_before_anything_is_opened(loaded, tmp_path):

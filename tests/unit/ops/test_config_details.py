@@ -2,11 +2,13 @@
 
 import os
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ebrvt_connect.model.ids import AgencyCode
-from ebrvt_connect.ops.config import ConfigInvalid, load_agencies, load_config, with_secrets
+from ebrvt_connect.ops.config import ConfigInvalid, load_agencies, load_config, with_paths, with_secrets
 
 MINIMAL = '[province]\ncode = "H06"\n'
 
@@ -253,3 +255,29 @@ def test_recoded_agencies_may_be_listed_in_either_spelling(tmp_path, load):
 def test_a_code_that_is_none_is_refused_at_the_start_and_not_while_judging(text, tmp_path, load):
     refusal = refused(agencies, tmp_path, load, text)
     assert (refusal.code, refusal.facts["key"]) == ("CONFIG_INVALID", "province.agencies")
+
+
+# --- paths ------------------------------------------------------------------------------------------
+
+
+class Keys(BaseModel):
+    key: Path | None = None
+    name: str = ""
+
+
+class Files(BaseModel):
+    keys: Keys
+    cover: Path
+
+
+def test_paths_of_a_system_stand_beside_the_file_also_in_inner_tables(load, tmp_path):
+    values = {"keys": {"key": "a.p12", "name": "a.p12"}, "cover": "/etc/b.pem", "other": "c"}
+
+    made = with_paths(Files, values, load())
+
+    assert made == {
+        "keys": {"key": tmp_path / "a.p12", "name": "a.p12"},
+        "cover": Path("/etc/b.pem"),
+        "other": "c",
+    }
+    assert values["keys"] == {"key": "a.p12", "name": "a.p12"}

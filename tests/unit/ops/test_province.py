@@ -13,7 +13,8 @@ from ebrvt_connect.ops.demo.province import open_province
 from ebrvt_connect.trust.policy import VN_2025
 from tests.unit.trust.samples import AT
 
-SYSTEMS = {"qlvb": {"url": "http://127.0.0.1:1"}, "vxp": {"url": "http://127.0.0.1:2"}}
+NAMES = ("qlvb", "vxp", "motcua", "dvcqg", "baocao")
+SYSTEMS = {name: {"url": f"http://127.0.0.1:{port}"} for port, name in enumerate(NAMES, start=1)}
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_its_configuration_is_one_the_daemon_takes(folder):
     province.write_config(SYSTEMS)
     loaded = load_config(province.config)
     assert loaded.config.systems["axis"].transport["url"] == SYSTEMS["vxp"]["url"]
-    assert {link.source for link in loaded.config.links} == {"qlvb", "axis"}
+    assert {link.source for link in loaded.config.links} == {"qlvb", "axis", "motcua", "so-cai"}
     (succession,) = load_agencies(loaded).successions
     assert (succession.old, succession.new) == ("H06", "H29")
     accounts = tomllib.loads(province.sandbox_config.read_text())["vxp"][0]

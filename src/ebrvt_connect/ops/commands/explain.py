@@ -1,4 +1,4 @@
-"""`ebrvt explain`: the story of one document or message, told from what the ledger has recorded."""
+"""`ebrvt explain`: the story of a document, dossier, report or message, from what the ledger has recorded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from ebrvt_connect.ops.exit_codes import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ebrvt_connect.model.message import Message
     from ebrvt_connect.ports.ledger import Exchange
     from ebrvt_connect.store.queries import Story
 
+_TAKEN = "taken"
+"""How the story names that the remote took a thing and decides later (`Event.TAKEN`)."""
 _CATALOGUE_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
@@ -28,9 +31,10 @@ _CATALOGUE_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 @language
 @click.pass_context
 def command(context: click.Context, *, code: str, config: Path | None, json_out: bool, lang: str) -> None:
-    """Tell what became of CODE: number and symbol, document id, ledger id; or what a code means.
+    """Tell what became of CODE: number and symbol, document id, dossier code, ledger id; or a code's meaning.
 
-    Kể lại diễn biến của một văn bản, hoặc giải thích một mã lỗi, một mã phát hiện. Exit code: 1 if unknown.
+    Kể lại diễn biến của một văn bản, hồ sơ, báo cáo, hoặc giải thích một mã lỗi, một mã phát hiện.
+    Exit code: 1 if unknown.
     """
     meaning = _meaning(code)
     if meaning is not None:
@@ -92,6 +96,7 @@ def _as_data(story: Story) -> dict[str, Any]:
     return {
         "message": message,
         "verdict": json.loads(story.message.verdict) if story.message.verdict else None,
+        "warnings": _warnings(story.message),
         "exchanges": [_exchange_data(exchange) for exchange in story.exchanges],
         "related": [
             {"id": m.id, "link": m.link, "title": m.title, "state": m.state.value} for m in story.related
@@ -114,14 +119,14 @@ def _exchange_data(exchange: Exchange) -> dict[str, Any]:
 
 
 def _lines(story: Story, lang: str) -> Iterator[str]:
-    from ebrvt_connect.model.message import State
-    from ebrvt_connect.ops.words import KINDS_VI, STATES_VI, local_time
+    from ebrvt_connect.model.message import Kind, State
+    from ebrvt_connect.ops.words import KEYS_VI, KINDS_VI, STATES_VI, local_time
 
     message = story.message
     called = message.title or message.external_id
     yield f"{KINDS_VI[message.kind].capitalize()} {called} (số {message.id} trong sổ cái)"
     yield f"  Từ {message.source} tới {message.target}, liên kết {message.link}"
-    yield f"  Mã văn bản: {message.business_key or '–'}"
+    yield f"  {KEYS_VI[message.kind]}: {message.business_key or '–'}"
     came = "tạo ra để báo lại" if message.link.endswith("~feedback") else f"lấy từ {message.source} và lưu"
     yield f"  {local_time(message.created_at)}  {came}"
     yield from (_exchange_line(exchange) for exchange in story.exchanges)
@@ -133,10 +138,11 @@ def _lines(story: Story, lang: str) -> Iterator[str]:
         yield f"    Cách xử lý: {message.advice_vi}"
     for document in json.loads(message.verdict or "{}").get("documents", ()):
         yield from _verdict_lines(document, lang)
+    yield from _warning_lines(message)
     if story.related:
-        yield "  Trạng thái kèm theo:"
+        yield "  Trạng thái, tiến độ kèm theo:" if message.kind is Kind.DOSSIER else "  Trạng thái kèm theo:"
     for m in story.related:
-        when, said = local_time(m.updated_at), _status_words(m.record)
+        when, said = local_time(m.updated_at), _related_words(m)
         yield f"    {when}  {said} → {m.target}: {STATES_VI[m.state]}"
 
 
@@ -150,7 +156,23 @@ def _exchange_line(exchange: Exchange) -> str:
     if exchange.step is Step.PERSON:
         return f"  {when}  {what}: {ACTIONS_VI.get(exchange.code, exchange.code)}, {exchange.detail}"
     told = f", mã bên nhận {exchange.external_id}" if exchange.external_id else ""
-    return f"  {when}  {what}: xong{told}"
+    ended = "bên nhận đã nhận, chờ phê duyệt" if exchange.code == _TAKEN else "xong"
+    return f"  {when}  {what}: {ended}{told}"
+
+
+def _warnings(message: Message) -> list[dict[str, str]]:
+    """The data-quality warnings of the record as it came, and of what was made of it for the target."""
+    facts = dict(message.payload.facts) if message.payload else {}
+    came = json.loads(message.record or "{}").get("warnings", ())
+    return [*came, *json.loads(facts.get("warnings") or "[]")]
+
+
+def _warning_lines(message: Message) -> Iterator[str]:
+    warnings = _warnings(message)
+    if warnings:
+        yield f"  Cảnh báo chất lượng dữ liệu ({len(warnings)}):"
+    for one in warnings:
+        yield f"    {one['field']}: {one['message_vi']} [{one['code']}]"
 
 
 def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
@@ -162,9 +184,21 @@ def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
             yield f"      {finding[f'message_{lang}']} [{finding['code']}]"
 
 
-def _status_words(record: str) -> str:
-    data = json.loads(record or "{}")
-    note = f" ({data['note']})" if data.get("note") else ""
-    agency = data.get("reporter") or {}
-    told_by = f" – {agency.get('name') or agency.get('code')}" if agency else ""
-    return f"trạng thái {data.get('code', '?')}{told_by}{note}"
+def _related_words(message: Message) -> str:
+    """What a status or a progress entry says, in a few words."""
+    from ebrvt_connect.model.message import Kind
+
+    data = json.loads(message.record or "{}")
+    if message.kind is Kind.PROGRESS:
+        return f"bước {data.get('seq', '?')}{_behind(' ', data.get('action') or data.get('status_word'))}"
+    if message.kind is Kind.DOCUMENT_STATUS:
+        agency = data.get("reporter") or {}
+        told_by = _behind(" – ", agency.get("name") or agency.get("code"))
+        note = f" ({data['note']})" if data.get("note") else ""
+        return f"trạng thái {data.get('code', '?')}{told_by}{note}"
+    reason = f" ({data['reason_vi']})" if data.get("reason_vi") else ""
+    return f"trạng thái {data.get('state', '?')}{_behind(' – ', data.get('system'))}{reason}"
+
+
+def _behind(sign: str, text: str | None) -> str:
+    return f"{sign}{text}" if text else ""
