@@ -16,7 +16,9 @@ SUMMARY = {
     "ok": True,
     "seconds": 12.5,
     "documents": {"sent": 42, "received": 30, "held": 1, "statuses_returned": 120},
-    "faults_injected": 7,
+    "dossiers": {"synchronised": 60, "progress_events": 233, "held": 4},
+    "reports": {"submitted": 2, "returned": 1, "approved": 1},
+    "faults_injected": 15,
     "retries": 9,
     "duplicates_recognised": 2,
     "duplicates_at_remote": 0,
@@ -54,6 +56,7 @@ def test_a_good_end_is_0_with_a_table_and_the_place_of_the_report(ebrvt, told):
     answer = ebrvt("demo")
     assert answer.code == 0
     assert "✓ Không mất, không trùng. (12.5 giây)" in answer.out
+    assert "Hồ sơ đã đồng bộ lên Cổng DVCQG" in answer.out
     assert "– 7803/TTr-UBND: Chưa ký số." in answer.out
     assert "report.html" in answer.err
     assert "đi 1, đến 0" in answer.err
@@ -73,11 +76,15 @@ def test_json_is_the_summary_and_nothing_else(ebrvt, told):
 
 def test_the_options_reach_the_story(ebrvt, told, tmp_path, monkeypatch):
     asked = told(SUMMARY)
+
+    def heard():
+        return asked["root"], asked["fresh"], len(asked["plans"].documents.leaving)
+
     ebrvt("demo")
-    assert (asked["root"], asked["fresh"], len(asked["plan"].leaving)) == (tmp_path, False, 42)
+    assert heard() == (tmp_path, False, 42)
     monkeypatch.setenv("EBRVT_TEST_DEMO_DOCUMENTS", "6")
     ebrvt("demo", "--fresh", "--root", tmp_path / "elsewhere")
-    assert (asked["root"], asked["fresh"], len(asked["plan"].leaving)) == (tmp_path / "elsewhere", True, 6)
+    assert heard() == (tmp_path / "elsewhere", True, 6)
 
 
 def test_progress_is_told_now_and_then_where_nobody_watches(monkeypatch, capsys):

@@ -51,5 +51,8 @@ def test_a_province_killed_at_several_moments_still_ends_right(tmp_path: Path) -
     failed = [check for check in summary["checks"] if not check["ok"]]
     assert (summary["lost"], summary["duplicates_at_remote"], failed) == (0, 0, []), told
     assert summary["documents"]["sent"] == int(_DOCUMENTS)
+    assert summary["dossiers"]["synchronised"] == int(_DOCUMENTS)
+    assert summary["dossiers"]["progress_events"] > int(_DOCUMENTS)
+    assert (summary["reports"]["returned"], summary["reports"]["approved"]) == (1, 1)
     assert len(summary["held"]) >= 5
     assert all(item["reason_vi"] for item in summary["held"])

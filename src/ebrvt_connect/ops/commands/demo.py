@@ -23,24 +23,36 @@ _LINE_EVERY_SECONDS = 1.0
     default=Path(),
     help="Where var/ is kept (default: the current folder).",
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Keep the ledger on this PostgreSQL server, in a database made for it (default: SQLite in var/).",
+)
 @as_json
 @click.pass_context
-def command(context: click.Context, *, fresh: bool, serve: bool, root: Path, json_out: bool) -> None:
+def command(
+    context: click.Context, *, fresh: bool, serve: bool, root: Path, store: str | None, json_out: bool
+) -> None:
     """Show a province at work: documents out and in, verified, through faults, nothing lost or doubled.
 
     Writes var/run/summary.json and var/run/report.html. Exit code 0 only if what should be delivered
     was delivered exactly once and what should be held is held.
     """
-    from ebrvt_connect.ops.demo.plan import make_plan
     from ebrvt_connect.ops.demo.report import table
-    from ebrvt_connect.ops.demo.story import run_demo
+    from ebrvt_connect.ops.demo.story import make_plans, run_demo
     from ebrvt_connect.ops.log import configure_logging
     from ebrvt_connect.transport.clock import SystemClock
 
     configure_logging(level=40)
     size = os.environ.get("EBRVT_TEST_DEMO_DOCUMENTS")
-    plan = make_plan(int(size), int(size) // 2, large_bytes=0) if size else make_plan()
-    told = run_demo(root.absolute(), fresh=fresh, clock=SystemClock(), progress=_Progress(), plan=plan)
+    told = run_demo(
+        root.absolute(),
+        fresh=fresh,
+        clock=SystemClock(),
+        progress=_Progress(),
+        plans=make_plans(int(size)) if size else make_plans(),
+        server=store,
+    )
     if json_out:
         say_json(told)
     else:

@@ -11,15 +11,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.message import Kind, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.ops.demo.plan import Plan
 
-_ENDS = frozenset({State.DONE, State.HELD})
+_ENDS = frozenset({State.DONE, State.HELD, State.SUPERSEDED})
 """States the plan foresees; anything else in the end is a thing unfinished, refused or given up."""
 
 
@@ -61,24 +61,23 @@ def audit(
         _statuses_out(incoming, journals),
         _same_bytes_out(journals, ledger),
         _same_bytes_in(journals),
-        _settled(ledger),
     ]
 
 
 def _leaving(plan: Plan, journals: Journals) -> Check:
-    accepted = Counter(entry["number"] for entry in _events(journals.axis, "document-accepted"))
-    return _once("Văn bản phải gửi có mặt trên trục đúng một lần", [d.title for d in plan.leaving], accepted)
+    accepted = Counter(entry["number"] for entry in events(journals.axis, "document-accepted"))
+    return once("Văn bản phải gửi có mặt trên trục đúng một lần", [d.title for d in plan.leaving], accepted)
 
 
 def _refused_doubles(journals: Journals) -> Check:
-    refused = sum(1 for _ in _events(journals.axis, "duplicate-refused"))
+    refused = sum(1 for _ in events(journals.axis, "duplicate-refused"))
     return Check("Lần gửi trùng mà trục phải từ chối", 0, refused, doubled=refused)
 
 
 def _held(plan: Plan, journals: Journals, ledger: Sequence[Message]) -> Check:
     """None of them on the axis, all of them held in the ledger."""
     wanted = {d.title for d in plan.to_be_held}
-    escaped = sum(1 for entry in _events(journals.axis, "document-accepted") if entry["number"] in wanted)
+    escaped = sum(1 for entry in events(journals.axis, "document-accepted") if entry["number"] in wanted)
     held = {m.title for m in ledger if m.state is State.HELD and m.title in wanted}
     return Check(
         "Văn bản phải giữ đã bị giữ, không lọt lên trục",
@@ -99,10 +98,10 @@ def _told(plan: Plan, journals: Journals) -> Check:
     ]
     told = Counter(
         (entry["id"], entry["agencyCode"], entry["code"])
-        for entry in _events(journals.dms, "exchange-status")
+        for entry in events(journals.dms, "exchange-status")
         if not entry["code"].isdecimal()
     )
-    return _once("Nơi gửi được báo kết quả từng văn bản đúng một lần", wanted, told)
+    return once("Nơi gửi được báo kết quả từng văn bản đúng một lần", wanted, told)
 
 
 def _filed(plan: Plan, incoming: Mapping[str, Mapping[str, Any]], journals: Journals) -> Check:
@@ -110,25 +109,25 @@ def _filed(plan: Plan, incoming: Mapping[str, Mapping[str, Any]], journals: Jour
     planned_of = {doc_id: planned for planned, doc_ids in _doc_ids(incoming) for doc_id in doc_ids}
     filed = Counter(
         planned_of.get(entry["axisDocId"], entry["axisDocId"])
-        for entry in _events(journals.dms, "incoming-stored")
+        for entry in events(journals.dms, "incoming-stored")
     )
-    return _once("Văn bản đến được vào sổ đúng một lần", [d.id for d in plan.incoming], filed)
+    return once("Văn bản đến được vào sổ đúng một lần", [d.id for d in plan.incoming], filed)
 
 
 def _statuses_home(plan: Plan, journals: Journals) -> Check:
     """Each status a recipient gave is written to the document it is about, once."""
     given = Counter(
         (_title(entry["document_id"]), entry["sender"], entry["code"])
-        for entry in _events(journals.axis, "delivered")
+        for entry in events(journals.axis, "delivered")
         if entry["queue"] == "status"
     )
     titles = {planned.id: planned.title for planned in plan.outgoing}
     applied = Counter(
         (titles.get(entry["id"], entry["id"]), entry["agencyCode"], entry["code"])
-        for entry in _events(journals.dms, "exchange-status")
+        for entry in events(journals.dms, "exchange-status")
         if entry["code"].isdecimal()
     )
-    return _once("Trạng thái trên trục được ghi về văn bản đúng một lần", given.elements(), applied)
+    return once("Trạng thái trên trục được ghi về văn bản đúng một lần", given.elements(), applied)
 
 
 def _title(document_id: str) -> str:
@@ -140,47 +139,56 @@ def _statuses_out(incoming: Mapping[str, Mapping[str, Any]], journals: Journals)
     """For each filed document 01, and for each act of a clerk its status, accepted by the axis once."""
     document_of = {
         entry["doc_id"]: entry["document_id"]
-        for entry in _events(journals.axis, "delivered")
+        for entry in events(journals.axis, "delivered")
         if entry["queue"] == "edoc"
     }
     wanted = Counter((document_of.get(ids[0], ids[0]), "01") for _, ids in _doc_ids(incoming) if ids)
     wanted.update(
         (document_of.get(entry["axisDocId"], entry["axisDocId"]), entry["code"])
-        for entry in _events(journals.dms, "incoming-event")
+        for entry in events(journals.dms, "incoming-event")
     )
     accepted = Counter(
-        (entry["document_id"], entry["code"]) for entry in _events(journals.axis, "status-accepted")
+        (entry["document_id"], entry["code"]) for entry in events(journals.axis, "status-accepted")
     )
-    return _once("Trạng thái văn bản đến được báo lên trục đúng một lần", wanted.elements(), accepted)
+    return once("Trạng thái văn bản đến được báo lên trục đúng một lần", wanted.elements(), accepted)
 
 
 def _same_bytes_out(journals: Journals, ledger: Sequence[Message]) -> Check:
     """What the axis accepted under a number is, byte for byte, what the ledger says was sent under it."""
     sent = {(m.title, m.payload.blob.sha256) for m in ledger if m.payload and m.state is State.DONE}
-    accepted = [(e["number"], e["sha256"]) for e in _events(journals.axis, "document-accepted")]
-    return _unchanged("Nội dung trên trục khớp với sổ cái", [one in sent for one in accepted])
+    accepted = [(e["number"], e["sha256"]) for e in events(journals.axis, "document-accepted")]
+    return unchanged("Nội dung trên trục khớp với sổ cái", [one in sent for one in accepted])
 
 
 def _same_bytes_in(journals: Journals) -> Check:
     """What was filed is, byte for byte, what the axis handed over under that id."""
-    given = {entry["doc_id"]: entry["sha256"] for entry in _events(journals.axis, "delivered")}
-    for entry in _events(journals.axis, "redelivered"):
+    given = {entry["doc_id"]: entry["sha256"] for entry in events(journals.axis, "delivered")}
+    for entry in events(journals.axis, "redelivered"):
         given[entry["as_doc_id"]] = entry["sha256"]
     same = [
         given.get(entry["axisDocId"]) == entry["packetSha256"]
-        for entry in _events(journals.dms, "incoming-stored")
+        for entry in events(journals.dms, "incoming-stored")
     ]
-    return _unchanged("Nội dung đã vào sổ khớp với gói tin trên trục", same)
+    return unchanged("Nội dung đã vào sổ khớp với gói tin trên trục", same)
 
 
-def _unchanged(name_vi: str, same: Sequence[bool]) -> Check:
+def unchanged(name_vi: str, same: Sequence[bool]) -> Check:
     """What arrived as something else is lost, whatever else arrived."""
     return Check(name_vi, len(same), sum(same), lost=len(same) - sum(same))
 
 
-def _settled(ledger: Sequence[Message]) -> Check:
-    open_ones = sum(1 for m in ledger if m.state not in _ENDS)
+def settled(ledger: Sequence[Message]) -> Check:
+    """Nothing is left half done; what waits behind a held dossier waits rightly."""
+    held = {m.lane for m in ledger if m.state is State.HELD}
+    open_ones = sum(1 for m in ledger if not _ended(m, held))
     return Check("Thông điệp còn dở dang trong sổ cái", 0, open_ones, lost=open_ones)
+
+
+def _ended(message: Message, held: Collection[str]) -> bool:
+    if message.kind is Kind.PROGRESS and message.lane in held:
+        return message.state in {State.RECEIVED, State.QUEUED}
+    returned = message.kind is Kind.REPORT and message.state is State.REFUSED
+    return returned or message.state in _ENDS
 
 
 def _doc_ids(incoming: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, list[str]]]:
@@ -188,11 +196,12 @@ def _doc_ids(incoming: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, l
         yield planned, facts["doc_ids"][planned]
 
 
-def _events(journal: Iterable[Mapping[str, Any]], event: str) -> Iterable[Mapping[str, Any]]:
+def events(journal: Iterable[Mapping[str, Any]], event: str) -> Iterable[Mapping[str, Any]]:
+    """The entries of one kind, in order."""
     return (entry for entry in journal if entry["event"] == event)
 
 
-def _once(name_vi: str, wanted: Iterable[Any], found: Counter[Any]) -> Check:
+def once(name_vi: str, wanted: Iterable[Any], found: Counter[Any]) -> Check:
     """Each wanted thing exactly once; what nobody wanted counts as one too many."""
     expected = Counter(wanted)
     missing, surplus = expected - found, found - expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.message import Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,10 @@ _LINES = (
     ("van-ban-den", "Văn bản đến", "#12784a"),
     ("trang-thai-ve", "Trạng thái về", "#8a5a00"),
     ("trang-thai-di", "Trạng thái đi", "#7a3e9d"),
+    ("ho-so", "Hồ sơ", "#b3261e"),
+    ("tien-do", "Tiến độ hồ sơ", "#3d7f8c"),
 )
+"""What is drawn: a link, or the part of one that `_drawn_as` sets apart."""
 
 
 def draw_chart(
@@ -31,7 +34,11 @@ def draw_chart(
     """Points, ticks and bands in the coordinates of the template's 1000 x 260 box."""
     span = max((finished_at - started_at).total_seconds(), 1.0)
     done = {
-        name: sorted((m.updated_at - started_at).total_seconds() for m in ledger if _is_done(m, name))
+        name: sorted(
+            (m.updated_at - started_at).total_seconds()
+            for m in ledger
+            if m.state is State.DONE and _drawn_as(m) == name
+        )
         for name, _, _ in _LINES
     }
     highest = max((len(times) for times in done.values()), default=0) or 1
@@ -60,9 +67,11 @@ def draw_chart(
     }
 
 
-def _is_done(message: Message, link: str) -> bool:
-    own = message.link == link or (link == "trang-thai-di" and message.link == "van-ban-den~feedback")
-    return own and message.state is State.DONE
+def _drawn_as(message: Message) -> str:
+    """Arrivals told to the axis are statuses going out; a dossier's steps are a line of their own."""
+    if message.kind is Kind.PROGRESS:
+        return "tien-do"
+    return "trang-thai-di" if message.link == "van-ban-den~feedback" else message.link
 
 
 def _band(x: Callable[[float], float], begin: float, seconds: float) -> dict[str, float]:

@@ -1,9 +1,11 @@
-"""Fills the simulated systems with the plan's documents while the daemon works; may be killed and resumed."""
+"""Fills the simulated systems while the daemon works; may be killed and resumed."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +25,9 @@ from ebrvt_connect.ops.words import VIETNAM_TIME
 from ebrvt_connect.testing.memory import MemoryBlobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from ebrvt_connect.ops.demo.papers import Paper
     from ebrvt_connect.ops.demo.plan import Plan, PlannedAgency, PlannedDocument
@@ -36,18 +39,19 @@ _LARGEST_FILE = 100 * 1024 * 1024
 _ADMINISTRATIVE, _OFFICIAL_LETTER_ORDINAL = 2, 18
 
 
-class Feeder:
-    """Writes, signs and hands over one document after another; `failure` tells if it had to give up."""
+Task = tuple[str, Callable[[], dict[str, Any]]]
+"""One thing to hand over: the name it is remembered by, and how it is done."""
 
-    def __init__(self, plan: Plan, province: Province, sandbox: SandboxChild, clock: Clock) -> None:
-        """Nothing happens until `start`."""
-        self._plan = plan
-        self._province = province
-        self._sandbox = sandbox
-        self._clock = clock
+
+class Feeder:
+    """Hands over one thing after another, each once; `failure` tells if it had to give up."""
+
+    def __init__(self, folder: Path, streams: Sequence[Iterable[Task]]) -> None:
+        """`streams` take turns; `folder` remembers what was handed over. Nothing happens until `start`."""
+        self._streams = streams
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-feeder", daemon=True)
-        self._marks = province.folder / "fed"
+        self._marks = folder
         self.failure: Exception | None = None
 
     def start(self) -> None:
@@ -56,7 +60,7 @@ class Feeder:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the document at hand."""
+        """End after the thing at hand."""
         self._stop.set()
         self._thread.join(30)
 
@@ -65,28 +69,49 @@ class Feeder:
         """Whether everything has been handed over (or nothing more will be)."""
         return not self._thread.is_alive()
 
-    def incoming_facts(self) -> dict[str, dict[str, Any]]:
-        """What was handed over as incoming, by planned id: the axis' DocIds."""
-        facts = {}
-        for planned in self._plan.incoming:
-            mark = self._marks / planned.id
-            if mark.exists():
-                facts[planned.id] = json.loads(mark.read_text("utf-8"))
-        return facts
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What the sandbox answered to each thing handed over, by its name."""
+        return {mark.name: json.loads(mark.read_text("utf-8")) for mark in self._marks.iterdir()}
 
     def _run(self) -> None:
         try:
-            pairs = zip_longest(self._plan.outgoing, self._plan.incoming)
-            for outgoing, incoming in pairs:
-                for planned, hand_over in ((outgoing, self._issue), (incoming, self._deliver)):
-                    if planned is None or (self._marks / planned.id).exists():
-                        continue
-                    if self._stop.is_set():
-                        return
-                    facts = hand_over(planned)
-                    (self._marks / planned.id).write_text(json.dumps(facts), "utf-8")
+            for name, hand_over in _in_turns(self._streams):
+                if (self._marks / name).exists():
+                    continue
+                if self._stop.is_set():
+                    return
+                facts = hand_over()
+                draft = self._marks / f".{name}"
+                draft.write_text(json.dumps(facts), "utf-8")
+                draft.replace(self._marks / name)
         except Exception as failure:  # noqa: BLE001 - told by the main thread
             self.failure = failure
+
+
+def _in_turns(streams: Sequence[Iterable[Task]]) -> Iterator[Task]:
+    for round_ in zip_longest(*streams):
+        yield from (task for task in round_ if task is not None)
+
+
+class Registry:
+    """Writes and signs the documents of the plan and hands them to the document system and the axis."""
+
+    def __init__(self, plan: Plan, province: Province, sandbox: SandboxChild, clock: Clock) -> None:
+        """Nothing happens until a task is done."""
+        self._plan = plan
+        self._province = province
+        self._sandbox = sandbox
+        self._clock = clock
+
+    def outgoing(self) -> Iterator[Task]:
+        """The documents that are issued, in order."""
+        for planned in self._plan.outgoing:
+            yield planned.id, partial(self._issue, planned)
+
+    def incoming(self) -> Iterator[Task]:
+        """The packets other agencies put on the axis, in order."""
+        for planned in self._plan.incoming:
+            yield planned.id, partial(self._deliver, planned)
 
     def _issue(self, planned: PlannedDocument) -> dict[str, Any]:
         """An issued document in the document-management system."""

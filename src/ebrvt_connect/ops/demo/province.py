@@ -8,7 +8,19 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ebrvt_connect.ops.demo.dossier_papers import DEPARTMENT
+from ebrvt_connect.ops.demo.ledger_place import (
+    SQLITE,
+    forget_ledger_place,
+    goes_on,
+    open_ledger_place,
+    server_url,
+)
 from ebrvt_connect.ops.demo.plan import AXIS_AGENCIES, PROVINCE_AGENCIES
+from ebrvt_connect.ops.demo.plan_dossiers import PROCEDURES
 from ebrvt_connect.testing.pki import SandboxPki
 
 if TYPE_CHECKING:
@@ -18,75 +30,13 @@ if TYPE_CHECKING:
 _SYSTEM_ID = "vxp.saas.06"
 _PACE_SECONDS = 0.5
 """How fast the simulated recipients answer."""
-_DMS_USER = "ebrvt"
+_USER = "ebrvt"
+DSTCODE = "VN:GOV:000.00.00.G22:dvcqg-mau"
+"""A made-up routing code of the portal; the real one comes with the letter of connection."""
+MINISTRY = "000.00.00.G14"
+SYSTEMS = ("qlvb", "vxp", "motcua", "dvcqg", "baocao")
+"""The simulated systems of the demonstration."""
 
-_CONFIG = """\
-# Written by `ebrvt demo` at every start; the addresses are those of this run's sandbox.
-environment = "sandbox"
-
-[province]
-code = "H06"
-agencies = "agencies.toml"
-
-[retry]
-ladder = ["500ms", "1s", "2s", "5s"]
-breaker_rest = "1s"
-breaker_longest_rest = "2s"
-
-[store]
-url = "sqlite:///ebrvt.db"
-blobs = "blobs"
-
-[trust]
-folder = "pki/trust"
-policy = "VN_2025"
-
-[engine]
-poll = "100ms"
-
-[systems.qlvb]
-adapter = "qlvb"
-transport = {{ kind = "direct", url = "{qlvb_url}" }}
-credentials = {{ username = "{dms_user}", password = {{ file = "secrets/qlvb" }} }}
-limits = {{ in_flight = 8, per_second = 500 }}
-
-[systems.axis]
-adapter = "vxp"
-dialect = "vxp"
-transport = {{ kind = "direct", url = "{vxp_url}" }}
-credentials = {{ systemid = "{system_id}", secret = {{ file = "secrets/vxp" }} }}
-limits = {{ in_flight = 8, per_second = 500 }}
-settings = {{ agencies = {agencies}, ask_after_seconds = 1.0 }}
-
-[[links]]
-name = "van-ban-di"
-carries = "document"
-from = "qlvb"
-to = "axis"
-every = "500ms"
-gates = ["not-secret", "signed-by-issuing-agency"]
-
-[[links]]
-name = "van-ban-den"
-carries = "document"
-from = "axis"
-to = "qlvb"
-every = "500ms"
-
-[[links]]
-name = "trang-thai-ve"
-carries = "document-status"
-from = "axis"
-to = "qlvb"
-every = "500ms"
-
-[[links]]
-name = "trang-thai-di"
-carries = "document-status"
-from = "qlvb"
-to = "axis"
-every = "500ms"
-"""
 _AGENCIES = """\
 # Which agency code follows which, from what date (mã định danh kế thừa). Codes change by law, so they
 # are data. Rows under `codes` are added as the decisions that assign the new codes are published; where
@@ -106,6 +56,8 @@ class Province:
 
     folder: Path
     pki: SandboxPki
+    store: str = SQLITE
+    """URL of its ledger, password included."""
 
     @property
     def config(self) -> Path:
@@ -119,27 +71,42 @@ class Province:
 
     def write_config(self, systems: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the daemon's configuration with the addresses of this run."""
-        text = _CONFIG.format(
-            qlvb_url=systems["qlvb"]["url"],
-            vxp_url=systems["vxp"]["url"],
-            dms_user=_DMS_USER,
-            system_id=_SYSTEM_ID,
-            agencies=json.dumps([a.code for a in PROVINCE_AGENCIES]),
-        )
-        _write(self.config, text)
+        facts = {
+            "store": json.dumps(self.store),
+            "urls": {name: system["url"] for name, system in systems.items()},
+            "user": _USER,
+            "system_id": _SYSTEM_ID,
+            "dstcode": DSTCODE,
+            "agencies": json.dumps([a.code for a in PROVINCE_AGENCIES]),
+            "province": PROVINCE_AGENCIES[0].code,
+            "department": DEPARTMENT,
+            "ministry": MINISTRY,
+            "procedures_file": json.dumps(str(self.folder / "procedures.toml")),
+            "pkcs12": json.dumps(str(self.folder / "secrets" / "stttt.p12")),
+        }
+        _write(self.config, _rendered("ebrvt.toml.j2", facts))
         _write(self.folder / "agencies.toml", _AGENCIES)
+        _write(self.folder / "procedures.toml", _procedures())
 
     def mark_finished(self) -> None:
         """The next start makes a new province."""
         _write(self.folder / "finished", "")
 
 
-def open_province(folder: Path, *, fresh: bool) -> Province:
-    """Go on with an unfinished province, or make a new one; keys are kept, since making them takes long."""
-    if fresh or (folder / "finished").exists():
+def open_province(folder: Path, *, fresh: bool, server: str | None = None) -> Province:
+    """Go on with an unfinished province, or make a new one; keys are kept, since making them takes long.
+
+    `server` is the URL of a PostgreSQL server on which the province's ledger is to lie in a database of its
+    own. Raises `InvalidValue` `DEMO_STORE_INVALID` for one that is none, `ConnectError` when it cannot be
+    used.
+    """
+    server = server_url(server) if server is not None else None
+    if fresh or (folder / "finished").exists() or not goes_on(folder, server):
+        forget_ledger_place(folder, server)
         _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    province = Province(folder, SandboxPki.open(folder / "pki"))
+    store = open_ledger_place(folder, server)
+    province = Province(folder, SandboxPki.open(folder / "pki"), store)
     _write_sandbox_config(province)
     return province
 
@@ -155,15 +122,58 @@ def _clear(folder: Path) -> None:
 
 
 def _write_sandbox_config(province: Province) -> None:
-    dms, axis = _secret(province, "qlvb"), _secret(province, "vxp")
-    ours = json.dumps([a.code for a in PROVINCE_AGENCIES])
-    others = json.dumps([a.code for a in AXIS_AGENCIES])
-    _write(
-        province.sandbox_config,
-        f'[qlvb]\nusername = "{_DMS_USER}"\npassword = "{dms}"\n\n'
-        f'[[vxp]]\nsystemid = "{_SYSTEM_ID}"\nsecret = "{axis}"\n'
-        f"agencies = {ours}\nrecipients = {others}\npace_seconds = {_PACE_SECONDS}\n",
+    facts = {
+        "secrets": {name: _secret(province, name) for name in SYSTEMS},
+        "user": _USER,
+        "system_id": _SYSTEM_ID,
+        "dstcode": DSTCODE,
+        "agencies": json.dumps([a.code for a in PROVINCE_AGENCIES]),
+        "recipients": json.dumps([a.code for a in AXIS_AGENCIES]),
+        "pace": _PACE_SECONDS,
+        "department": DEPARTMENT,
+        "province": PROVINCE_AGENCIES[0].code,
+        "procedures": PROCEDURES,
+        "seal_sha256": province.pki.signer(DEPARTMENT).certificate_sha256,
+    }
+    _write(province.sandbox_config, _rendered("sandbox.toml.j2", facts))
+    _write_seal(province)
+
+
+def _write_seal(province: Province) -> None:
+    """The department's seal as a PKCS#12 file: what signs the report packets."""
+    path = province.folder / "secrets" / "stttt.p12"
+    password = _secret(province, "pkcs12")
+    if path.exists():
+        return
+    seal = province.pki.identity(f"{DEPARTMENT}-agency-good")
+    locked = BestAvailableEncryption(password.encode())
+    draft = path.with_name(path.name + ".new")
+    draft.touch(mode=0o600)
+    draft.write_bytes(
+        pkcs12.serialize_key_and_certificates(b"seal", seal.key, seal.certificate, seal.chain, locked)
     )
+    draft.replace(path)
+
+
+def _procedures() -> str:
+    """The national catalogue's entries for the procedures in use, as the portal's adapter reads them."""
+    rows = [
+        f'[[procedures]]\ncode = "{p.national_code}"\nname = "{p.name}"\n'
+        f'field_code = "{p.field_code}"\nfield_name = "{p.field_name}"\n'
+        for p in PROCEDURES
+    ]
+    return "\n".join(rows)
+
+
+def _rendered(template: str, facts: Mapping[str, Any]) -> str:
+    """A configuration file; undefined names are a programming error."""
+    texts = Environment(
+        loader=PackageLoader("ebrvt_connect.ops.demo"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - TOML, not HTML; every value is quoted for it
+        keep_trailing_newline=True,
+    )
+    return texts.get_template(template).render(facts)
 
 
 def _secret(province: Province, name: str) -> str:

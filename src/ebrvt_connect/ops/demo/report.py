@@ -12,6 +12,8 @@ from ebrvt_connect import __version__
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ops.demo.chart import draw_chart
 from ebrvt_connect.ops.demo.faults import FAULTS
+from ebrvt_connect.ops.demo.figures import report_rows
+from ebrvt_connect.ops.demo.picture import draw_flow
 from ebrvt_connect.ops.words import VIETNAM_TIME, local_time
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.ops.demo.audit import Check
-    from ebrvt_connect.ops.demo.plan import Plan
     from ebrvt_connect.store.queries import LinkStatistics
 
 
@@ -37,7 +38,6 @@ class Fired:
 class Ending:
     """All that is known at the end of a run."""
 
-    plan: Plan
     started_at: datetime
     finished_at: datetime
     in_time: bool
@@ -76,8 +76,18 @@ def summary(ending: Ending) -> dict[str, Any]:
         "documents": {
             "sent": _count(ending, "van-ban-di", State.DONE),
             "received": _count(ending, "van-ban-den", State.DONE),
-            "held": len(_held(ending)),
+            "held": sum(1 for m in ending.ledger if _is(m, Kind.DOCUMENT, State.HELD)),
             "statuses_returned": _count(ending, "trang-thai-ve", State.DONE),
+        },
+        "dossiers": {
+            "synchronised": len({m.lane for m in ending.ledger if _is(m, Kind.DOSSIER, State.DONE)}),
+            "progress_events": sum(1 for m in ending.ledger if _is(m, Kind.PROGRESS, State.DONE)),
+            "held": sum(1 for m in ending.ledger if _is(m, Kind.DOSSIER, State.HELD)),
+        },
+        "reports": {
+            "submitted": sum(1 for m in ending.ledger if m.kind is Kind.REPORT and m.receipt is not None),
+            "returned": sum(1 for m in ending.ledger if _is(m, Kind.REPORT, State.REFUSED)),
+            "approved": sum(1 for m in ending.ledger if _is(m, Kind.REPORT, State.DONE)),
         },
         "faults_injected": len(ending.fired),
         "retries": sum(link.retries for link in ending.links),
@@ -104,19 +114,23 @@ def write_report(ending: Ending, folder: Path) -> dict[str, Any]:
 
 def table(told: Mapping[str, Any]) -> str:
     """The closing table for the terminal."""
-    documents = told["documents"]
+    documents, dossiers, reports = told["documents"], told["dossiers"], told["reports"]
     rows = [
         ("Văn bản đã gửi lên trục", documents["sent"]),
         ("Văn bản đến đã vào sổ", documents["received"]),
         ("Trạng thái trả về", documents["statuses_returned"]),
         ("Văn bản bị giữ (có lý do)", documents["held"]),
+        ("Hồ sơ đã đồng bộ lên Cổng DVCQG", dossiers["synchronised"]),
+        ("Bước tiến độ đã cập nhật", dossiers["progress_events"]),
+        ("Hồ sơ bị giữ (có lý do)", dossiers["held"]),
+        ("Báo cáo đã nộp / được duyệt", f"{reports['submitted']} / {reports['approved']}"),
         ("Sự cố đã tạo ra", told["faults_injected"]),
         ("Lần thử lại", told["retries"]),
         ("Bản trùng đã nhận ra", told["duplicates_recognised"]),
         ("Bị mất", told["lost"]),
         ("Bị gửi trùng", told["duplicates_at_remote"]),
     ]
-    lines = [f"  {name:<28}{number:>6}" for name, number in rows]
+    lines = [f"  {name:<34}{number:>6}" for name, number in rows]
     held = [f"  – {item['title']}: {item['reason_vi']}" for item in told["held"]]
     failed = [
         f"  ✗ {c['name_vi']}: mong đợi {c['expected']}, có {c['found']}"
@@ -140,14 +154,8 @@ def _page(ending: Ending, told: Mapping[str, Any]) -> str:
             "finished_at": local_time(ending.finished_at),
             "verdict_vi": _verdict_vi(ending),
             "version": __version__,
-            "flow": {
-                "picked_up": _total(ending, "van-ban-di"),
-                "sent": told["documents"]["sent"],
-                "arrived": _total(ending, "van-ban-den"),
-                "filed": told["documents"]["received"],
-                "statuses_in": _total(ending, "trang-thai-ve"),
-                "statuses_out": told["documents"]["statuses_returned"],
-            },
+            "flow": draw_flow(_flow(ending, told)),
+            "report_rows": report_rows(ending.ledger),
             "chart": draw_chart(ending.ledger, ending.started_at, ending.finished_at, _bands(ending)),
             "doubtful": _doubtful(ending),
             "faults": _fault_rows(ending),
@@ -238,8 +246,33 @@ def _ends(ending: Ending, link: str) -> tuple[str, str]:
     return (target, source) if told_back else (source, target)
 
 
+def _flow(ending: Ending, told: Mapping[str, Any]) -> dict[str, int]:
+    """What the picture of the flow says."""
+    return {
+        "picked_up": _total(ending, "van-ban-di"),
+        "sent": told["documents"]["sent"],
+        "arrived": _total(ending, "van-ban-den"),
+        "filed": told["documents"]["received"],
+        "statuses_in": _total(ending, "trang-thai-ve"),
+        "statuses_told": told["documents"]["statuses_returned"],
+        "held": told["documents"]["held"],
+        "dossiers_in": len({m.lane for m in ending.ledger if m.kind is Kind.DOSSIER}),
+        "dossiers": told["dossiers"]["synchronised"],
+        "steps": told["dossiers"]["progress_events"],
+        "dossiers_held": told["dossiers"]["held"],
+        "dossiers_told": sum(1 for m in ending.ledger if _is(m, Kind.DOSSIER_STATUS, State.DONE)),
+        "reports": told["reports"]["submitted"],
+        "returned": told["reports"]["returned"],
+        "approved": told["reports"]["approved"],
+    }
+
+
 def _held(ending: Ending) -> list[Message]:
-    return [m for m in ending.ledger if m.state is State.HELD and m.kind is Kind.DOCUMENT]
+    return [m for m in ending.ledger if m.state is State.HELD and m.kind in {Kind.DOCUMENT, Kind.DOSSIER}]
+
+
+def _is(message: Message, kind: Kind, state: State) -> bool:
+    return message.kind is kind and message.state is state
 
 
 def _count(ending: Ending, link: str, state: State) -> int:
