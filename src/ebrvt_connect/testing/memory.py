@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Self
 
 from pydantic import BaseModel
 
-from ebrvt_connect.model.document import Document
 from ebrvt_connect.model.message import BlobRef, Payload, Receipt
 from ebrvt_connect.ports.adapter import (
     Answer,
@@ -22,6 +21,7 @@ from ebrvt_connect.ports.adapter import (
     Item,
     NotThere,
     Outcome,
+    Pending,
     Settled,
     Sink,
     Source,
@@ -31,10 +31,11 @@ from ebrvt_connect.ports.adapter import (
 from ebrvt_connect.ports.blobs import Blobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import timedelta
 
-    from ebrvt_connect.model.document import DocumentStatus
     from ebrvt_connect.model.message import Kind, Message
+    from ebrvt_connect.model.record import Record
 
 _PAYLOAD_LIMIT_BYTES = 16 * 1024 * 1024
 
@@ -68,7 +69,8 @@ class MemorySystem(Source, Sink):
     """A system in memory: gives out what is put into `outbox`, takes what is submitted into `arrived`.
 
     Attributes may be changed at any time: `on_submit`, `on_ask` and `on_prepare` are called first and may
-    raise what the remote would (or return what `ask_after` should answer).
+    raise what the remote would (or return what `ask_after` should answer). Where `decides_later` names a
+    time, what is submitted is taken and awaits a decision, to be asked after in that time.
     """
 
     system_kind: ClassVar[str] = "memory"
@@ -80,6 +82,8 @@ class MemorySystem(Source, Sink):
         self.lock = threading.Lock()
         self.outbox: list[Item] = []
         self.batch_size = 50
+        self.brings: Mapping[Kind, tuple[Kind, ...]] = {}
+        """Kinds that are given out along with another one."""
         self.acknowledged: list[str] = []
         """External ids, in order; more than once where told more than once."""
         self.arrived: list[Work] = []
@@ -90,7 +94,8 @@ class MemorySystem(Source, Sink):
         """Idempotency keys of every asking after."""
         self.told: list[tuple[str, Outcome]] = []
         """What feedback was asked for: title and outcome."""
-        self.on_submit: Callable[[Work], None] = lambda _work: None
+        self.on_submit: Callable[[Work], object] = lambda _work: None
+        self.decides_later: Callable[[Work], timedelta | None] = lambda _work: None
         self.on_prepare: Callable[[Work], None] = lambda _work: None
         self.on_ask: Callable[[Work], Answer | None] = lambda _work: None
         self.on_fetch: Callable[[], None] = lambda: None
@@ -110,9 +115,7 @@ class MemorySystem(Source, Sink):
     def close(self) -> None:
         """Nothing to give back."""
 
-    def feedback(
-        self, message: Message, record: Document | DocumentStatus, outcome: Outcome
-    ) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
         """What `feedbacks` says."""
         del record
         with self.lock:
@@ -125,13 +128,14 @@ class MemorySystem(Source, Sink):
             return [work.message.idem_key for work in self.arrived]
 
     def _fetch(self, kind: Kind, checkpoint: str | None) -> Iterator[Batch]:
-        """The checkpoint is how many of the outbox have been given out."""
+        """The checkpoint is how many of the outbox have been given out; other kinds come as `brings` says."""
         self.on_fetch()
         done = int(checkpoint or 0)
         while done < len(self.outbox):
             taken = self.outbox[done : done + self.batch_size]
             done += len(taken)
-            yield Batch(tuple(item for item in taken if item.kind is kind), str(done))
+            wanted = (kind, *self.brings.get(kind, ()))
+            yield Batch(tuple(item for item in taken if item.kind in wanted), str(done))
 
     def _acknowledge(self, kind: Kind, batch: Batch) -> None:
         del kind
@@ -144,12 +148,13 @@ class MemorySystem(Source, Sink):
         blob = self.blobs.put([work.record.model_dump_json().encode()], limit_bytes=_PAYLOAD_LIMIT_BYTES)
         return Payload(blob=blob, media_type="application/json", facts=(("title", work.message.title),))
 
-    def _submit(self, work: Work, payload: Payload) -> Receipt:
+    def _submit(self, work: Work, payload: Payload) -> Receipt | Pending:
         del payload
         with self.lock:
             self.submitted.append(work.message.idem_key)
         self.on_submit(work)
-        return self.accept(work)
+        receipt, after = self.accept(work), self.decides_later(work)
+        return receipt if after is None else Pending(receipt, after)
 
     def accept(self, work: Work) -> Receipt:
         """Take it; `on_submit` may call this before it raises, as a reply lost after acceptance would."""
