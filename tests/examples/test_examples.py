@@ -30,6 +30,16 @@ PROMISED = {
         r"^TOTAL_FAILED 2 chữ ký$",
     ],
     "02_send_a_document.py": [r"^CHƯA RÕ: ", r"^ĐÃ HỎI LẠI: văn bản đã đến trục, không gửi lại\.$"],
+    "03_push_a_dossier.py": [
+        r"^ĐÃ THÊM MỚI hồ sơ trên Cổng\.$",
+        r"^ĐÃ CẬP NHẬT: Cổng báo hồ sơ đã tồn tại",
+        r"^CHƯA RÕ: .*\nĐÃ HỎI LẠI: Cổng đã có bước này, không gửi lại\.$",
+    ],
+    "04_report_over_soap.py": [
+        r"^BỘ ĐÃ TIẾP NHẬN: mã biên nhận (\S+)\nGỬI LẠI CÙNG GÓI TIN: vẫn mã biên nhận \1$",
+        r"^BỘ ĐÃ PHÊ DUYỆT báo cáo\.$",
+        r"^Gói tin đã gửi: TOTAL_PASSED\nBị sửa một con số: TOTAL_FAILED$",
+    ],
 }
 
 
