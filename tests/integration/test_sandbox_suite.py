@@ -10,6 +10,7 @@ import pytest
 from tests.sandbox import simulated
 from tests.sandbox.peers import PREFIX
 
+SECRETS = ("VXP_SECRET", *(f"{system}_PASSWORD" for system in ("QLVB", "MOTCUA", "DVCQG", "BAOCAO")))
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,18 +30,24 @@ def host(tmp_path):
 
 @pytest.fixture
 def variables(host):
-    """What the operator of the endpoints would have written in a letter."""
-    axis = {**simulated.OURS, "URL": host.url("vxp"), "RECIPIENT": simulated.OURS["AGENCIES"]}
-    office = {**simulated.DOCUMENT_SYSTEM, "URL": host.url("qlvb")}
-    return {
-        "PATIENCE": "10",
-        **{f"VXP_{name}": text for name, text in axis.items()},
-        **{f"QLVB_{name}": text for name, text in office.items()},
+    """What the operators of the endpoints would have written in their letters."""
+    accounts = {
+        "vxp": {**simulated.OURS, "RECIPIENT": simulated.OURS["AGENCIES"]},
+        "qlvb": simulated.DOCUMENT_SYSTEM,
+        "motcua": simulated.ONE_STOP,
+        "dvcqg": simulated.PORTAL,
+        "baocao": host.reporting,
     }
+    told = {
+        f"{system.upper()}_{name}": text
+        for system, account in accounts.items()
+        for name, text in {**account, "URL": host.url(system)}.items()
+    }
+    return {"PATIENCE": "10", **told}
 
 
 def events(host, system):
-    with host.held(system) as simulator:
+    with host.host.held(system) as simulator:
         return [entry["event"] for entry in simulator.world.journal_entries()]
 
 
@@ -51,8 +58,11 @@ def test_suite_passes_against_the_addresses_it_is_given(host, variables):
     assert "skipped" not in answer.stdout
     assert {"document-accepted", "status-repeated", "acknowledged"} <= set(events(host, "vxp"))
     assert {"incoming-stored", "exchange-status-repeated"} <= set(events(host, "qlvb"))
+    assert {"dossier-exchange-repeated", "file-served", "progress"} <= set(events(host, "motcua"))
+    assert {"dossier-inserted", "dossier-updated", "progress-appended"} <= set(events(host, "dvcqg"))
+    assert {"report-received", "report-repeated"} <= set(events(host, "baocao"))
     assert "written there: document" in answer.stdout
-    assert not any(variables[name] in answer.stdout for name in ("VXP_SECRET", "QLVB_PASSWORD"))
+    assert not any(variables[name] in answer.stdout for name in SECRETS)
 
 
 def test_wrong_secret_fails_the_suite_in_words_for_the_province(variables):

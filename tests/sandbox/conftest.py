@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from ebrvt_adapters.baocao import BaocaoClient
+from ebrvt_adapters.dvcqg import DvcqgClient
+from ebrvt_adapters.motcua import MotcuaClient
 from ebrvt_adapters.qlvb import QlvbClient
 from ebrvt_adapters.vxp import Packet, Vxp, VxpClient
 from ebrvt_adapters.vxp.wire import MessageType
@@ -21,11 +24,15 @@ from tests.sandbox import simulated
 from tests.sandbox.peers import (
     LOOPBACK,
     PREFIX,
+    SYSTEMS,
     WrongVariablesError,
     allowed_hosts,
     axis_at,
     document_system_at,
+    one_stop_at,
+    portal_at,
     refuse_misspelt,
+    reporting_at,
 )
 from tests.sandbox.samples import AGENCY_NAME, Sent, sample_document, signed_letter, work_of
 
@@ -61,7 +68,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_report_header():
-    told = (f"{name} = {os.environ.get(f'{PREFIX}{name}_URL') or 'simulated'}" for name in ("VXP", "QLVB"))
+    told = (f"{name} = {os.environ.get(f'{PREFIX}{name}_URL') or 'simulated'}" for name in SYSTEMS)
     return f"sandbox peers: {', '.join(told)}"
 
 
@@ -91,6 +98,11 @@ def read_variables(read):
         return read(os.environ)
     except WrongVariablesError as wrong:
         pytest.fail(str(wrong), pytrace=False)
+
+
+def peer_of(request, read, system, account):
+    """The endpoint of the variables, else our simulator in its place."""
+    return read_variables(read) or simulated.in_place(read, request.getfixturevalue("host"), system, account)
 
 
 @pytest.fixture(scope="session")
@@ -182,12 +194,59 @@ def coming_from(axis_peer, letter_of, clock, blobs, request):
 
 @pytest.fixture(scope="session")
 def dms_peer(request):
-    configured = read_variables(document_system_at)
-    return configured or simulated.simulated_document_system(request.getfixturevalue("host"))
+    return peer_of(request, document_system_at, "qlvb", simulated.DOCUMENT_SYSTEM)
 
 
 @pytest.fixture(scope="session")
 def dms(dms_peer, clock):
     """The client alone, as a developer would use it."""
     with QlvbClient(dms_peer.settings, clock, system="qlvb") as client:
+        yield client
+
+
+# --- the one-stop shop ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shop_peer(request):
+    return peer_of(request, one_stop_at, "motcua", simulated.ONE_STOP)
+
+
+@pytest.fixture(scope="session")
+def shop(shop_peer, clock):
+    """The client alone, as a developer would use it."""
+    with MotcuaClient(shop_peer.settings, clock, system="motcua") as client:
+        yield client
+
+
+# --- the portal -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def portal_peer(request):
+    return peer_of(request, portal_at, "dvcqg", simulated.PORTAL)
+
+
+@pytest.fixture(scope="session")
+def portal(portal_peer, clock):
+    """The client alone, as a developer would use it."""
+    with DvcqgClient(portal_peer.settings, clock, system="dvcqg") as client:
+        yield client
+
+
+# --- the reporting software -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def reporting_peer(request):
+    if configured := read_variables(reporting_at):
+        return configured
+    host = request.getfixturevalue("host")
+    return simulated.in_place(reporting_at, host, "baocao", host.reporting)
+
+
+@pytest.fixture(scope="session")
+def ministry(reporting_peer, clock):
+    """The client alone, as a developer would use it."""
+    with BaocaoClient(reporting_peer.settings, clock, system="baocao") as client:
         yield client

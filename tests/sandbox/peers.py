@@ -9,15 +9,20 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from ebrvt_adapters.baocao import BaocaoSettings
+from ebrvt_adapters.dvcqg import DvcqgSettings
+from ebrvt_adapters.motcua import MotcuaSettings
 from ebrvt_adapters.qlvb import QlvbSettings
 from ebrvt_adapters.vxp import VxpSettings
 from pydantic import BaseModel, ValidationError
 
 from ebrvt_connect.errors import InvalidValue
-from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.model.dossier import ProcedureCode
+from ebrvt_connect.model.ids import AgencyCode, ParsedText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +30,28 @@ if TYPE_CHECKING:
 PREFIX = "EBRVT_TEST_SANDBOX_"
 VXP = ("URL", "SYSTEMID", "SECRET", "AGENCIES", "RECIPIENT", "CA", "SETTINGS")
 QLVB = ("URL", "TOKEN", "USERNAME", "PASSWORD", "AGENCY", "DOCUMENT", "CA", "SETTINGS")
-NAMES = (*(f"VXP_{name}" for name in VXP), *(f"QLVB_{name}" for name in QLVB), "DOCUMENT", "PATIENCE")
+MOTCUA = ("URL", "TOKEN", "USERNAME", "PASSWORD", "DOSSIER", "CA", "SETTINGS")
+DVCQG = ("URL", "USERNAME", "PASSWORD", "UNIT", "DSTCODE", "AGENCY", "PROCEDURE", "CA", "SETTINGS")
+BAOCAO = (
+    *("URL", "USERNAME", "PASSWORD", "KEY", "KEY_PASSWORD", "SENDER", "ORGANIZATION", "RECEIVER", "TEMPLATE"),
+    *("CA", "SETTINGS"),
+)
+SYSTEMS = {"VXP": VXP, "QLVB": QLVB, "MOTCUA": MOTCUA, "DVCQG": DVCQG, "BAOCAO": BAOCAO}
+"""What each system's variables are called, behind its own name."""
+NAMES = (
+    *(f"{system}_{name}" for system, names in SYSTEMS.items() for name in names),
+    *("DOCUMENT", "PATIENCE"),
+)
 
+TEMPLATE = "NQ17-Q"
+"""The template (biểu mẫu) of a trial report, unless told otherwise."""
 PATIENCE_SECONDS = 30.0
 """How long a real endpoint may take to show what it was given, unless told otherwise."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Code = TypeVar("Code", bound=ParsedText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,37 @@ class DocumentSystemPeer:
     """Gets the samples delivered."""
     document: str
     """An issued document whose exchange status may be overwritten; empty: none may."""
-    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OneStopPeer:
+    """A one-stop shop, and what of it we may write to."""
+
+    settings: MotcuaSettings
+    dossier: str
+    """A dossier whose exchange status may be overwritten; empty: none may."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortalPeer:
+    """The National Public Service Portal, and what samples may be about."""
+
+    settings: DvcqgSettings
+    agency: AgencyCode
+    """Stands at the beginning of the samples' codes, as the unit in charge."""
+    procedure: ProcedureCode
+    patience_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingPeer:
+    """The ministry's reporting software, and as whom we may report to it."""
+
+    settings: BaocaoSettings
+    sender: AgencyCode
+    organization: AgencyCode
+    receiver: AgencyCode
+    template: str
 
 
 class WrongVariablesError(ValueError):
@@ -85,7 +134,7 @@ def axis_at(environment: Mapping[str, str]) -> AxisPeer | None:
         credentials={"systemid": given["SYSTEMID"], "secret": given["SECRET"]},
         agencies=agencies,
     )
-    recipient = _code("VXP_RECIPIENT", given.get("RECIPIENT", agencies[-1]))
+    recipient = _code(AgencyCode, "VXP_RECIPIENT", given.get("RECIPIENT", agencies[-1]))
     return AxisPeer(settings, recipient, patience_of(environment))
 
 
@@ -95,9 +144,54 @@ def document_system_at(environment: Mapping[str, str]) -> DocumentSystemPeer | N
     if not given:
         return None
     _need(given, "QLVB_", "URL", "AGENCY")
-    credentials = {name.lower(): given[name] for name in ("TOKEN", "USERNAME", "PASSWORD") if name in given}
-    settings = _settings(QlvbSettings, "QLVB_", given, credentials=credentials)
-    return DocumentSystemPeer(settings, _code("QLVB_AGENCY", given["AGENCY"]), given.get("DOCUMENT", ""))
+    settings = _settings(QlvbSettings, "QLVB_", given, credentials=_login(given))
+    agency = _code(AgencyCode, "QLVB_AGENCY", given["AGENCY"])
+    return DocumentSystemPeer(settings, agency, given.get("DOCUMENT", ""))
+
+
+def one_stop_at(environment: Mapping[str, str]) -> OneStopPeer | None:
+    """The one-stop shop of the variables; None where none of them is set. Raises as `axis_at`."""
+    given = _given(environment, "MOTCUA_")
+    if not given:
+        return None
+    _need(given, "MOTCUA_", "URL")
+    settings = _settings(MotcuaSettings, "MOTCUA_", given, credentials=_login(given))
+    return OneStopPeer(settings, given.get("DOSSIER", ""))
+
+
+def portal_at(environment: Mapping[str, str]) -> PortalPeer | None:
+    """The portal of the variables; None where none of them is set. Raises as `axis_at`."""
+    given = _given(environment, "DVCQG_")
+    if not given:
+        return None
+    _need(given, "DVCQG_", "URL", "USERNAME", "PASSWORD", "UNIT", "DSTCODE", "PROCEDURE")
+    settings = _settings(
+        DvcqgSettings,
+        "DVCQG_",
+        given,
+        credentials=_login(given),
+        unit=given["UNIT"],
+        dstcode=given["DSTCODE"],
+    )
+    agency = _code(AgencyCode, "DVCQG_AGENCY", given.get("AGENCY", given["UNIT"]))
+    procedure = _code(ProcedureCode, "DVCQG_PROCEDURE", given["PROCEDURE"])
+    return PortalPeer(settings, agency, procedure, patience_of(environment))
+
+
+def reporting_at(environment: Mapping[str, str]) -> ReportingPeer | None:
+    """The reporting software of the variables; None where none of them is set. Raises as `axis_at`."""
+    given = _given(environment, "BAOCAO_")
+    if not given:
+        return None
+    _need(given, "BAOCAO_", "URL", "USERNAME", "PASSWORD", "KEY", "SENDER", "RECEIVER")
+    opened = {"pkcs12_password": given["KEY_PASSWORD"]} if "KEY_PASSWORD" in given else {}
+    credentials = {**_login(given), "pkcs12": Path(given["KEY"]), **opened}
+    settings = _settings(BaocaoSettings, "BAOCAO_", given, credentials=credentials)
+    sender, organization, receiver = (
+        _code(AgencyCode, f"BAOCAO_{name}", given.get(name, given["SENDER"]))
+        for name in ("SENDER", "ORGANIZATION", "RECEIVER")
+    )
+    return ReportingPeer(settings, sender, organization, receiver, given.get("TEMPLATE", TEMPLATE))
 
 
 def patience_of(environment: Mapping[str, str]) -> float:
@@ -110,7 +204,7 @@ def patience_of(environment: Mapping[str, str]) -> float:
 
 def allowed_hosts(environment: Mapping[str, str]) -> list[str]:
     """Whom the tests may connect to: this machine, and the hosts of the addresses that are set."""
-    addresses = (environment.get(f"{PREFIX}{system}_URL", "") for system in ("VXP", "QLVB"))
+    addresses = (environment.get(f"{PREFIX}{system}_URL", "") for system in SYSTEMS)
     return [*LOOPBACK, *(host for address in addresses if (host := urlsplit(address).hostname))]
 
 
@@ -138,11 +232,17 @@ def _need(given: Mapping[str, str], system: str, *names: str) -> None:
         raise WrongVariablesError(f"{PREFIX}{system}* is set, but not {', '.join(lacking)}")
 
 
-def _code(name: str, text: str) -> AgencyCode:
+def _login(given: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): given[name] for name in ("TOKEN", "USERNAME", "PASSWORD") if name in given}
+
+
+def _code(kind: type[Code], name: str, text: str) -> Code:
     try:
-        return AgencyCode.parse(text)
-    except InvalidValue:
-        raise WrongVariablesError(f"{PREFIX}{name}: expected an agency code such as H06.15") from None
+        return kind.parse(text)
+    except InvalidValue as wrong:
+        # Only what was expected: the value itself may be somebody's secret in the wrong place.
+        expected = wrong.detail.rpartition("expected ")[2]
+        raise WrongVariablesError(f"{PREFIX}{name}: expected a code, {expected}") from None
 
 
 def _settings(kind: type[Settings], system: str, given: Mapping[str, str], **fields: Any) -> Settings:

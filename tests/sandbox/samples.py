@@ -6,8 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_adapters.vxp import wire
-
+from ebrvt_connect.codec.jsonfields import LOCAL
 from ebrvt_connect.model.document import (
     Agency,
     Attachment,
@@ -22,12 +21,16 @@ from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
 from ebrvt_connect.model.message import Kind, Message, Payload, Receipt, State
 from ebrvt_connect.ports.adapter import Work
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
+from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport
 from ebrvt_connect.transport.signers import sign_pdf
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from ebrvt_adapters.motcua import MotcuaSettings
+    from ebrvt_adapters.qlvb import QlvbSettings
 
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
@@ -43,7 +46,7 @@ PDF = "application/pdf"
 
 def signed_letter(pki: SandboxPki, agency: AgencyCode, at: datetime) -> bytes:
     """A PDF with the signatures of leader and agency; the test PKI signs, so no recipient will trust it."""
-    day = at.astimezone(wire.LOCAL).date()
+    day = at.astimezone(LOCAL).date()
     letter = Letter(
         agency=AGENCY_NAME, number="1", symbol=SYMBOL, abstract=ABSTRACT.format(number=1), promulgated_on=day
     )
@@ -59,7 +62,7 @@ def sample_document(
     """A document with the file, under a number nobody has used before."""
     blob = blobs.put((file,), limit_bytes=len(file))
     number = DocumentNumber(str(1 + secrets.randbelow(10**9)), SYMBOL)
-    day = at.astimezone(wire.LOCAL).date()
+    day = at.astimezone(LOCAL).date()
     return Document(
         document_id=f"{issuer},{day:%Y/%m/%d},{number}",
         number=number,
@@ -143,6 +146,26 @@ def work_of(document: Document, at: datetime) -> Work:
         record=document.model_dump_json(),
     )
     return Work(message, document)
+
+
+def rest_of_file(settings: QlvbSettings | MotcuaSettings, path: str, start: int, clock: Clock) -> HttpReply:
+    """The answer to a request for a file's bytes from `start` on (RFC 9110, 14.2)."""
+    request = HttpRequest(
+        operation="range",
+        method="GET",
+        path=path,
+        headers=(
+            ("Authorization", settings.credentials.authorization),
+            ("Accept-Encoding", "identity"),
+            ("Range", f"bytes={start}-"),
+        ),
+        safe=True,
+    )
+    transport = HttpTransport(settings.transport, system="sandbox", clock=clock)
+    try:
+        return transport.send(request)
+    finally:
+        transport.close()
 
 
 def eventually(condition: Callable[[], bool], clock: Clock, seconds: float) -> bool:

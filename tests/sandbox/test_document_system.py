@@ -11,16 +11,16 @@ from itertools import pairwise
 import pytest
 from ebrvt_adapters.qlvb import QlvbClient, QlvbCredentials, mapping
 from ebrvt_adapters.qlvb.client import file_part
-from ebrvt_adapters.qlvb.feeds import cursor_of, place_of
 from ebrvt_adapters.qlvb.incoming import incoming_metadata
 from ebrvt_adapters.qlvb.verification import verification_of
 from pydantic import SecretStr
 
+from ebrvt_connect.codec.feed import cursor_of, place_of
 from ebrvt_connect.errors import HeldForPerson, Rejected, Scope
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import BlobRef
-from ebrvt_connect.transport.http import HttpRequest, HttpTransport, path_of
-from tests.sandbox.samples import sample_document
+from ebrvt_connect.transport.http import path_of
+from tests.sandbox.samples import rest_of_file, sample_document
 
 PAGES = 5
 """How much of a long feed is read."""
@@ -121,21 +121,9 @@ def test_file_is_the_one_announced(dms, with_file, blobs):
 def test_broken_download_can_go_on_where_it_broke_off(dms_peer, with_file, clock):
     """If not: over a bad line a large file may never arrive, since each attempt begins anew."""
     announced = with_file.attachments[0]
-    request = HttpRequest(
-        operation="range",
-        method="GET",
-        path=path_of("api", "outgoing", with_file.id, "attachments", str(announced.seq)),
-        headers=(
-            ("Authorization", dms_peer.settings.credentials.authorization),
-            ("Accept-Encoding", "identity"),
-            ("Range", f"bytes={announced.size - 1}-"),
-        ),
-        safe=True,
-    )
-    transport = HttpTransport(dms_peer.settings.transport, system="qlvb", clock=clock)
+    path = path_of("api", "outgoing", with_file.id, "attachments", str(announced.seq))
 
-    reply = transport.send(request)
-    transport.close()
+    reply = rest_of_file(dms_peer.settings, path, announced.size - 1, clock)
 
     assert (reply.status, len(reply.body)) == (206, 1)
     assert (

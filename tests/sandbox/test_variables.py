@@ -16,7 +16,10 @@ from tests.sandbox.peers import (
     allowed_hosts,
     axis_at,
     document_system_at,
+    one_stop_at,
+    portal_at,
     refuse_misspelt,
+    reporting_at,
 )
 
 AXIS = {
@@ -27,6 +30,24 @@ AXIS = {
 }
 OFFICE = {"QLVB_URL": "https://qlvb.example", "QLVB_AGENCY": "H06.15", "QLVB_TOKEN": "hush"}
 
+SHOP = {"MOTCUA_URL": "https://motcua.example", "MOTCUA_TOKEN": "hush"}
+PORTAL = {
+    "DVCQG_URL": "http://10.0.0.9:8080",
+    "DVCQG_USERNAME": "brvt_mc",
+    "DVCQG_PASSWORD": "hush",
+    "DVCQG_UNIT": "000.00.00.H06",
+    "DVCQG_DSTCODE": "VN:GOV:dvcqg",
+    "DVCQG_PROCEDURE": "1.003560.000.00.00.H06",
+}
+MINISTRY = {
+    "BAOCAO_URL": "https://baocao.example",
+    "BAOCAO_USERNAME": "brvt",
+    "BAOCAO_PASSWORD": "hush",
+    "BAOCAO_KEY": "seal.p12",
+    "BAOCAO_SENDER": "H06.15",
+    "BAOCAO_RECEIVER": "G14",
+}
+
 
 def set_to(*names, **changes):
     return {PREFIX + name: text for name, text in {**dict(*names), **changes}.items()}
@@ -34,7 +55,8 @@ def set_to(*names, **changes):
 
 def test_without_variables_there_is_no_endpoint():
     assert axis_at({"PATH": "/bin"}) is None
-    assert document_system_at(set_to(AXIS)) is None
+    for read in (document_system_at, one_stop_at, portal_at, reporting_at):
+        assert read(set_to(AXIS)) is None
 
 
 def test_axis_is_made_from_its_variables():
@@ -64,6 +86,35 @@ def test_document_system_is_logged_in_to_either_way(login, header):
     assert document_system_at(set_to(OFFICE, **login)).settings.credentials.authorization == header
 
 
+def test_one_stop_shop_is_made_from_its_variables():
+    peer = one_stop_at(set_to(SHOP, MOTCUA_DOSSIER="H06.15-261123-0001"))
+
+    assert peer.settings.credentials.authorization == "Bearer hush"
+    assert peer.dossier == "H06.15-261123-0001"
+    assert one_stop_at(set_to(SHOP)).dossier == ""
+
+
+def test_portal_is_made_from_its_variables():
+    peer = portal_at(set_to(PORTAL, DVCQG_AGENCY="H06.15", PATIENCE="7"))
+
+    assert (peer.settings.unit, peer.settings.dstcode) == (AgencyCode("000.00.00.H06"), "VN:GOV:dvcqg")
+    assert (peer.agency, str(peer.procedure)) == (AgencyCode("H06.15"), PORTAL["DVCQG_PROCEDURE"])
+    assert peer.patience_seconds == 7
+    assert portal_at(set_to(PORTAL)).agency == AgencyCode("000.00.00.H06")
+
+
+def test_reporting_software_is_made_from_its_variables():
+    peer = reporting_at(set_to(MINISTRY, BAOCAO_KEY_PASSWORD="hush", BAOCAO_TEMPLATE="M-1"))
+
+    assert peer.settings.credentials.pkcs12 == Path("seal.p12")
+    assert (peer.sender, peer.organization, peer.receiver) == (
+        AgencyCode("H06.15"),
+        AgencyCode("H06.15"),
+        AgencyCode("G14"),
+    )
+    assert (peer.template, reporting_at(set_to(MINISTRY)).template) == ("M-1", "NQ17-Q")
+
+
 WRONG = {
     "secret_missing": (axis_at, set_to(AXIS, VXP_SECRET=""), "VXP_SECRET"),
     "address_missing": (axis_at, set_to(VXP_SECRET="hush"), "VXP_URL"),
@@ -80,6 +131,9 @@ WRONG = {
     "no_json": (axis_at, set_to(AXIS, VXP_SETTINGS="fetch_by=getEdoc"), "VXP_SETTINGS"),
     "no_settings": (axis_at, set_to(AXIS, VXP_SETTINGS='["getEdoc"]'), "VXP_SETTINGS"),
     "set_twice": (axis_at, set_to(AXIS, VXP_SETTINGS='{"agencies": []}'), "VXP_SETTINGS"),
+    "no_login": (one_stop_at, set_to(SHOP, MOTCUA_TOKEN=""), "credentials"),
+    "no_procedure": (portal_at, set_to(PORTAL, DVCQG_PROCEDURE="hush"), "DVCQG_PROCEDURE"),
+    "no_key": (reporting_at, set_to(MINISTRY, BAOCAO_KEY=""), "BAOCAO_KEY"),
     "no_such_setting": (axis_at, set_to(AXIS, VXP_SETTINGS='{"fetchby": 1}'), "fetchby"),
 }
 
@@ -102,12 +156,14 @@ def test_misspelt_variable_is_told_with_the_one_that_was_meant():
 
 
 def test_right_variables_are_not_misspelt():
-    refuse_misspelt({"EBRVT_TEST_OTHER": "1", **set_to(AXIS, **OFFICE, DOCUMENT="a.pdf", PATIENCE="1")})
+    every = {**AXIS, **OFFICE, **SHOP, **PORTAL, **MINISTRY}
+    refuse_misspelt({"EBRVT_TEST_OTHER": "1", **set_to(every, DOCUMENT="a.pdf", PATIENCE="1")})
 
 
 def test_only_configured_hosts_are_let_through():
     assert allowed_hosts({}) == [*LOOPBACK]
     assert allowed_hosts(set_to(AXIS, **OFFICE)) == [*LOOPBACK, "10.0.0.8", "qlvb.example"]
+    assert allowed_hosts(set_to(PORTAL, **MINISTRY)) == [*LOOPBACK, "10.0.0.9", "baocao.example"]
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")
