@@ -27,6 +27,8 @@ BENCHMARKS = {
     "http": "calls",
     "verify": "verifying",
     "sign": "signing",
+    "soap": "soap_calls",
+    "dossiers": "dossiers",
     "engine": "messages",
     "demo": "demonstration",
 }

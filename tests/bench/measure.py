@@ -14,7 +14,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,12 @@ def against(
         spread_percent=spread(ratios),
         **more,
     )
+
+
+def aimed(figure: Figure, target: float, *, ratio: bool = False) -> Figure:
+    """The figure with the least it should reach: its rate, or its ratio to the peer."""
+    found = figure.ratio if ratio else figure.ours
+    return replace(figure, target=f"{target:g}{'x' if ratio else figure.unit}", met=(found or 0) >= target)
 
 
 def machine() -> dict[str, Any]:

@@ -47,7 +47,7 @@ _WARM_UP = 20
 _TRIES = 5
 _PATIENCE = timedelta(seconds=120)
 _LINK = LinkSpec(
-    name="out", kind=Kind.DOCUMENT, source="dms", target="axis", every=timedelta(milliseconds=200)
+    name="out", kinds=(Kind.DOCUMENT,), source="dms", target="axis", every=timedelta(milliseconds=200)
 )
 _LIMITS = SystemLimits(_IN_FLIGHT, 1_000_000.0)
 
