@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ebrvt_connect.errors import Explanation
-    from ebrvt_connect.trust.findings import Weight
+    from ebrvt_connect.trust.catalogue import Weight
 
 FOLDER = Path(__file__).parent / "operate"
 OURS = "ebrvt_adapters."
@@ -31,6 +31,9 @@ HEADINGS = {
     "store": "The ledger",
     "engine": "On the way",
     "ops": "Configuration, gate, command line",
+    "ebrvt_adapters.baocao": "Adapter baocao: the reporting software of the ministry",
+    "ebrvt_adapters.dvcqg": "Adapter dvcqg: the National Public Service Portal",
+    "ebrvt_adapters.motcua": "Adapter motcua: the one-stop shop",
     "ebrvt_adapters.qlvb": "Adapter qlvb: the document-management system",
     "ebrvt_adapters.vxp": "Adapter vxp: the national document exchange axis",
 }
