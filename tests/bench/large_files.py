@@ -42,6 +42,7 @@ def measure(setup: Setup) -> list[Figure]:
     with SandboxChild(
         setup.folder / "world", _sandbox_config(setup), systems=("qlvb", "vxp"), seed=1, clock=SystemClock()
     ) as sandbox:
+        sandbox.wait_until_ready()
         for stage in stages:
             _offer(sandbox, stage)
         places = {name: system["url"] for name, system in sandbox.systems.items()}

@@ -9,8 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ebrvt_connect.model.dossier import DossierStage
-from ebrvt_connect.ops.demo.dossier_papers import DEPARTMENT, DEPARTMENT_NAME, write_result
-from ebrvt_connect.ops.demo.plan_dossiers import STATUS_WORDS, UNKNOWN_WORD, DossierFlaw
+from ebrvt_connect.ops.demo.dossier_papers import write_result
+from ebrvt_connect.ops.demo.plan_dossiers import (
+    DEPARTMENT,
+    DEPARTMENT_NAME,
+    STATUS_WORDS,
+    UNKNOWN_WORD,
+    DossierFlaw,
+)
 from ebrvt_connect.ops.words import VIETNAM_TIME
 
 if TYPE_CHECKING:

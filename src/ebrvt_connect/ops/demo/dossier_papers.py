@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.ops.demo.plan_dossiers import DossierFlaw, ResultForm
+from ebrvt_connect.ops.demo.plan_dossiers import DEPARTMENT, DEPARTMENT_NAME, DossierFlaw, ResultForm
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from ebrvt_connect.transport.signers import sign_pdf
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from ebrvt_connect.ops.demo.plan_dossiers import PlannedDossier
     from ebrvt_connect.testing.pki import SandboxPki
     from ebrvt_connect.transport.signers import KeySigner
-
-DEPARTMENT = "000.00.15.H06"
-"""The department that resolves all dossiers of the demonstration."""
-DEPARTMENT_NAME = "Sở Thông tin và Truyền thông (mẫu)"
 
 
 @dataclass(frozen=True, slots=True)

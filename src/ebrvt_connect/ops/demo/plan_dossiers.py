@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOOD_DOSSIERS = 60
+DEPARTMENT = "000.00.15.H06"
+"""The department that resolves all dossiers of the demonstration."""
+DEPARTMENT_NAME = "Sở Thông tin và Truyền thông (mẫu)"
 
 
 class DossierFlaw(StrEnum):

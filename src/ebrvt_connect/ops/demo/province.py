@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ebrvt_connect.ops.demo.dossier_papers import DEPARTMENT
 from ebrvt_connect.ops.demo.ledger_place import (
     SQLITE,
     forget_ledger_place,
@@ -20,7 +19,7 @@ from ebrvt_connect.ops.demo.ledger_place import (
     server_url,
 )
 from ebrvt_connect.ops.demo.plan import AXIS_AGENCIES, PROVINCE_AGENCIES
-from ebrvt_connect.ops.demo.plan_dossiers import PROCEDURES
+from ebrvt_connect.ops.demo.plan_dossiers import DEPARTMENT, PROCEDURES
 from ebrvt_connect.testing.pki import SandboxPki
 
 if TYPE_CHECKING:

@@ -46,13 +46,8 @@ class SandboxChild:
         self.systems: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
-        """Start the child and wait for its one ready line."""
+        """Start the child; it takes a second or two until it is ready."""
         self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        ready = json.loads(self._ready_line(self._child))
-        self.systems = ready["systems"]
-        self._control = HttpTransport(
-            HttpSettings(url=ready["control_url"]), system="sandbox", clock=self._clock
-        )
         return self
 
     def __exit__(
@@ -67,6 +62,14 @@ class SandboxChild:
                 self._child.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 self._child.kill()
+
+    def wait_until_ready(self) -> None:
+        """Wait for its one ready line; raises `RetryLater` `SANDBOX_NOT_READY` where there is none."""
+        ready = json.loads(self._ready_line())
+        self.systems = ready["systems"]
+        self._control = HttpTransport(
+            HttpSettings(url=ready["control_url"]), system="sandbox", clock=self._clock
+        )
 
     def keep(self, system: str, content: bytes | Body) -> dict[str, Any]:
         """Hand bytes over for a later seed; answers their sha256 and size."""
@@ -131,9 +134,11 @@ class SandboxChild:
         answer: dict[str, Any] = json.loads(reply.body)
         return answer
 
-    def _ready_line(self, child: subprocess.Popen[bytes]) -> bytes:
+    def _ready_line(self) -> bytes:
+        child = self._child
+        assert child is not None  # noqa: S101 - asked for within the `with` block only
+        assert child.stdout is not None  # noqa: S101 - opened with PIPE above
         with selectors.DefaultSelector() as selector:
-            assert child.stdout is not None  # noqa: S101 - opened with PIPE above
             selector.register(child.stdout, selectors.EVENT_READ)
             line = child.stdout.readline() if selector.select(_READY_WITHIN_SECONDS) else b""
         if not line.strip():
