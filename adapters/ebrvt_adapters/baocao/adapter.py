@@ -27,11 +27,12 @@ from ebrvt_connect.ports.adapter import (
     Surroundings,
     Work,
 )
-from ebrvt_connect.transport.signers import SIGNING_KEY_UNUSABLE, KeySigner
 from ebrvt_connect.trust.xmldsig import sign_packet
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from ebrvt_connect.transport.signers import KeySigner
 
 PACKET_TYPE = "application/xml"
 _TURNED_DOWN = frozenset({ReportState.RETURNED, ReportState.INVALID})
@@ -145,6 +146,9 @@ def _receipt(reply: Reply[wire.StatusTold], work: Work, note: str) -> Receipt:
 
 
 def _opened_key(settings: BaocaoSettings, system: str) -> KeySigner:
+    # pyHanko takes more than half a second to load: whoever signs nothing does not wait for it.
+    from ebrvt_connect.transport.signers import SIGNING_KEY_UNUSABLE, KeySigner
+
     password = settings.credentials.pkcs12_password
     try:
         content = settings.credentials.pkcs12.read_bytes()

@@ -21,14 +21,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from asn1crypto import x509 as asn1_x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.testing.pki_issue import Identity
 from ebrvt_connect.testing.pki_make import MADE_FOR, Flavour, entry, fill
-from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
-from ebrvt_connect.transport.signers import KeySigner
-from ebrvt_connect.transport.trust_folder import load_trust_folder
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
+    from ebrvt_connect.transport.signers import KeySigner
     from ebrvt_connect.trust.anchors import TrustStore
 
 SANDBOX_AGENCIES: Mapping[str, str] = {
@@ -77,6 +77,8 @@ class SandboxPki:
 
     def trust_store(self) -> TrustStore:
         """The trust folder, loaded."""
+        from ebrvt_connect.transport.trust_folder import load_trust_folder
+
         return load_trust_folder(self.trust_folder)
 
     def signer(
@@ -93,6 +95,8 @@ class SandboxPki:
 
     def timestamp_authority(self, *, impostor: bool = False) -> TimestampAuthority:
         """The sandbox's timestamp authority: stamps within the process, and answers RFC 3161 requests."""
+        from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
+
         return TimestampAuthority(self._signer("impostor-tsa" if impostor else "tsa"))
 
     def identity(self, name: str) -> Identity:
@@ -102,7 +106,15 @@ class SandboxPki:
         except FileNotFoundError as failure:
             raise KeyError(name) from failure
 
+    def certificate_sha256(self, agency_code: str) -> str:
+        """By what a register knows an agency's seal (hex); raises `KeyError` as `signer`."""
+        name = entry(AgencyCode.parse(agency_code).qcvn102, SignatureRole.AGENCY, "good")
+        return self.identity(name).certificate.fingerprint(SHA256()).hex()
+
     def _signer(self, name: str) -> KeySigner:
+        # pyHanko takes more than half a second to load; the paths and files alone do not need it.
+        from ebrvt_connect.transport.signers import KeySigner
+
         if name not in self._signers:
             identity = self.identity(name)
             leaf, *chain = (_asn1(c) for c in (identity.certificate, *identity.chain))

@@ -132,7 +132,7 @@ def _write_sandbox_config(province: Province) -> None:
         "department": DEPARTMENT,
         "province": PROVINCE_AGENCIES[0].code,
         "procedures": PROCEDURES,
-        "seal_sha256": province.pki.signer(DEPARTMENT).certificate_sha256,
+        "seal_sha256": province.pki.certificate_sha256(DEPARTMENT),
     }
     _write(province.sandbox_config, _rendered("sandbox.toml.j2", facts))
     _write_seal(province)
