@@ -13,7 +13,7 @@ _BOXES = (
     (_LEFT, 1, "Một cửa điện tử", "phần mềm của tỉnh"),
     (_RIGHT, 0, "Trục liên thông", "VXP, quốc gia"),
     (_RIGHT, 1, "Cổng DVCQG", "Văn phòng Chính phủ"),
-    (_RIGHT, 2, "Phần mềm báo cáo", "của Bộ, qua SOAP"),
+    (_RIGHT, 2, "Báo cáo của Bộ", "phần mềm báo cáo, SOAP"),
 )
 
 
