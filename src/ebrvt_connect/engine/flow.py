@@ -49,6 +49,10 @@ old one's place in the lane, before what has been stored behind it meanwhile (a 
 overtake the dossier), and the old one's story says which took it. The source is not told: it hears what
 becomes of the new one. What has left is never superseded: documents that are out are revoked and replaced by
 documents of their own (QCVN 102:2016, 2.2), in the order they came.
+
+What was refused (`refused`) has no place to give, but the lane remembers where it stood: a newer version goes
+there, and what the target held back behind it for want of it is judged and sent again by itself. Only what
+was ever in doubt is left to a person, since it may be there.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ebrvt_connect.engine.arrivals import storable
 from ebrvt_connect.errors import ConnectError, HeldForPerson, Rejected, RetryLater, Scope, explain
 from ebrvt_connect.ports.adapter import Adapter, Batch, Source
 from ebrvt_connect.ports.ledger import Origin, Pause
@@ -122,7 +123,8 @@ class Intake:
             crash_point("after_fetch_before_store")
             _refuse_strangers(link, batch)
             if batch.items or batch.checkpoint != checkpoint:
-                tick.new += self._ledger.store_batch(origin, batch, self._clock.now()).new
+                named = storable(batch, link.source)
+                tick.new += self._ledger.store_batch(origin, named, self._clock.now()).new
                 checkpoint = batch.checkpoint
             crash_point("after_store_before_acknowledge")
             if batch.items:
@@ -144,7 +146,7 @@ class Intake:
                 tick.refusal = refusal
             return
         crash_point("after_acknowledge_before_note")
-        self._ledger.acknowledged(origin, batch.items, self._clock.now())
+        self._ledger.acknowledged(origin, storable(batch, origin.source).items, self._clock.now())
 
     def _acknowledge_leftovers(self, source: Source, origin: Origin, tick: _Tick) -> None:
         """Each owed acknowledgement is tried once, whatever comes of it: the next page begins behind it."""

@@ -62,6 +62,12 @@ class Item:
     same_as: str = ""
     """A content identity across external ids (sender, document id, recipient): a second arrival under
     another id is recognised by it and not delivered again. Empty: only the external id counts."""
+    once: bool = False
+    """Of a thing that is taken over once (a progress entry): another version of it counts as known, unless
+    all before came to nothing (refused, cancelled) or are held and nothing of them was ever sent."""
+    replaces: tuple[str, ...] = ()
+    """Other external ids this same thing may be held under, since it could not be read at first: what is
+    held there, and was never sent, gives up its place to this one."""
     priority: int = 0
 
 

@@ -16,7 +16,7 @@ from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
 from ebrvt_connect.store.shards import Shards, due_heads, insert_for
-from ebrvt_connect.store.superseding import heir_of, supersede
+from ebrvt_connect.store.superseding import heir_of, let_corrections_pass, supersede
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,12 +157,14 @@ class Delivery(Shards):
 
     @staticmethod
     def _let_newer_pass(tx: sa.Connection, changes: Sequence[Change], now: datetime) -> None:
-        """What came to be held, and never left, gives way to a newer version that waits already."""
+        """What came to be held gives way: to a newer version of it, or to what must be there before it."""
         for change in changes:
-            if change.state is State.HELD and change.was.attempts == 0:
-                heir = heir_of(tx, change.was)
-                if heir is not None:
-                    supersede(tx, heir, now)
+            if change.state is not State.HELD:
+                continue
+            if change.was.attempts:
+                let_corrections_pass(tx, change.was, now)
+            elif heir := heir_of(tx, change.was):
+                supersede(tx, heir, now)
 
     @staticmethod
     def _write_story(tx: sa.Connection, changes: Sequence[Change]) -> None:
@@ -201,12 +203,11 @@ class Delivery(Shards):
         return None if row is None else rows.message_of(row)
 
     def siblings_of(self, message: Message) -> tuple[Message, ...]:
-        """What the same target has taken of the same lane already: done, with a receipt, in order."""
+        """What the same target has of the same lane already, by its receipt or a person's word, in order."""
         query = (
             sa.select(_M)
             .where(_M.c.target == message.target, _M.c.lane == message.lane, _M.c.in_lane == 0)
-            .where(_M.c.state == State.DONE.value, _M.c.receipt_external_id.is_not(None))
-            .where(_M.c.id != message.id)
+            .where(_M.c.state == State.DONE.value, _M.c.id != message.id)
             .order_by(_M.c.place, _M.c.id)
         )
         with reading(self.database) as tx:

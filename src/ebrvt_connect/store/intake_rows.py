@@ -18,7 +18,7 @@ from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
 from ebrvt_connect.store.delivery import Delivery, pause_row
 from ebrvt_connect.store.shards import insert_for
-from ebrvt_connect.store.superseding import NEVER_LEFT, Heir, supersede
+from ebrvt_connect.store.superseding import GIVES_WAY, NEVER_LEFT, Heir, supersede
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,7 +85,9 @@ class IntakeRows(Delivery):
         """What could not be read itself replaces nothing: a person has both to look at."""
         if item.fault is None:
             kind, lane = item.kind.value, item.lane
-            heir = Heir(by, origin.link, origin.source, origin.target, kind, item.external_id, lane)
+            heir = Heir(
+                by, origin.link, origin.source, origin.target, kind, item.external_id, lane, item.replaces
+            )
             supersede(tx, heir, now)
 
     @staticmethod
@@ -94,8 +96,9 @@ class IntakeRows(Delivery):
 
     def _store_item(self, tx: sa.Connection, origin: Origin, item: Item, now: datetime) -> int | None:
         """An inbox row, and a message unless the same content came under another id; the message if new."""
-        first = self._same_content(tx, origin, item)
-        again = (
+        taken = self._taken(tx, origin, item) if item.once else None
+        first = taken or self._same_content(tx, origin, item)
+        again = taken is not None or (
             first is not None
             and first.external_id != item.external_id
             and not _turned_down(tx, origin, first.message_id)
@@ -123,19 +126,37 @@ class IntakeRows(Delivery):
 
     @staticmethod
     def _stopped(tx: sa.Connection, origin: Origin, fresh: Collection[Item]) -> dict[Named, set[Shard]]:
-        """Of which of these an earlier version is held (or may be, within the batch), and where."""
+        """Of which of these an earlier version gives way (or may, within the batch), and where it stands."""
         counted = Counter((item.kind.value, item.external_id) for item in fresh)
         stopped: dict[Named, set[Shard]] = {name: set() for name, times in counted.items() if times > 1}
-        if counted:
+        owners = {
+            (item.kind.value, name): (item.kind.value, item.external_id)
+            for item in fresh
+            for name in (*item.replaces, item.external_id)
+        }
+        if owners:
             found = tx.execute(
                 sa.select(_M.c.kind, _M.c.external_id, _M.c.target, _M.c.shard).where(
-                    _M.c.external_id.in_({external_id for _, external_id in counted}), *_never_left(origin)
+                    _M.c.external_id.in_({name for _, name in owners}), *_gives_way(origin)
                 )
             )
-            for kind, external_id, target, shard in found:
-                if (kind, external_id) in counted:
-                    stopped.setdefault((kind, external_id), set()).add((target, shard))
+            for kind, name, target, shard in found:
+                if owner := owners.get((kind, name)):
+                    stopped.setdefault(owner, set()).add((target, shard))
         return stopped
+
+    @staticmethod
+    def _taken(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
+        """The arrival of another version that is on its way, or was delivered; for what is taken once."""
+        return tx.execute(
+            sa.select(_I.c.id, _I.c.external_id, _I.c.message_id)
+            .join(_M, _M.c.id == _I.c.message_id)
+            .where(_I.c.system == origin.source, _I.c.kind == item.kind.value)
+            .where(_I.c.external_id == item.external_id, _M.c.state.not_in(_CAME_TO_NOTHING))
+            .where(sa.not_(sa.and_(*NEVER_LEFT)))
+            .order_by(_I.c.id)
+            .limit(1)
+        ).one_or_none()
 
     @staticmethod
     def _same_content(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
@@ -222,10 +243,10 @@ class IntakeRows(Delivery):
             return pause_row(tx, pause)
 
 
-def _never_left(origin: Origin) -> tuple[sa.ColumnElement[bool], ...]:
+def _gives_way(origin: Origin) -> tuple[sa.ColumnElement[bool], ...]:
     """What of this link a newer version may take the place of."""
     kinds = [kind.value for kind in origin.kinds]
-    return (_M.c.link == origin.link, _M.c.source == origin.source, _M.c.kind.in_(kinds), *NEVER_LEFT)
+    return (_M.c.link == origin.link, _M.c.source == origin.source, _M.c.kind.in_(kinds), GIVES_WAY)
 
 
 def _turned_down(tx: sa.Connection, origin: Origin, message_id: int | None) -> bool:

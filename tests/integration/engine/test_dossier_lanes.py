@@ -11,7 +11,7 @@ from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.errors import Scope
 from ebrvt_connect.model.dossier import Dossier, DossierStatus, ProgressEntry
 from ebrvt_connect.model.message import Kind, State
-from ebrvt_connect.ports.adapter import Work
+from ebrvt_connect.ports.adapter import Item, Work
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.rows import record_of
 from tests.integration.engine.bench import (
@@ -25,6 +25,7 @@ from tests.integration.engine.bench import (
     held,
     item,
     progress_item,
+    reconcile_first,
     rejected,
     told_of_dossier,
 )
@@ -250,6 +251,134 @@ def test_the_place_survives_in_siblings_and_in_the_window(corrected):
         str(dossier_code(1)),
         f"{dossier_code(1)}/1",
     ]
+
+
+# --- what was refused, and its correction -----------------------------------------------------------
+
+
+class Portal:
+    """Refuses one revision of a dossier, and holds progress of a dossier it has not got."""
+
+    def __init__(self, desk: Bench, refused: str = "1") -> None:
+        self.refused = refused
+        self.desk = desk
+        desk.axis.on_submit = self.take
+
+    def take(self, work: Work) -> None:
+        if isinstance(work.record, Dossier) and work.record.revision == self.refused:
+            raise rejected()
+        if isinstance(work.record, ProgressEntry) and not any(one[0] == "r" for one in arrived(self.desk)):
+            raise held()
+
+
+def test_correction_of_a_refused_dossier_goes_before_its_progress_which_follows_by_itself(desk):
+    Portal(desk)
+    desk.store(dossier_item(1), progress_item(1, 1), progress_item(1, 2), link=DOSSIERS)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.REFUSED, State.HELD, State.RECEIVED]
+    desk.store(dossier_item(1, "2"), progress_item(1, 3), link=DOSSIERS)
+    desk.drain("axis")
+    assert arrived(desk) == ["r2", "p1", "p2", "p3"]
+    assert desk.states("dossiers") == [State.REFUSED, *[State.DONE] * 4]
+
+
+def test_progress_held_when_the_correction_waits_behind_it_already_lets_it_pass(desk):
+    Portal(desk)
+    desk.store(dossier_item(1), progress_item(1, 1), dossier_item(1, "2"), link=DOSSIERS)
+    desk.drain("axis")
+    assert arrived(desk) == ["r2", "p1"]
+
+
+def test_progress_in_doubt_is_not_sent_again_because_its_dossier_was_corrected(desk):
+    Portal(desk)
+    desk.store(dossier_item(1), link=DOSSIERS)
+    desk.drain("axis")
+    desk.axis.on_submit = failing(reconcile_first, only=f"{dossier_code(1)}/1")
+    desk.axis.on_ask = failing(held)
+    desk.store(progress_item(1, 1), link=DOSSIERS)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.REFUSED, State.HELD]
+    Portal(desk)
+    desk.store(dossier_item(1, "2"), link=DOSSIERS)
+    desk.drain("axis")
+    assert arrived(desk) == ["r2"]
+    assert desk.states("dossiers") == [State.REFUSED, State.HELD, State.DONE]
+
+
+def test_correction_of_what_was_refused_unheard_takes_its_place(desk):
+    """Whoever wants to hear of no refusal has it held: the correction supersedes it."""
+    desk.dms.feedbacks = lambda _message, _outcome: ()
+    Portal(desk)
+    desk.store(dossier_item(1), progress_item(1, 1), link=DOSSIERS)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.HELD, State.RECEIVED]
+    desk.store(dossier_item(1, "2"), link=DOSSIERS)
+    desk.drain("axis")
+    assert arrived(desk) == ["r2", "p1"]
+    assert desk.states("dossiers")[0] is State.SUPERSEDED
+
+
+def test_what_came_after_a_refused_one_and_arrived_keeps_its_order(desk):
+    Portal(desk, refused="2")
+    desk.store(dossier_item(1), dossier_item(1, "2"), progress_item(1, 1), link=DOSSIERS)
+    desk.drain("axis")
+    desk.store(progress_item(1, 2), dossier_item(1, "3"), link=DOSSIERS)
+    desk.drain("axis")
+    assert sorted(arrived(desk)) == ["p1", "p2", "r1", "r3"]
+    assert arrived(desk)[:2] == ["r1", "p1"]
+
+
+# --- what is taken over once --------------------------------------------------------------------------
+
+
+def step(seq: int, version: str, **changes) -> Item:
+    return progress_item(1, seq, version=version, once=True, **changes)
+
+
+def test_another_version_of_what_was_taken_once_is_known(desk):
+    desk.store(step(1, "a"), link=DOSSIERS)
+    desk.store(step(1, "b"), link=DOSSIERS)
+    desk.drain("axis")
+    desk.store(step(1, "c"), step(1, "d"), link=DOSSIERS)
+    assert desk.states("dossiers") == [State.DONE]
+    assert desk.ledger.link_statistics()[0].duplicates == 3
+
+
+@pytest.mark.parametrize("trouble", [held, rejected], ids=["held", "refused"])
+def test_correction_of_what_never_left_is_sent_once(desk, trouble):
+    desk.axis.on_prepare = failing(trouble) if trouble is held else lambda _work: None
+    desk.axis.on_submit = failing(trouble)
+    desk.store(dossier_item(2), step(1, "a"), step(2, "x"), link=DOSSIERS)
+    desk.drain("axis")
+    desk.axis.on_prepare = desk.axis.on_submit = lambda _work: None
+    desk.store(step(1, "b"), link=DOSSIERS)
+    desk.store(step(1, "c"), link=DOSSIERS)
+    desk.drain("axis")
+    versions = [
+        work.message.idem_key[-1] for work in desk.axis.arrived if work.message.external_id[-1] == "1"
+    ]
+    assert versions == ["b"]
+
+
+def test_what_was_held_under_another_name_is_replaced_where_it_stood(desk):
+    fault = held()
+    unreadable = progress_item(1, 9, external_id="row:7", record=None, fault=fault)
+    desk.store(dossier_item(1), unreadable, step(2, "x"), link=DOSSIERS)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.DONE, State.HELD, State.RECEIVED]
+    desk.store(step(1, "a", replaces=("row:7",)), link=DOSSIERS)
+    desk.drain("axis")
+    assert arrived(desk) == ["r1", "p1", "p2"]
+    assert desk.states("dossiers") == [State.DONE, State.SUPERSEDED, State.DONE, State.DONE]
+
+
+def test_what_a_person_says_has_arrived_is_a_sibling_too(desk):
+    desk.axis.on_submit = failing(held)
+    desk.store(progress_item(1, 1), progress_item(1, 2), link=DOSSIERS)
+    desk.drain("axis")
+    steering.confirm(desk.ledger, 1, by="An", why="đã có trên Cổng", now=desk.clock.now())
+    second = desk.ledger.message(2)
+    assert [one.id for one in desk.ledger.siblings_of(second)] == [1]
 
 
 def test_progress_is_told_with_the_dossier_the_portal_has_taken_last(desk):

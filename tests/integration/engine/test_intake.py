@@ -403,3 +403,14 @@ def test_two_threads_storing_at_once_lose_nothing(bench):
     for thread in threads:
         thread.join(60)
     assert len(bench.ledger.messages()) == 160
+
+
+def test_a_name_too_long_for_an_index_holds_its_item_and_nothing_else(bench):
+    """A stranger's document id of 10,000 characters kept a whole link from being fetched on PostgreSQL."""
+    noise = "".join(f"{number:05d}" for number in range(2000))
+    bench.offer(item(1, lane=noise, business_key=noise, same_as=noise), item(2), item(3))
+    bench.fetch()
+    bench.fetch()
+    assert bench.states() == [State.HELD, State.RECEIVED, State.RECEIVED]
+    assert bench.ledger.held()[0].code == "ARRIVAL_NAME_UNUSABLE"
+    assert bench.dms.acknowledged.count(item(1).external_id) >= 1
