@@ -45,6 +45,13 @@ RESULT_AGENCY_UNKNOWN = explain(
     "Bổ sung mã định danh đơn vị xử lý (agency.code) trong phần mềm một cửa.",
 )
 
+RESULT_WITHOUT_FILE = explain(
+    "RESULT_PAPER_WITHOUT_FILE",
+    "Hồ sơ {title} có giấy tờ kết quả “{file}” nhưng phần mềm một cửa không kèm tệp, nên không có gì để kiểm "
+    "tra chữ ký số.",
+    "Đính kèm tệp kết quả đã ký số vào hồ sơ trong phần mềm một cửa rồi lưu lại; bản mới sẽ thay bản này.",
+)
+
 RESULTS_SIGNED = "results-signed"
 
 
@@ -73,7 +80,10 @@ class DossierGate:
         """Verify every result paper; the first that does not pass gives the reason."""
         if not isinstance(record, Dossier):
             return Judgement(passed=True)
+        title = message.title or str(record.code)
         papers = [(paper, paper.content) for paper in record.results if paper.content is not None]
+        if self._holds and (without := next((p for p in record.results if p.content is None), None)):
+            return held(RESULT_WITHOUT_FILE, verdict="", title=title, file=_name(without))
         if not papers:
             return Judgement(passed=True)
         at = self._clock.now()
@@ -83,7 +93,6 @@ class DossierGate:
             for paper, report in reports:
                 explanation, reason = self._objection(record, report, at)
                 if explanation is not None:
-                    title = message.title or str(record.code)
                     return held(explanation, verdict=verdict, title=title, file=_name(paper), reason=reason)
         return Judgement(passed=True, verdict=verdict)
 

@@ -142,8 +142,12 @@ def test_without_the_units_code_nobody_can_say_for_whom_it_is_signed(agency, pap
     assert judge(paper("pdf"), agency=agency).code == "RESULT_AGENCY_UNKNOWN"
 
 
-def test_a_result_without_a_file_has_nothing_to_verify(judge):
-    assert judge(b"").passed
+def test_a_result_without_a_file_is_held_where_results_must_be_signed(judge):
+    judgement = judge(b"")
+
+    assert not judgement.passed
+    assert judgement.code == "RESULT_PAPER_WITHOUT_FILE"
+    assert judge(b"", checks=()).passed
 
 
 def test_without_the_check_it_passes_with_its_verdict(judge):
