@@ -31,8 +31,8 @@ NOT_A_PROCEDURE_CODE = explain(
     "ví dụ 1.003560 hoặc 1.003560.000.00.00.H06.",
 )
 
-_DOSSIER_CODE = re.compile(r"[0-9A-Z]+(\.[0-9A-Z]+)*-\d{6}(\d{2})?-\d{4,7}")
-_PROCEDURE_CODE = re.compile(r"\d\.\d{6}(\.\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2})?")
+_DOSSIER_CODE = re.compile(r"[0-9A-Z]+(\.[0-9A-Z]+)*-\d{6}(\d{2})?-\d{4,7}", re.ASCII)
+_PROCEDURE_CODE = re.compile(r"\d\.\d{6}(\.\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2})?", re.ASCII)
 _LONGEST_CODE = 60
 
 

@@ -178,9 +178,11 @@ class Source(Adapter):
         A read: whatever goes wrong is `RetryLater` unless the adapter knows better. One unreadable
         item does not end the batch: it comes as an `Item` with a `fault`.
         """
-        batches = self._fetch(kind, checkpoint)
+        batches: Iterator[Batch] | None = None
         while True:
             try:
+                if batches is None:
+                    batches = self._fetch(kind, checkpoint)
                 batch = next(batches, None)
             except ConnectError:
                 raise
@@ -202,10 +204,13 @@ class Source(Adapter):
     def feedback(
         self,
         message: Message,  # noqa: ARG002 - for those who override it
-        record: Record,  # noqa: ARG002 - for those who override it
+        record: Record | None,  # noqa: ARG002 - for those who override it
         outcome: Outcome,  # noqa: ARG002 - for those who override it
     ) -> tuple[Feedback, ...]:
-        """What this source wants to be told when its item reached `outcome` (pure; nothing by default)."""
+        """What this source wants to be told when its item reached `outcome` (pure; nothing by default).
+
+        `record` is None for what could not be read.
+        """
         return ()
 
     @abstractmethod

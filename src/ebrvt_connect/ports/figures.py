@@ -47,6 +47,9 @@ class DossierFact:
     supplements: tuple[SupplementFact, ...] = ()
     linked: bool = False
     """Part of an interlinked procedure: its origin is counted instead."""
+    closed_earlier: bool = False
+    """A delivered revision before this one said that it was resolved before the period began: it was opened
+    again since, and is resolved a second time."""
 
 
 class Signature(StrEnum):
@@ -64,7 +67,10 @@ class Signature(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFact:
-    """An outgoing document (văn bản đi), once, whatever became of its revisions and repetitions."""
+    """An outgoing document (văn bản đi), once, whatever became of its revisions and repetitions.
+
+    What revokes or updates another one is a document of its own, with its own number and day.
+    """
 
     message_id: int
     key: str

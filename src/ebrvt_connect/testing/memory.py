@@ -115,7 +115,7 @@ class MemorySystem(Source, Sink):
     def close(self) -> None:
         """Nothing to give back."""
 
-    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record | None, outcome: Outcome) -> tuple[Feedback, ...]:
         """What `feedbacks` says."""
         del record
         with self.lock:

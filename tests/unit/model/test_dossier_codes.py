@@ -59,3 +59,17 @@ def test_an_applicant_is_not_told_by_a_repr() -> None:
     shown = repr(applicant)
 
     assert not any(told in shown for told in ("Người", "000000000001", "mau@", "0900000001", "Số 1"))
+
+
+@pytest.mark.parametrize("zero", [0x0660, 0x0966, 0xFF10], ids=["arabic", "devanagari", "fullwidth"])
+def test_digits_of_other_scripts_make_no_code(zero: int) -> None:
+    """They look like a code, and no other system would find the dossier or procedure by it."""
+    foreign = {ord("0") + digit: chr(zero + digit) for digit in range(10)}
+    tail = "230315-0007".translate(foreign)
+
+    with pytest.raises(InvalidValue) as refused:
+        DossierCode.parse(f"H06.15-{tail}")
+    assert refused.value.code == "DOSSIER_CODE_INVALID"
+    with pytest.raises(InvalidValue) as refused:
+        ProcedureCode.parse("1.003560".translate(foreign))
+    assert refused.value.code == "PROCEDURE_CODE_INVALID"
