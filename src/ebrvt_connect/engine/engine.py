@@ -17,10 +17,11 @@ from ebrvt_connect.engine.intake import Intake
 from ebrvt_connect.engine.pressure import Pressure
 from ebrvt_connect.engine.schedule import Schedule
 from ebrvt_connect.engine.standing import Standing
-from ebrvt_connect.engine.sweep import Sweep
+from ebrvt_connect.engine.sweep import Duties, Sweep
 from ebrvt_connect.engine.work import Steps
 from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ports.adapter import Sink, Source
+from ebrvt_connect.ports.ledger import Pause
 from ebrvt_connect.resilience.breaker import Position
 from ebrvt_connect.store.instance import Instance
 from ebrvt_connect.store.seat import Seat
@@ -54,14 +55,21 @@ class Engine:
         gates: Mapping[str, Gate | None],
         settings: EngineSettings,
         clock: Clock,
+        *,
+        reopen: Callable[[str], Adapter] | None = None,
     ) -> None:
-        """`gates` by link name. Raises `ValueError` for links that contradict each other or the systems."""
+        """`gates` by link name; `reopen` opens a system anew when it is taken up again after a pause.
+
+        Raises `ValueError` for links that contradict each other or the systems.
+        """
+        systems = dict(systems)
         _refuse_contradictions(systems, links)
         self._ledger = ledger
         self._settings = settings
         self._clock = clock
         self._links = tuple(links)
-        self._systems = dict(systems)
+        self._systems = systems
+        self._reopen = reopen
         self._standing = Standing(ledger, clock, settings.store_rest, late_after=settings.dead_after / 2)
         self._intake = Intake(ledger, systems, links, clock, self._standing)
         self._schedule = Schedule(
@@ -86,6 +94,7 @@ class Engine:
         self._seat = Seat(ledger.url)
         self._instance = Instance(ledger.database, wanted=settings.executor, host=socket.gethostname())
         self._newest = 0
+        self._knock = ""
         self._look = threading.Event()
         self._moved_at = clock.monotonic()
         self._dispatcher: Dispatcher | None = None
@@ -129,8 +138,10 @@ class Engine:
             self._standing,
             self._systems,
             self._instance,
-            self._share,
+            Duties(company=self._share, turn=self._look_around),
         )
+        if self._reopen is not None:
+            self._standing.open_anew()
         self._sweep.start()
         self._schedule.start()
 
@@ -222,6 +233,28 @@ class Engine:
 
     def _fetch_at_work(self, link: str) -> bool:
         return self._dispatcher is not None and self._dispatcher.fetch_at_work(link)
+
+    def _look_around(self) -> None:
+        """What people have done meanwhile from elsewhere: taken a system up again, or made work."""
+        self._standing.look()
+        for system in self._standing.resumed():
+            self._take_up(system)
+        before, self._knock = self._knock, self._ledger.knocks()
+        if self._knock != before:
+            self._standing.sweep_wanted.set()
+
+    def _take_up(self, system: str) -> None:
+        """A system is taken up again with what its settings and secrets are now."""
+        try:
+            if self._reopen is not None and system in self._systems:
+                self._systems[system] = self._reopen(system)
+        except ConnectError as failure:
+            _log.warning("%s cannot be taken up: %s", system, failure)
+            pause = Pause(system, "engine", failure.explanation_vi, failure.code, self._clock.now())
+            self._ledger.pause(pause)
+            self._standing.look_again()
+        self._standing.opened(system)
+        self._ledger.wake_system(system)
 
     def _share(self, daemons: int) -> None:
         for pressure in self._shared.pressures.values():

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def feedback_for(
-    systems: Mapping[str, Adapter], message: Message, record: Record, outcome: Outcome
+    systems: Mapping[str, Adapter], message: Message, record: Record | None, outcome: Outcome
 ) -> tuple[NewMessage, ...]:
     """What the message's source wants to be told of `outcome`.
 

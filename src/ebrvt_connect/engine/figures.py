@@ -91,7 +91,8 @@ class Aside(StrEnum):
     EARLIER = "earlier"
     """Closed before the window began."""
     UNCLEAR = "unclear"
-    """A date or the state that would place it is absent or impossible."""
+    """A date or the state that would place it is absent or impossible (it ended before it came, or in the
+    future)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ _WITH_RESULT = frozenset({DossierStage.COMPLETED, DossierStage.RETURNED})
 
 
 def placed(dossier: DossierFact, period: ReportingPeriod, now: datetime) -> Placed | Aside:
-    """Where a dossier belongs in a period; what is overdue in an open one is judged by `now`."""
+    """Where a dossier belongs in a period; by `now` is judged what is overdue and what cannot be yet."""
     came = dossier.received_at
     if dossier.linked:
         return Aside.LINKED
@@ -124,6 +125,8 @@ def placed(dossier: DossierFact, period: ReportingPeriod, now: datetime) -> Plac
         return Aside.UNCLEAR
     if came >= period.ends_at:
         return Aside.LATER
+    if closed is not None and closed > now:  # what has not come yet is no day on which it ended
+        return Aside.UNCLEAR
     if closed is not None and closed < period.starts_at:
         return Aside.EARLIER
     entry = Entry.RECEIVED if came >= period.starts_at else Entry.CARRIED
@@ -314,6 +317,7 @@ class _Dossiers:
     online: int = 0
     no_channel: int = 0
     kept: Counter[Punctuality] = field(default_factory=Counter)
+    again: int = 0
     unclear: int = 0
     undelivered: int = 0
     unreadable: int = 0
@@ -327,6 +331,7 @@ class _Dossiers:
             self.online += dossier.channel is Channel.ONLINE
             self.no_channel += dossier.channel is None
             self.kept[punctuality(dossier)] += 1
+            self.again += dossier.closed_earlier
 
     def leave_out(self, undelivered: Iterable[DossierFact | None], now: datetime) -> None:
         """Count what the figures would know more of, had it been delivered."""
@@ -353,6 +358,11 @@ class _Dossiers:
                 "Có {n} hồ sơ thiếu hoặc sai trạng thái, ngày tiếp nhận hay ngày kết thúc xử lý "
                 "nên không xếp được vào kỳ.",
                 self.unclear,
+            ),
+            *_said(
+                "Có {n} hồ sơ đã kết thúc xử lý ở kỳ trước, được mở lại và kết thúc xử lý lần nữa "
+                "trong kỳ này nên được tính ở cả kỳ này.",
+                self.again,
             ),
             *map(trouble_vi, troubles),
         ]

@@ -34,7 +34,8 @@ deadline) keeps its place too: that the lane may go on is a person's word.
 
 **People.** A held message is released (judged again, but the gate no longer holds it), returned to its
 source (`cancelled`, and the source is told why) or refused; or, where it was sent and a person has found
-out that it did arrive, confirmed (`done`, and the source is told just that). A dead or refused one is
+out that it did arrive, confirmed (`done`, and the source is told just that). That a report did arrive does
+not mean that it was approved: it becomes `awaiting`, and is asked after at once. A dead or refused one is
 requeued: it passes through `received` again and keeps the payload it has, since payload and message id
 never change. Anything that is not under way this moment can be skipped.
 
@@ -99,6 +100,8 @@ class Event(StrEnum):
     """By a person: never send it."""
     CONFIRMED = "confirmed"
     """By a person: it did arrive."""
+    ARRIVED = "arrived"
+    """By a person: it did arrive where a decision is still to be made about it."""
     SUPERSEDED = "superseded"
     """A newer version of it has come before anything of it left (written where what came is stored)."""
 
@@ -156,6 +159,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     _S.HELD: {
         _E.RELEASED: _S.RECEIVED,
         _E.CONFIRMED: _S.DONE,
+        _E.ARRIVED: _S.AWAITING,
         _E.SUPERSEDED: _S.SUPERSEDED,
         _E.RETURNED: _S.CANCELLED,
         _E.DENIED: _S.REFUSED,

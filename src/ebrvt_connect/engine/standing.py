@@ -50,6 +50,8 @@ class Standing:
         self._drains = 0
         self._pauses: dict[str, Pause] = {}
         self._pauses_until = -1.0
+        self._resumed: set[str] = set()
+        self._opens_anew = False
         self._trouble: ConnectError | None = None
         self._trouble_until = -1.0
         self.sweep_wanted = threading.Event()
@@ -99,20 +101,42 @@ class Standing:
             return self._drains == 0
 
     def paused(self, system: str) -> bool:
-        """Whether a system is left alone, known to the second."""
+        """Whether a system is left alone, known to the second; also until it has been opened anew."""
+        self.look()
+        with self._lock:
+            return system in self._pauses or system in self._resumed
+
+    def look(self) -> None:
+        """Read the pauses anew if that was a second ago."""
         with self._lock:
             fresh = self._clock.monotonic() < self._pauses_until
         if not fresh:
             self.look_again()
-        with self._lock:
-            return system in self._pauses
 
     def look_again(self) -> None:
         """Read the pauses anew (after one of our own)."""
         pauses = self._ledger.paused()
         with self._lock:
+            if self._opens_anew:
+                self._resumed |= self._pauses.keys() - pauses.keys()
+                self._resumed -= pauses.keys()
             self._pauses = pauses
             self._pauses_until = self._clock.monotonic() + _PAUSES_KEPT_SECONDS
+
+    def open_anew(self) -> None:
+        """From now on a system that is taken up again waits until somebody has opened it anew."""
+        with self._lock:
+            self._opens_anew = True
+
+    def resumed(self) -> frozenset[str]:
+        """Systems taken up again that wait to be opened anew."""
+        with self._lock:
+            return frozenset(self._resumed)
+
+    def opened(self, system: str) -> None:
+        """It was opened anew, or paused again."""
+        with self._lock:
+            self._resumed.discard(system)
 
     def trouble(self) -> ConnectError | None:
         """Why everything pauses (the store cannot be written), or None."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from ebrvt_connect.engine import flow
 from ebrvt_connect.engine.flow import Event
 from ebrvt_connect.errors import Explanation, HeldForPerson, explain
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.ledger import Act
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ CONFIRMED_BY_PERSON = explain(
 )
 
 
+_DECIDED_LATER = frozenset({Kind.REPORT})
+"""That these have arrived settles nothing."""
+
+
 class ActLedger(Protocol):
     """What a person's word asks of the ledger."""
 
@@ -70,6 +74,8 @@ def release(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datet
 def confirm(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:
     """A held message did arrive (xác nhận đã đến nơi): it is done, and the source is told so.
 
+    A report that did arrive is not approved yet: it awaits the decision and is asked after at once.
+
     Raises as `release`; `ACTION_NOT_POSSIBLE` also for a message that was never sent.
     """
     said = _said(CONFIRMED_BY_PERSON, by, why)
@@ -77,6 +83,9 @@ def confirm(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datet
     def decide(message: Message) -> Act:
         if message.first_sent_at is None:
             raise _not_possible(message, Event.CONFIRMED)
+        if message.kind in _DECIDED_LATER:
+            state = _next(message, Event.ARRIVED)
+            return Act(state, Event.ARRIVED.value, released=True, fences=True)
         return _end(message, Event.CONFIRMED, said)
 
     return ledger.act(message_id, decide, by=by, why=why, now=now)
@@ -123,7 +132,7 @@ def _end(message: Message, event: Event, said: Explanation) -> Act:
         code=said.code,
         reason_vi=said.sentence_vi,
         advice_vi=said.advice_vi,
-        untold=bool(message.record),
+        untold=True,
         fences=True,
     )
 

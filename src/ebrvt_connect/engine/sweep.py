@@ -10,12 +10,14 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ebrvt_connect.errors import ConnectError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -108,6 +110,16 @@ class SweepInstance(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What else the engine has done by this thread."""
+
+    company: Callable[[int], None] = lambda _: None
+    """Told after each beat how many daemons live, this one included."""
+    turn: Callable[[], None] = lambda: None
+    """Done twice a second."""
+
+
 class Sweep:
     """Runs in a thread of its own."""
 
@@ -120,12 +132,9 @@ class Sweep:
         standing: Standing,
         systems: Collection[str],
         instance: SweepInstance,
-        company: Callable[[int], None] = lambda _: None,
+        duties: Duties | None = None,
     ) -> None:
-        """`systems` are those this engine serves; other shards are left to those who do.
-
-        After each beat `company` is told how many daemons live, this one included.
-        """
+        """`systems` are those this engine serves; other shards are left to those who do."""
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._settings = settings
@@ -133,7 +142,7 @@ class Sweep:
         self._standing = standing
         self._systems = frozenset(systems)
         self._instance = instance
-        self._company = company
+        self._duties = duties or Duties()
         self._host = socket.gethostname()
         self._thread = threading.Thread(target=self._run, name="ebrvt-sweep", daemon=True)
         self._reported: set[str] = set()
@@ -156,7 +165,7 @@ class Sweep:
         self._ledger.beat(self._instance.name, self._host, os.getpid(), now)
         self._standing.beaten()
         living = self._ledger.living_executors(now, self._settings.dead_after)
-        self._company(len(living | {self._instance.name}))
+        self._duties.company(len(living | {self._instance.name}))
 
     def sweep(self) -> int:
         """Activate every shard with due work for which no drain waits or runs; returns how many.
@@ -208,6 +217,7 @@ class Sweep:
                     self.beat()
                     if self._ledger.silent_executors(self._clock.now(), self._settings.dead_after):
                         self.take_over()
+                self._duties.turn()
                 wanted = self._wanted()
                 if now >= sweep_at or wanted:
                     # After trouble look once more soon: what ended in its midst is known for sure only then.

@@ -191,7 +191,7 @@ class Steps:
         message = due.message
         change = Change(was=message, state=message.state, told=True)
         try:
-            record = self._record(message)
+            record = self._record(message) if message.record else None
         except ConnectError:
             return Result(due, change)
         outcome = Outcome(message.state, message.code, message.reason_vi, message.advice_vi)

@@ -1,15 +1,17 @@
 """What reports are computed from, read from the ledger: every dossier once, every outgoing document once.
 
 The database picks the rows, so that a hundred thousand dossiers pass through a few hundred at a time. Of a
-dossier the newest delivered revision counts; of a document whether any revision was accepted. What came
-twice never made a second message, and what was superseded says nothing any more. One snapshot of the
-database is read, whatever is stored meanwhile.
+dossier the newest delivered revision counts; of a document whether any revision was accepted. A document is
+known by its own identity, not by its lane: what revokes or updates it stands in its lane and is a document of
+its own. What came twice never made a second message, and what was superseded says nothing any more. One
+snapshot of the database is read, whatever is stored meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,8 @@ from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from ebrvt_connect.model.period import ReportingPeriod
     from ebrvt_connect.store.rows import AnyRow
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 _M = schema.message
 _DELIVERED = sa.func.max(sa.case((_M.c.state == State.DONE.value, _M.c.id)))
+_NEWEST_READ = sa.func.max(
+    sa.case((sa.and_(_M.c.state != State.SUPERSEDED.value, _M.c.record != ""), _M.c.id))
+)
+_RESULT_READY = frozenset({DossierStage.COMPLETED, DossierStage.RETURNED})
 _NEWEST = sa.func.max(sa.case((_M.c.state != State.SUPERSEDED.value, _M.c.id)))
 
 
@@ -60,7 +67,7 @@ def facts_of(
         if database.dialect.name == "postgresql":  # SQLite's reading is one snapshot already
             tx.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield Facts(
-            dossiers=_dossiers(tx, dossier_links) if dossier_links else None,
+            dossiers=_dossiers(tx, dossier_links, period) if dossier_links else None,
             undelivered=_undelivered(tx, dossier_links) if dossier_links else (),
             documents=_documents(tx, document_links, period) if document_links else None,
             dossier_troubles=tuple(_troubles(tx, dossier_links, Kind.DOSSIER)),
@@ -100,26 +107,71 @@ class StoredDossier(_Lenient):
     linked_to: str | None = None
 
 
-def _per_lane(kind: Kind, links: Collection[str]) -> sa.Subquery:
-    """Of each thing the row delivered last and the newest that still stands for anything."""
+def _dossier_lanes(links: Collection[str]) -> sa.Subquery:
+    """Of each dossier the row delivered last and the newest that still stands for anything."""
     return (
         sa.select(_M.c.lane, _DELIVERED.label("delivered"), _NEWEST.label("newest"))
-        .where(_M.c.kind == kind.value, _M.c.link.in_(list(links)))
+        .where(_M.c.kind == Kind.DOSSIER.value, _M.c.link.in_(list(links)))
         .group_by(_M.c.lane)
         .subquery()
     )
 
 
-def _dossiers(tx: sa.Connection, links: Collection[str]) -> Iterator[DossierFact | None]:
+def _dossiers(
+    tx: sa.Connection, links: Collection[str], period: ReportingPeriod
+) -> Iterator[DossierFact | None]:
     """The newest delivered revision of each dossier; one a person confirmed may never have been readable."""
-    lanes = _per_lane(Kind.DOSSIER, links)
-    rows = sa.select(_M.c.id, _M.c.idem_key, _M.c.record).join(lanes, _M.c.id == lanes.c.delivered)
-    return map(_dossier, _streamed(tx, rows.order_by(_M.c.id)))
+    lanes = _dossier_lanes(links)
+    rows = sa.select(_M.c.id, _M.c.idem_key, _M.c.record, _M.c.target, _M.c.lane).join(
+        lanes, _M.c.id == lanes.c.delivered
+    )
+    for chunk in _chunks(tx, rows.order_by(_M.c.id)):
+        facts = [(row, _dossier(row)) for row in chunk]
+        ended_again = [row for row, fact in facts if fact is not None and _carried_and_ended(fact, period)]
+        earlier = _closed_earlier(tx, links, ended_again, period)
+        for row, fact in facts:
+            yield fact if fact is None or row.id not in earlier else replace(fact, closed_earlier=True)
+
+
+def _carried_and_ended(dossier: DossierFact, period: ReportingPeriod) -> bool:
+    """Only what came before the period and ended in it can have been ended before it as well."""
+    ended = period.holds(dossier.finished_at) or period.holds(dossier.refused_at)
+    return ended and dossier.received_at is not None and dossier.received_at < period.starts_at
+
+
+def _closed_earlier(
+    tx: sa.Connection, links: Collection[str], newest: Sequence[AnyRow], period: ReportingPeriod
+) -> set[int]:
+    """Of which of these rows an earlier delivered revision said that it was resolved before the period."""
+    if not newest:
+        return set()
+    by_lane = {row.lane: row.id for row in newest}
+    rows = sa.select(_M.c.id, _M.c.idem_key, _M.c.lane, _M.c.record).where(
+        _M.c.kind == Kind.DOSSIER.value,
+        _M.c.link.in_(list(links)),
+        _M.c.state == State.DONE.value,
+        _M.c.target.in_({row.target for row in newest}),
+        _M.c.lane.in_(list(by_lane)),
+    )
+    found: set[int] = set()
+    for row in tx.execute(rows).all():
+        before = _dossier(row) if row.id < by_lane[row.lane] else None
+        ended = _resolved_at(before) if before is not None else None
+        if ended is not None and ended < period.starts_at:
+            found.add(by_lane[row.lane])
+    return found
+
+
+def _resolved_at(dossier: DossierFact) -> datetime | None:
+    """When this revision says that it was resolved; None where it does not."""
+    if dossier.stage in _RESULT_READY:
+        return dossier.finished_at
+    return dossier.finished_at or dossier.refused_at if dossier.stage is DossierStage.STOPPED else None
 
 
 def _undelivered(tx: sa.Connection, links: Collection[str]) -> Iterator[DossierFact | None]:
     """The newest revision of each dossier where it has not been delivered."""
-    lanes = _per_lane(Kind.DOSSIER, links)
+    lanes = _dossier_lanes(links)
     rows = (
         sa.select(_M.c.id, _M.c.idem_key, _M.c.record)
         .join(lanes, _M.c.id == lanes.c.newest)
@@ -177,18 +229,56 @@ def _documents(
 
     The newest revision says what it is; the last accepted one, whether it was sent and how it was signed.
     """
-    lanes = _per_lane(Kind.DOCUMENT, links)
+    each = _each_document(links)
     rows = (
-        sa.select(_M.c.id, _M.c.idem_key, _M.c.record, lanes.c.delivered)
-        .join(lanes, _M.c.id == lanes.c.newest)
+        sa.select(_M.c.id, _M.c.idem_key, _M.c.record, each.c.delivered, each.c.latest)
+        .join(each, _M.c.id == each.c.newest)
         .order_by(_M.c.id)
     )
-    for chunk in tx.execute(rows.execution_options(yield_per=_AT_ONCE)).partitions(_AT_ONCE):
+    for chunk in _chunks(tx, rows):
         read = [(row, _document(row)) for row in chunk]
         ours = [(row, stored) for row, stored in read if _concerns(stored, period)]
         signatures = _signatures(tx, [row.delivered for row, _ in ours if row.delivered])
         for row, stored in ours:
-            yield None if stored is None else _document_fact(row, stored, signatures)
+            if stored is None or row.latest > row.id:  # what came after it could not be read
+                yield None
+            if stored is not None:
+                yield _document_fact(row, stored, signatures)
+
+
+def _each_document(links: Collection[str]) -> sa.Subquery:
+    """Of each document the row delivered last and the newest that stands for anything, if it can be read.
+
+    It is known by its document id. Revisions of one thing of its source are one document as well, even where
+    a corrected number or day has made another document id of it: by the one given last. What never could
+    be read has its source's own id only.
+    """
+    ours = (_M.c.kind == Kind.DOCUMENT.value, _M.c.link.in_(list(links)))
+    last = (
+        sa.select(
+            _M.c.source,
+            _M.c.external_id,
+            sa.func.max(sa.case((_M.c.business_key != "", _M.c.id))).label("named_by"),
+        )
+        .where(*ours)
+        .group_by(_M.c.source, _M.c.external_id)
+        .subquery()
+    )
+    named = _M.alias("named")
+    own_id = _M.c.source + " " + _M.c.external_id
+    key = sa.func.coalesce(named.c.business_key, own_id)
+    return (
+        sa.select(
+            _DELIVERED.label("delivered"),
+            sa.func.coalesce(_NEWEST_READ, _NEWEST).label("newest"),
+            _NEWEST.label("latest"),
+        )
+        .join(last, sa.and_(_M.c.source == last.c.source, _M.c.external_id == last.c.external_id))
+        .outerjoin(named, named.c.id == last.c.named_by)
+        .where(*ours)
+        .group_by(key)
+        .subquery()
+    )
 
 
 def _document(row: AnyRow) -> StoredDocument | None:
@@ -290,3 +380,7 @@ def _comes_from(tx: sa.Connection, link: str, kind: Kind, systems: Collection[st
 
 def _streamed(tx: sa.Connection, rows: sa.Select[Any]) -> Iterator[AnyRow]:
     yield from tx.execute(rows.execution_options(yield_per=_AT_ONCE))
+
+
+def _chunks(tx: sa.Connection, rows: sa.Select[Any]) -> Iterator[Sequence[AnyRow]]:
+    yield from tx.execute(rows.execution_options(yield_per=_AT_ONCE)).partitions(_AT_ONCE)

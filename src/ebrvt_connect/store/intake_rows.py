@@ -96,9 +96,11 @@ class IntakeRows(Delivery):
 
     def _store_item(self, tx: sa.Connection, origin: Origin, item: Item, now: datetime) -> int | None:
         """An inbox row, and a message unless the same content came under another id; the message if new."""
-        taken = self._taken(tx, origin, item) if item.once else None
-        first = taken or self._same_content(tx, origin, item)
-        again = taken is not None or (
+        if item.once and self._is_taken(tx, origin, item):
+            # Not noted as known: should what is under way come to nothing, this version is offered again.
+            return None
+        first = self._same_content(tx, origin, item)
+        again = (
             first is not None
             and first.external_id != item.external_id
             and not _turned_down(tx, origin, first.message_id)
@@ -129,11 +131,11 @@ class IntakeRows(Delivery):
         """Of which of these an earlier version gives way (or may, within the batch), and where it stands."""
         counted = Counter((item.kind.value, item.external_id) for item in fresh)
         stopped: dict[Named, set[Shard]] = {name: set() for name, times in counted.items() if times > 1}
-        owners = {
-            (item.kind.value, name): (item.kind.value, item.external_id)
-            for item in fresh
-            for name in (*item.replaces, item.external_id)
-        }
+        owners: dict[Named, set[Named]] = {}
+        for item in fresh:
+            kind = item.kind.value
+            for name in (*item.replaces, item.external_id):
+                owners.setdefault((kind, name), set()).add((kind, item.external_id))
         if owners:
             found = tx.execute(
                 sa.select(_M.c.kind, _M.c.external_id, _M.c.target, _M.c.shard).where(
@@ -141,22 +143,22 @@ class IntakeRows(Delivery):
                 )
             )
             for kind, name, target, shard in found:
-                if owner := owners.get((kind, name)):
+                for owner in owners.get((kind, name), ()):
                     stopped.setdefault(owner, set()).add((target, shard))
         return stopped
 
     @staticmethod
-    def _taken(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
-        """The arrival of another version that is on its way, or was delivered; for what is taken once."""
-        return tx.execute(
-            sa.select(_I.c.id, _I.c.external_id, _I.c.message_id)
+    def _is_taken(tx: sa.Connection, origin: Origin, item: Item) -> bool:
+        """Whether another version is on its way, or was delivered; for what is taken over once."""
+        found = tx.scalar(
+            sa.select(_I.c.id)
             .join(_M, _M.c.id == _I.c.message_id)
             .where(_I.c.system == origin.source, _I.c.kind == item.kind.value)
             .where(_I.c.external_id == item.external_id, _M.c.state.not_in(_CAME_TO_NOTHING))
             .where(sa.not_(sa.and_(*NEVER_LEFT)))
-            .order_by(_I.c.id)
             .limit(1)
-        ).one_or_none()
+        )
+        return found is not None
 
     @staticmethod
     def _same_content(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
@@ -304,7 +306,7 @@ def _message(origin: Origin, item: Item, now: datetime) -> NewMessage:
         code=fault.code if fault else "",
         reason_vi=fault.explanation_vi if fault else "",
         advice_vi=fault.advice_vi if fault else "",
-        untold=fault is not None and item.record is not None,
+        untold=fault is not None,
     )
 
 

@@ -12,6 +12,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -56,6 +57,7 @@ _PARTS = (Kind.PROGRESS.value,)
 DEFAULT_SHARDS = 16
 _FIXING = 0x6562727600000003
 """Among the advisory locks of the database."""
+_KNOCK = "knock"
 EARLIER = schema.message.alias("earlier")
 """Another message, looked at beside `message`."""
 
@@ -92,7 +94,7 @@ class Shards:
         self._activate: Activate | None = None
 
     def activate_with(self, activate: Activate | None) -> None:
-        """From now on tell this dispatcher. Without one no flag is raised, and the sweep finds the work."""
+        """From now on tell this dispatcher. Without one no flag is raised: whoever sweeps is knocked for."""
         self._activate = activate
 
     def fix_shards(self, wanted: int, *, others: bool = False) -> None:
@@ -126,12 +128,25 @@ class Shards:
     def raise_flags(self, tx: sa.Connection, touched: Iterable[tuple[str, int]]) -> None:
         """Raise the flags of these (system, shard), and activate those that were down."""
         if self._activate is None:
+            self._knock(tx)
             return
         for system, shard in sorted(set(touched)):
             row = {"system": system, "shard": shard, "pending": 1, "seq": 1}
             seq = tx.scalar(raising(tx.dialect.name), row)
             if seq is not None:
                 self._activate(tx, system, shard, seq, None)
+
+    def knocks(self) -> str:
+        """Another value whenever a process without a dispatcher (the command line) has made work since."""
+        meta = schema.store_meta
+        with reading(self.database) as tx:
+            return tx.scalar(sa.select(meta.c.value).where(meta.c.key == _KNOCK)) or ""
+
+    @staticmethod
+    def _knock(tx: sa.Connection) -> None:
+        knock = uuid4().hex
+        insert = insert_for(tx, schema.store_meta).values(key=_KNOCK, value=knock)
+        tx.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": knock}))
 
     def open_shard(self, system: str, shard: int, now: datetime) -> None:
         """Clear the flag (and a waking that has come) and commit, before anything is read."""

@@ -1,8 +1,12 @@
 """Frozen reports (báo cáo đã chốt): what was computed, once, and what was told back about it.
 
 The figures of a snapshot never change; a correction is a row of its own that names the one it replaces, and
-one row is replaced once at most. Only where a report stands is written anew. Whatever is done here may be
-done again after a crash and comes to the same.
+one row is replaced once at most. Only where a report stands is written anew and, when it is handed over,
+which report it replaces at the ministry. Whatever is done here may be done again after a crash and comes to
+the same.
+
+An organisation is the same one however its code is spelled and whatever code it had before: rows keep the
+code in one spelling, and are compared as agencies.
 """
 
 from __future__ import annotations
@@ -12,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.report import Report, ReportState
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import reading, writing
@@ -34,7 +41,7 @@ class Snapshot:
     reason_made: str
     """Why it was frozen: who asked for it, or the return it answers."""
     replaces: str
-    """The snapshot before it, whether that had left or not; the report itself names what had."""
+    """The snapshot before it, whether the ministry has that or not; the report itself names what it has."""
     handed_over: int
     """Its place in the order they were handed to the daemon; 0 while it was not."""
     state: ReportState | None
@@ -63,15 +70,18 @@ class Freeze:
     report: Report
     reason: str
     replaces: str = ""
+    replaces_unsent: bool = False
+    """What it replaces was not handed over: if it has been meanwhile, nothing is frozen."""
     hand_over: bool = False
 
 
 class Snapshots:
     """The frozen reports of a ledger; each method is a short transaction and raises as `connect.writing`."""
 
-    def __init__(self, database: sa.Engine) -> None:
-        """`database` is the ledger's."""
+    def __init__(self, database: sa.Engine, history: AgencyHistory | None = None) -> None:
+        """`database` is the ledger's; `history` says which codes stand for one agency."""
         self._database = database
+        self._history = history or AgencyHistory()
 
     def get(self, packet_id: str) -> Snapshot | None:
         """One by its packet id."""
@@ -79,17 +89,31 @@ class Snapshots:
             return _one(tx.execute(sa.select(_S).where(_S.c.packet_id == packet_id)).one_or_none())
 
     def newest(
-        self, regime: str, period: ReportingPeriod, organization: str, *, test: bool
+        self, regime: str, period: ReportingPeriod, organization: AgencyCode, now: datetime, *, test: bool
     ) -> Snapshot | None:
         """The last version of a report; trials and reports that count are apart."""
-        query = sa.select(_S).where(
-            _S.c.regime == regime,
-            _S.c.period == str(period),
-            _S.c.organization == organization,
-            _S.c.test == int(test),
-        )
         with reading(self._database) as tx:
-            return _one(tx.execute(query.order_by(_S.c.version.desc()).limit(1)).one_or_none())
+            rows = self._versions(tx, regime, period, organization, now, test=test)
+        return _one(max(rows, key=lambda row: (row.version, row.id), default=None))
+
+    def _versions(
+        self,
+        tx: sa.Connection,
+        regime: str,
+        period: ReportingPeriod,
+        organization: AgencyCode,
+        now: datetime,
+        *,
+        test: bool,
+    ) -> list[AnyRow]:
+        """The rows of one agency's report, by whichever of its codes."""
+        query = sa.select(_S).where(_S.c.regime == regime, _S.c.period == str(period), _S.c.test == int(test))
+        day = now.astimezone(VIETNAM).date()
+        return [
+            row
+            for row in tx.execute(query).all()
+            if self._history.same_agency(AgencyCode.parse(row.organization), organization, day)
+        ]
 
     def latest(self) -> Snapshot | None:
         """The one frozen last."""
@@ -112,18 +136,29 @@ class Snapshots:
         """Keep a report for good; None where its version, or what it replaces, is taken already."""
         with writing(self._database) as tx:
             _alone(tx)
-            return _frozen(tx, freeze, now)
+            return self._frozen(tx, freeze, now)
 
-    def hand_over(self, packet_id: str) -> Snapshot | None:
-        """Have the daemon send it; once handed over it stays so. None where there is none such."""
+    def hand_over(self, packet_id: str, replaces_packet_id: str) -> Snapshot | None:
+        """Have the daemon send it, naming what it replaces at the ministry; once handed over it stays so.
+
+        None where there is none such, or something was frozen instead of it.
+        """
+        mine = sa.select(_S).where(_S.c.packet_id == packet_id)
         with writing(self._database) as tx:
             _alone(tx)
+            found = _one(tx.execute(mine).one_or_none())
+            replaced = tx.scalar(sa.select(_S.c.id).where(_S.c.replaces == packet_id).limit(1))
+            if found is None or replaced is not None:
+                return None
+            if found.handed_over:
+                return found
+            report = found.report.model_copy(update={"replaces_packet_id": replaces_packet_id})
             tx.execute(
                 _S.update()
-                .where(_S.c.packet_id == packet_id, _S.c.handed_over.is_(None))
-                .values(handed_over=_next_place(tx))
+                .where(_S.c.packet_id == packet_id)
+                .values(handed_over=_next_place(tx), record=report.model_dump_json())
             )
-            return _one(tx.execute(sa.select(_S).where(_S.c.packet_id == packet_id)).one_or_none())
+            return _one(tx.execute(mine).one_or_none())
 
     def tell(self, packet_id: str, told: Told, replacing: Freeze | None, now: datetime) -> Snapshot | None:
         """Write down where it stands, and freeze what replaces it, in one transaction.
@@ -143,12 +178,21 @@ class Snapshots:
                     receipt_id=told.receipt_id,
                 )
             )
-            return None if replacing is None else _frozen(tx, replacing, now)
+            return None if replacing is None else self._frozen(tx, replacing, now)
 
     def replaced_by(self, packet_id: str) -> Snapshot | None:
         """What was frozen instead of it, if anything was."""
         with reading(self._database) as tx:
             return _one(tx.execute(sa.select(_S).where(_S.c.replaces == packet_id)).one_or_none())
+
+    def _frozen(self, tx: sa.Connection, freeze: Freeze, now: datetime) -> Snapshot | None:
+        report = freeze.report
+        versions = self._versions(
+            tx, report.regime_code, report.period, report.organization, now, test=report.test
+        )
+        if any(row.version == report.version for row in versions) or _is_taken(tx, freeze):
+            return None
+        return _one(tx.execute(_S.insert().values(**_row(tx, freeze, now)).returning(_S)).one())
 
 
 def _alone(tx: sa.Connection) -> None:
@@ -161,25 +205,24 @@ def _next_place(tx: sa.Connection) -> int:
     return 1 + (tx.scalar(sa.select(sa.func.max(_S.c.handed_over))) or 0)
 
 
-def _frozen(tx: sa.Connection, freeze: Freeze, now: datetime) -> Snapshot | None:
-    report = freeze.report
-    same = sa.and_(
-        _S.c.regime == report.regime_code,
-        _S.c.period == str(report.period),
-        _S.c.organization == str(report.organization),
-        _S.c.test == int(report.test),
-        _S.c.version == report.version,
-    )
-    taken = sa.or_(same, _S.c.packet_id == report.packet_id)
+def _is_taken(tx: sa.Connection, freeze: Freeze) -> bool:
+    """Whether there is this packet, or something instead of the same one, or that has left meanwhile."""
+    taken = _S.c.packet_id == freeze.report.packet_id
     if freeze.replaces:
         taken = sa.or_(taken, _S.c.replaces == freeze.replaces)
-    if tx.scalar(sa.select(_S.c.id).where(taken).limit(1)) is not None:
-        return None
-    values: dict[str, Any] = {
+    if freeze.replaces_unsent:
+        left = sa.and_(_S.c.packet_id == freeze.replaces, _S.c.handed_over.is_not(None))
+        taken = sa.or_(taken, left)
+    return tx.scalar(sa.select(_S.c.id).where(taken).limit(1)) is not None
+
+
+def _row(tx: sa.Connection, freeze: Freeze, now: datetime) -> dict[str, Any]:
+    report = freeze.report
+    return {
         "packet_id": report.packet_id,
         "regime": report.regime_code,
         "period": str(report.period),
-        "organization": str(report.organization),
+        "organization": _one_spelling(report.organization),
         "version": report.version,
         "replaces": freeze.replaces or None,
         "test": int(report.test),
@@ -193,7 +236,14 @@ def _frozen(tx: sa.Connection, freeze: Freeze, now: datetime) -> Snapshot | None
         "reason_vi": "",
         "receipt_id": "",
     }
-    return _one(tx.execute(_S.insert().values(**values).returning(_S)).one())
+
+
+def _one_spelling(code: AgencyCode) -> str:
+    """The code as QCVN 102 spells it; one that has no such spelling as it is."""
+    try:
+        return code.qcvn102
+    except InvalidValue:
+        return code.text
 
 
 def _one(row: AnyRow | None) -> Snapshot | None:

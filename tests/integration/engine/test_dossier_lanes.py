@@ -341,7 +341,18 @@ def test_another_version_of_what_was_taken_once_is_known(desk):
     desk.drain("axis")
     desk.store(step(1, "c"), step(1, "d"), link=DOSSIERS)
     assert desk.states("dossiers") == [State.DONE]
-    assert desk.ledger.link_statistics()[0].duplicates == 3
+
+
+def test_version_passed_over_while_another_was_under_way_goes_when_that_came_to_nothing(desk):
+    desk.store(step(1, "a"), link=DOSSIERS)
+    desk.store(step(1, "b"), link=DOSSIERS)
+    desk.axis.on_submit = failing(rejected)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.REFUSED]
+    sent_on(desk)
+    desk.store(step(1, "b"), link=DOSSIERS)
+    desk.drain("axis")
+    assert desk.states("dossiers") == [State.REFUSED, State.DONE]
 
 
 @pytest.mark.parametrize("trouble", [held, rejected], ids=["held", "refused"])

@@ -30,6 +30,12 @@ FAULTS = (
     "expire-sessions",
     "trouble",
     "html-502",
+    "code-1-success",
+    "code-0-not-done",
+    "session-closed",
+    "gateway-429",
+    "gateway-503",
+    "gateway-504",
 )
 SERVICES = ("DongBoHoSoMC", "CapNhatTienDoHoSoMC", "TraCuuHoSo", "login")
 
@@ -47,7 +53,9 @@ class PortalBench(Bench):
             now=self.clock.now,
             tick_seconds=0,
         ).start()
-        settings = settings_for(self.host.url("dvcqg"), ask_after_seconds=1, session_margin_seconds=1)
+        settings = settings_for(
+            self.host.url("dvcqg"), ask_after_seconds=1, session_margin_seconds=1, progress_told_in_time=True
+        )
         self.portal = Dvcqg.open(settings, Surroundings("axis", self.clock, self.blobs))
         self.engine.stop(timedelta(0))
         systems = {"dms": self.dms, "axis": self.portal}

@@ -451,3 +451,22 @@ def test_two_periods_have_two_fingerprints():
     nothing = Facts(dossiers=(), documents=())
     other = compute(nothing, ReportingPeriod.parse("2019-Q4"), AFTER)
     assert compute(nothing, Q3, AFTER).snapshot_sha256 != other.snapshot_sha256
+
+
+# --- what is yet to come, and what came twice -------------------------------------------------------
+
+
+def test_what_is_to_be_finished_tomorrow_is_not_resolved_today():
+    today = at(7, 17)
+    assert placed(dossier(finished_at=at(7, 18)), Q3, today) is Aside.UNCLEAR
+    assert placed(dossier(finished_at=today), Q3, today) == Placed(Entry.RECEIVED, Outcome.DONE)
+    assert placed(dossier(stage=DossierStage.STOPPED, finished_at=at(9, 14)), Q3, today) is Aside.UNCLEAR
+    assert placed(dossier(received_at=at(10, 2), finished_at=at(10, 3)), Q3, today) is Aside.LATER
+
+
+def test_a_dossier_resolved_in_an_earlier_period_too_is_counted_and_said_so():
+    found = told("NQ17.02", dossier(1, closed_earlier=True), dossier(2))
+    assert (found.numerator, found.denominator) == (2, 2)
+    assert "Có 1 hồ sơ đã kết thúc xử lý ở kỳ trước, được mở lại" in found.note
+    open_again = dossier(1, closed_earlier=True, stage=DossierStage.IN_PROGRESS)
+    assert "mở lại" not in told("NQ17.02", open_again, dossier(2)).note

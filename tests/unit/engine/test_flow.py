@@ -9,7 +9,14 @@ from ebrvt_connect.engine.flow import TOLD, TRANSITIONS, Event, after
 from ebrvt_connect.model.message import SETTLED, State
 from ebrvt_connect.ports.ledger import KEEPS_PLACE
 
-BY_PERSON = {Event.RELEASED, Event.REQUEUED, Event.RETURNED, Event.DENIED, Event.SKIPPED, Event.CONFIRMED}
+ARRIVES_BY_PERSON = {Event.CONFIRMED, Event.ARRIVED}
+BY_PERSON = ARRIVES_BY_PERSON | {
+    Event.RELEASED,
+    Event.REQUEUED,
+    Event.RETURNED,
+    Event.DENIED,
+    Event.SKIPPED,
+}
 
 
 def reachable(start: State) -> set[State]:
@@ -80,6 +87,13 @@ def test_only_what_was_sent_comes_to_await_a_decision():
     entries = {state for state, row in TRANSITIONS.items() if row.get(Event.TAKEN) is State.AWAITING}
     assert entries == {State.SENDING, State.IN_DOUBT}
     assert {state for state, row in TRANSITIONS.items() if Event.TAKEN in row} == entries
+    by_person = {
+        (state, event)
+        for state, row in TRANSITIONS.items()
+        for event, to in row.items()
+        if to is State.AWAITING and event in BY_PERSON
+    }
+    assert by_person == {(State.HELD, Event.ARRIVED)}, "a person's word, of what was sent (steering)"
 
 
 def test_that_a_decision_is_awaited_is_not_told_and_keeps_the_place_in_the_lane():
@@ -141,12 +155,12 @@ class Message(RuleBasedStateMachine):
         self.past.append(before)
         if event is Event.PASSED:
             self.judged = True
-        if event is Event.CONFIRMED:
+        if event in ARRIVES_BY_PERSON:
             self.confirmed = True
         if event is Event.TAKEN:
             self.taken = True
         if event in BY_PERSON:
-            self.taken = False
+            self.taken = event is Event.ARRIVED
         if self.state is State.SENDING:
             assert not self.sent_since_asked
             assert not self.taken, "sent again although the remote has it"
@@ -154,8 +168,10 @@ class Message(RuleBasedStateMachine):
 
     @invariant()
     def nothing_leaves_unjudged(self):
-        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.AWAITING, State.WAITING}:
+        if self.state in {State.QUEUED, State.SENDING, State.IN_DOUBT, State.WAITING}:
             assert self.judged
+        if self.state is State.AWAITING:
+            assert self.judged or self.confirmed
 
     @invariant()
     def nothing_done_was_not_sent_unless_a_person_says_so(self):
