@@ -18,13 +18,15 @@ from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.trust.policy import POLICIES, VN_2025, VerificationPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from pyhanko.sign.signers.pdf_cms import Signer
     from pyhanko.sign.timestamps import TimeStamper
 
+    from ebrvt_connect.errors import RetryLater
     from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.ports.signer import Signer
+    from ebrvt_connect.transport.signing_appearance import Appearance
     from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.revocation import RevocationArchive
     from ebrvt_connect.trust.verdict import SignatureRole, VerificationReport
@@ -79,31 +81,35 @@ def _content(source: bytes | Path | BinaryIO, largest_bytes: int) -> bytes:
     return source.read(largest_bytes + 1)
 
 
-def sign_pdf(
+def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
     pdf: bytes,
     signer: Signer,
     *,
     role: SignatureRole | str,
     signed_at: datetime,
     timestamper: TimeStamper | None = None,
+    on_unstamped: Callable[[RetryLater], None] | None = None,
     field_name: str | None = None,
     reason: str | None = None,
+    appearance: Appearance | None = None,
 ) -> bytes:
     """Add one signature to a PDF (ký số): the leader's (`person`) first, then the agency's (`agency`).
 
-    As `transport.signers.sign_pdf`, where the errors are described.
+    `signer` holds the key in memory (`KeySigner`), in a token (`Pkcs11Signer`) or at a service
+    (`RemoteSigner`). As `transport.signing_pdf.sign_pdf`, where the rest and the errors are described.
     """
-    from ebrvt_connect.transport import signers
-    from ebrvt_connect.trust.verdict import SignatureRole
+    from ebrvt_connect.transport import signing_pdf
 
-    return signers.sign_pdf(
+    return signing_pdf.sign_pdf(
         pdf,
         signer,
-        role=SignatureRole(role),
+        role=role,
         signed_at=signed_at,
         timestamper=timestamper,
+        on_unstamped=on_unstamped,
         field_name=field_name,
         reason=reason,
+        appearance=appearance,
     )
 
 

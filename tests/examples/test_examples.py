@@ -40,6 +40,11 @@ PROMISED = {
         r"^BỘ ĐÃ PHÊ DUYỆT báo cáo\.$",
         r"^Gói tin đã gửi: TOTAL_PASSED\nBị sửa một con số: TOTAL_FAILED$",
     ],
+    "05_sign_a_document.py": [
+        r"^cong-van\.pdf TOTAL_PASSED person: Nguyễn Văn Mẫu, agency: Sở .*, agency: Sở ",
+        r"^so-lieu\.csv\.p7m TOTAL_PASSED agency: Sở ",
+        r"^Dịch vụ ký số từ xa đã ký 1 lần$",
+    ],
 }
 
 

@@ -6,7 +6,6 @@ from typing import assert_never, assert_type
 
 from ebrvt_adapters.vxp import Packet, VxpClient, VxpSettings
 from ebrvt_adapters.vxp.wire import MessageType
-from pyhanko.sign.signers.pdf_cms import Signer
 
 import ebrvt_connect
 from ebrvt_connect import (
@@ -26,6 +25,7 @@ from ebrvt_connect import (
     verify,
 )
 from ebrvt_connect.errors import Scope
+from ebrvt_connect.ports.signer import Signer
 from ebrvt_connect.transport.clock import SystemClock
 
 assert_type(__version__, str)

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.testing.pki_issue import Identity
 from ebrvt_connect.testing.pki_make import MADE_FOR, Flavour, entry, fill
+from ebrvt_connect.transport.signers import KeySigner
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
-    from ebrvt_connect.transport.signers import KeySigner
     from ebrvt_connect.trust.anchors import TrustStore
 
 SANDBOX_AGENCIES: Mapping[str, str] = {
@@ -112,9 +112,6 @@ class SandboxPki:
         return self.identity(name).certificate.fingerprint(SHA256()).hex()
 
     def _signer(self, name: str) -> KeySigner:
-        # pyHanko takes more than half a second to load; the paths and files alone do not need it.
-        from ebrvt_connect.transport.signers import KeySigner
-
         if name not in self._signers:
             identity = self.identity(name)
             leaf, *chain = (_asn1(c) for c in (identity.certificate, *identity.chain))

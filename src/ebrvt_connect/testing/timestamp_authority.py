@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from asn1crypto import cms, tsp, x509
 from pyhanko.sign.timestamps import TimeStamper
 
-from ebrvt_connect.transport.signers import run_steps
+from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps
 from ebrvt_connect.transport.timestamp import TimestampReply
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class TimestampAuthority:
             {"content_type": "tst_info", "content": cms.ParsableOctetString(tsp.TSTInfo(info).dump())}
         )
         digest = request["message_imprint"]["hash_algorithm"]["algorithm"].native
-        token = await self._signer.async_sign_general_data(content, digest, detached=False)
+        token = await CmsSigner(self._signer).async_sign_general_data(content, digest, detached=False)
         return tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token})
 
 

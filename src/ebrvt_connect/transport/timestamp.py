@@ -1,25 +1,38 @@
 """Asking a timestamp authority (tổ chức cấp dấu thời gian) for a token: RFC 3161.
 
-Stamping changes nothing at the authority, so whatever goes wrong on the way is `RetryLater`. A token is
-looked at before it goes into a document: that it is about our digest, carries our nonce and, where one
-was asked for, the right policy. Whether the authority is trusted is for `trust` to say.
+Stamping changes nothing at the authority, so whatever goes wrong on the way is `RetryLater`, and is tried
+again here a few times. Authorities in use answer within two seconds or two minutes, and bear no crowds: the
+time allowed is long, and few ask at once.
+
+A token is looked at before it goes into a document: that it is about our digest, carries our nonce and,
+where one was asked for, the right policy, and that it is signed by the certificate for time stamping that
+came with it. Whether that authority is trusted is for `trust` to say.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
 
-from asn1crypto import cms, core, tsp
+from asn1crypto import cms, core, tsp, x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import BaseModel, ConfigDict, Field
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
 from ebrvt_connect.errors import ConnectError, HeldForPerson, RetryLater, Scope, explain
+from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.failures import status_failure
-from ebrvt_connect.transport.http import HttpRequest
+from ebrvt_connect.transport.http import HttpRequest, HttpSettings, HttpTransport
+from ebrvt_connect.transport.patience import with_patience
+from ebrvt_connect.trust.signed_data import read_signed_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from ebrvt_connect.transport.http import HttpTransport
+    from ebrvt_connect.ports.clock import Clock
 
 SYSTEM = "tsa"
 OPERATION = "timestamp"
@@ -34,13 +47,37 @@ TIMESTAMP_UNUSABLE = explain(
     "Máy chủ cấp dấu thời gian trả về dữ liệu không dùng được ({reason}).",
     "Chương trình sẽ tự thử lại. Nếu lặp lại, kiểm tra địa chỉ máy chủ và đường truyền.",
 )
+TIMESTAMP_QUEUE_FULL = explain(
+    "TIMESTAMP_QUEUE_FULL",
+    "Quá nhiều yêu cầu cấp dấu thời gian đang chờ; máy chủ cấp dấu thời gian trả lời chậm.",
+    "Chương trình sẽ tự thử lại. Nếu kéo dài, liên hệ tổ chức cấp dấu thời gian.",
+)
 
 _GRANTED = frozenset({"granted", "granted_with_mods"})
 _CURABLE = frozenset({"time_not_available", "system_failure"})
 """Refusals that time cures (RFC 3161, 2.4.2); any other will be repeated."""
 _LARGEST_REPLY_BYTES = 256 * 1024
 _DEADLINE_SECONDS = 180.0
-"""Authorities in use answer within two seconds or two minutes."""
+_MOST_AT_ONCE = 4
+
+
+class TimestampSettings(BaseModel):
+    """Which authority, and with how much patience."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    transport: HttpSettings
+    """Where it is; `read_seconds` is taken from `timeout_seconds`."""
+    path: str = "/"
+    """Below the transport's address."""
+    policy_oid: str | None = Field(default=None, pattern=r"^[0-2](\.\d+)+$")
+    """Ask for this policy, and insist on it."""
+    timeout_seconds: float = Field(default=_DEADLINE_SECONDS, gt=0, le=_DEADLINE_SECONDS)
+    """For one try."""
+    tries: int = Field(default=3, ge=1, le=5)
+    """For one timestamp, where what went wrong may pass."""
+    at_once: int = Field(default=_MOST_AT_ONCE, ge=1, le=_MOST_AT_ONCE)
+    """Requests on their way at the same time; others wait."""
 
 
 class TimestampReply(core.Sequence):  # type: ignore[misc]
@@ -58,35 +95,80 @@ class TimestampClient(TimeStamper):
     One may be shared by threads as far as its function may.
     """
 
-    def __init__(self, ask: Callable[[bytes], bytes], *, policy_oid: str | None = None) -> None:
-        """`ask` carries DER to the authority and back; `policy_oid` asks for one policy and insists on it."""
+    def __init__(
+        self,
+        ask: Callable[[bytes], bytes],
+        *,
+        policy_oid: str | None = None,
+        tries: int = 1,
+        timeout_seconds: float = _DEADLINE_SECONDS,
+        at_once: int = _MOST_AT_ONCE,
+        clock: Clock | None = None,
+    ) -> None:
+        """`ask` carries DER to the authority and back; the rest as in `TimestampSettings`."""
         super().__init__(include_nonce=True)  # type: ignore[no-untyped-call]
         self._ask = ask
         self._policy_oid = policy_oid
+        self._tries = tries
+        self._timeout_seconds = timeout_seconds
+        self._places = threading.BoundedSemaphore(at_once)
+        self._clock = clock or SystemClock()
 
     @classmethod
     def over_http(
         cls, transport: HttpTransport, path: str = "/", *, policy_oid: str | None = None
     ) -> TimestampClient:
-        """Over HTTP as RFC 3161, 3.4 has it. The caller opens and closes the transport."""
+        """One try over HTTP as RFC 3161, 3.4 has it. The caller opens and closes the transport."""
         return cls(lambda request: _posted(transport, path, request), policy_oid=policy_oid)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, settings: TimestampSettings, *, clock: Clock | None = None) -> Iterator[Self]:
+        """With everything the settings say, and a transport of its own.
+
+        Raises `HeldForPerson` `TLS_FILE_UNUSABLE` for unusable certificate files.
+        """
+        now = clock or SystemClock()
+        wanted = settings.transport.model_copy(update={"read_seconds": settings.timeout_seconds})
+        transport = HttpTransport(wanted, system=SYSTEM, clock=SystemClock())
+        try:
+            yield cls(
+                lambda request: _posted(transport, settings.path, request, settings.timeout_seconds),
+                policy_oid=settings.policy_oid,
+                tries=settings.tries,
+                timeout_seconds=settings.timeout_seconds,
+                at_once=settings.at_once,
+                clock=now,
+            )
+        finally:
+            transport.close()
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         """A token for a digest.
 
         Raises `HeldForPerson` `TIMESTAMP_REFUSED` (scope system) when the authority says no for good,
-        `RetryLater` for anything that may pass.
+        `RetryLater` for anything that may pass and has not within the tries.
         """
+        return with_patience(
+            lambda: self._one_try(message_digest, md_algorithm),
+            clock=self._clock,
+            tries=self._tries,
+            limit_seconds=self._timeout_seconds * self._tries,
+        )
+
+    def _one_try(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         nonce, request = self.request_cms(message_digest, md_algorithm)  # type: ignore[no-untyped-call]
         if self._policy_oid is not None:
             request["req_policy"] = self._policy_oid
-        answer = self._ask(request.dump())
+        with self._place():
+            answer = self._ask(request.dump())
         try:
             reply = TimestampReply.load(answer, strict=True)
             _check_granted(reply)
             token = reply["time_stamp_token"]
             info = token["content"]["encap_content_info"]["content"].parsed
             _check_token(info, message_digest, md_algorithm, nonce, self._policy_oid)
+            _check_signed(token["content"])
         except ConnectError:
             raise
         except Exception as failure:
@@ -94,8 +176,22 @@ class TimestampClient(TimeStamper):
             raise _unusable(type(failure).__name__) from failure
         return token
 
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the few that may ask at once."""
+        if not self._places.acquire(timeout=self._timeout_seconds):
+            raise RetryLater(
+                TIMESTAMP_QUEUE_FULL, "no place to ask became free", system=SYSTEM, operation=OPERATION
+            )
+        try:
+            yield
+        finally:
+            self._places.release()
 
-def _posted(transport: HttpTransport, path: str, request: bytes) -> bytes:
+
+def _posted(
+    transport: HttpTransport, path: str, request: bytes, deadline_seconds: float = _DEADLINE_SECONDS
+) -> bytes:
     reply = transport.send(
         HttpRequest(
             operation=OPERATION,
@@ -107,7 +203,7 @@ def _posted(transport: HttpTransport, path: str, request: bytes) -> bytes:
             ),
             body=request,
             safe=True,
-            deadline_seconds=_DEADLINE_SECONDS,
+            deadline_seconds=deadline_seconds,
             max_response_bytes=_LARGEST_REPLY_BYTES,
         )
     )
@@ -142,6 +238,22 @@ def _check_token(
         raise _unusable("nonce không khớp")
     if policy_oid is not None and info["policy"].dotted != policy_oid:
         raise _unusable("sai chính sách")
+
+
+def _check_signed(content: cms.SignedData) -> None:
+    """By the certificate that came along, which is for time stamping."""
+    signed = read_signed_data(content, timestamp=True)
+    leaf = x509.Certificate.load(signed.leaf.public_bytes(Encoding.DER))
+    usage = leaf.extended_key_usage_value
+    if usage is None or "time_stamping" not in usage.native:
+        raise _unusable("chứng thư không dành cho cấp dấu thời gian")
+    inside = content["encap_content_info"]["content"].contents
+    digest = signed.signer_info["digest_algorithm"]["algorithm"].native
+    intact, valid = validate_sig_integrity(
+        signed.signer_info, leaf, "tst_info", hashlib.new(digest, inside).digest()
+    )
+    if not (intact and valid):
+        raise _unusable("chữ ký của dấu thời gian sai")
 
 
 def _unusable(reason: str) -> RetryLater:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +24,8 @@ from ebrvt_connect.trust.xml_words import ENVELOPED, EXCLUSIVE_C14N, SIGNATURE
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
+
+    from ebrvt_connect.ports.signer import Signer
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*\Z", re.ASCII)
 _LINE_CHARS = 76
@@ -51,25 +53,7 @@ _SIGNATURE = (
 )
 
 
-class PacketSigner(Protocol):
-    """Who signs: certificates and something that signs with the key, be it in memory or in a token."""
-
-    @property
-    def certificates_der(self) -> tuple[bytes, ...]:
-        """The signer's certificate and then its issuers, the root left out."""
-        ...
-
-    @property
-    def key_kind(self) -> Literal["rsa", "ec"]:
-        """What kind of key signs."""
-        ...
-
-    def sign_raw(self, data: bytes, digest: str) -> bytes:
-        """The signature over `data` by PKCS#1 v1.5, or by ECDSA as an ASN.1 sequence."""
-        ...
-
-
-def sign_packet(packet_xml: bytes, signer: PacketSigner, *, reference_id: str) -> bytes:
+def sign_packet(packet_xml: bytes, signer: Signer, *, reference_id: str) -> bytes:
     """The packet with its signature as last child, UTF-8, without an XML declaration.
 
     `packet_xml` is the packet's element, UTF-8, whose attribute `Id` is `reference_id` (a name, given
@@ -83,7 +67,7 @@ def sign_packet(packet_xml: bytes, signer: PacketSigner, *, reference_id: str) -
     return etree.tostring(packet, encoding="UTF-8", xml_declaration=False)
 
 
-def sign_part(document_xml: bytes, signer: PacketSigner, *, reference_id: str) -> bytes:
+def sign_part(document_xml: bytes, signer: Signer, *, reference_id: str) -> bytes:
     """The document with one more signature as the root's last child, over the element with this Id.
 
     Signatures stand beside what they sign, so several people can sign the same part one after another.
@@ -97,7 +81,7 @@ def sign_part(document_xml: bytes, signer: PacketSigner, *, reference_id: str) -
     return etree.tostring(document, encoding="UTF-8", xml_declaration=False)
 
 
-def _signature(target: Element, signer: PacketSigner, reference_id: str, *, enveloped: bool) -> Element:
+def _signature(target: Element, signer: Signer, reference_id: str, *, enveloped: bool) -> Element:
     canonical = etree.tostring(target, method="c14n", exclusive=True)
     signed_info = _SIGNED_INFO.format(
         method=_METHODS[signer.key_kind],
@@ -105,7 +89,7 @@ def _signature(target: Element, signer: PacketSigner, reference_id: str, *, enve
         enveloped=_ENVELOPED if enveloped else "",
         digest=b64encode(hashlib.sha256(canonical).digest()).decode(),
     )
-    value = signer.sign_raw(signed_info.encode(), "sha256")
+    value = signer.sign_digest(hashlib.sha256(signed_info.encode()).digest(), "sha256")
     if signer.key_kind == "ec":
         value = _as_xml_wants(value, signer)
     certificates = "".join(
@@ -147,7 +131,7 @@ def _ids(root: Element) -> list[str]:
     ]
 
 
-def _as_xml_wants(value: bytes, signer: PacketSigner) -> bytes:
+def _as_xml_wants(value: bytes, signer: Signer) -> bytes:
     """An ECDSA signature as r and s side by side (RFC 6931), each as long as the key."""
     key = x509.load_der_x509_certificate(signer.certificates_der[0]).public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 - the signer said so

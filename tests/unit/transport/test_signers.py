@@ -127,7 +127,7 @@ def test_a_time_without_offset_is_a_mistake(pki, letter):
 
 def test_an_unknown_digest_is_a_mistake(pki):
     with pytest.raises(ValueError, match="md5"):
-        run_steps(pki.signer("H06.15").async_sign_raw(b"x", "md5"))
+        pki.signer("H06.15").sign_digest(bytes(16), "md5")
 
 
 @pytest.mark.parametrize("pdf", [b"", b"%PDF-1.7\n", b"not a pdf"])
@@ -295,6 +295,6 @@ def test_a_key_hands_out_what_a_packets_signature_needs(pki):
     assert own == signer.certificate.dump()
     assert len(issuers) == 1, "the issuer, and not the root"
     assert signer.key_kind == "rsa"
-    assert len(signer.sign_raw(b"x", "sha256")) == 256
+    assert len(signer.sign_digest(bytes(32), "sha256")) == 256
     with pytest.raises(ValueError, match="digest"):
-        signer.sign_raw(b"x", "md5")
+        signer.sign_digest(bytes(20), "sha256")

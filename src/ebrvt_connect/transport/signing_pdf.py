@@ -1,0 +1,160 @@
+"""Signing PDF documents (ký số văn bản): the leader first, then the agency's seal.
+
+Each signature is one incremental update, so an earlier signature stays whole. Any `Signer` signs. Without
+an appearance the signature is in the document and not on the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.metadata.model import DocumentMetadata
+from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
+
+from ebrvt_connect.errors import ConnectError, HeldForPerson, explain
+from ebrvt_connect.transport.signing_cms import VIETNAM_TIME, CmsSigner, run_steps
+from ebrvt_connect.trust.verdict import SignatureRole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from pyhanko.sign.timestamps import TimeStamper
+
+    from ebrvt_connect.errors import RetryLater
+    from ebrvt_connect.ports.signer import Signer
+    from ebrvt_connect.transport.signing_appearance import Appearance
+
+DOCUMENT_CANNOT_BE_SIGNED = explain(
+    "DOCUMENT_CANNOT_BE_SIGNED",
+    "Không ký được tệp PDF này ({reason}).",
+    "Xuất lại văn bản ra PDF từ phần mềm soạn thảo (không đặt mật khẩu, không sửa tay) rồi ký lại.",
+)
+
+_ROOM_DIGITS = 32 * 1024
+_ROOM_WITH_TIMESTAMP_DIGITS = 64 * 1024
+"""Hex digits kept for a signature with its certificates; a fixed size spares pyHanko's rehearsal."""
+DEFAULT_FIELDS = {SignatureRole.PERSON: "ChuKyLanhDao", SignatureRole.AGENCY: "ChuKyCoQuan"}
+"""What a role's signature field is called unless somebody says otherwise."""
+
+
+def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
+    pdf: bytes,
+    signer: Signer | CmsSigner,
+    *,
+    role: SignatureRole | str,
+    signed_at: datetime,
+    timestamper: TimeStamper | None = None,
+    on_unstamped: Callable[[RetryLater], None] | None = None,
+    field_name: str | None = None,
+    reason: str | None = None,
+    pades: bool = True,
+    digest: str = "sha256",
+    appearance: Appearance | None = None,
+) -> bytes:
+    """Add one signature to a PDF and give back the whole file.
+
+    `signed_at` (aware) is the claimed time, written in Vietnam's offset; with a `timestamper` a
+    timestamp authority proves it. When no timestamp can be had just now, nothing is signed, unless
+    `on_unstamped` asks for a signature without one (B-B): it is called with the reason.
+    `pades` chooses ETSI.CAdES.detached over adbe.pkcs7.detached. `appearance` is what is seen on the page
+    (`signing_appearance`). The signature field is created, or taken when it is there and empty.
+
+    Raises `HeldForPerson` `DOCUMENT_CANNOT_BE_SIGNED` for a file that is not a sound PDF, what the
+    appearance raises when there is no place for it, and whatever signer and timestamper raise. Raises
+    `ValueError` for a naive `signed_at`.
+    """
+    if signed_at.tzinfo is None:
+        raise ValueError(f"signed_at must be aware, got {signed_at!r}")
+    at = signed_at.astimezone(VIETNAM_TIME)
+    buffer = BytesIO(pdf)
+    try:
+        writer = IncrementalPdfFileWriter(buffer, strict=True)
+        name = field_name or _free_field(writer, SignatureRole(role))
+        _name_revision(writer, pdf, name, at)
+        drawn = appearance.on(writer, at) if appearance is not None else None
+    except (ConnectError, ImportError):
+        raise
+    except Exception as failure:
+        raise _cannot_sign(failure) from failure
+    meta = PdfSignatureMetadata(
+        field_name=name,
+        md_algorithm=digest,
+        reason=reason,
+        subfilter=SigSeedSubFilter.PADES if pades else SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
+    )
+    field = SigFieldSpec(name) if drawn is None else SigFieldSpec(name, on_page=drawn.page, box=drawn.box)
+    pdf_signer = PdfSigner(
+        meta,
+        signer if isinstance(signer, CmsSigner) else CmsSigner(signer, on_unstamped=on_unstamped),
+        timestamper=timestamper,
+        new_field_spec=field,
+        stamp_style=None if drawn is None else drawn.style,
+    )
+    run_steps(_sign(pdf_signer, writer, at))
+    return buffer.getvalue()
+
+
+async def _sign(pdf_signer: PdfSigner, writer: IncrementalPdfFileWriter, signed_at: datetime) -> None:
+    """PyHanko's own steps one by one, since its one-call form reads the machine's clock."""
+    try:
+        session = pdf_signer.init_signing_session(writer)
+        session.system_time = signed_at
+        room = _ROOM_DIGITS if pdf_signer.default_timestamper is None else _ROOM_WITH_TIMESTAMP_DIGITS
+        prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=room)
+        digest, _ = prepared.digest_tbs_document(in_place=True)
+    except Exception as failure:
+        raise _cannot_sign(failure) from failure
+    attributes = PdfCMSSignedAttributes(signing_time=signed_at)
+    try:
+        await prepared.perform_signature(digest.document_digest, attributes)
+    except SigningError as failure:
+        raise _cannot_sign(failure) from failure
+
+
+class _ChangedAt(DocumentMetadata):
+    """Says that the document was changed at a given time, where pyHanko asks the machine's clock."""
+
+    def __init__(self, at: datetime) -> None:
+        object.__setattr__(self, "_at", at)
+        super().__init__()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, vars(self)["_at"] if name == "last_modified" else value)
+
+
+def _name_revision(writer: IncrementalPdfFileWriter, pdf: bytes, field: str, at: datetime) -> None:
+    """File identifier and time of change from what is signed, where pyHanko takes chance and the clock.
+
+    The same document signed at the same claimed time then has the same digest, so a remote service whose
+    reply was lost recognises what it has signed already.
+    """
+    writer._meta = _ChangedAt(at)  # noqa: SLF001 - no public way
+    seed = hashlib.sha256(f"{field}|{at.isoformat()}|".encode() + hashlib.sha256(pdf).digest()).digest()
+    ours = generic.ByteStringObject(seed[:16])
+    # Its own first half was read with care for files that spell it as text.
+    original = writer._document_id[0] if "/ID" in writer.prev.trailer else ours  # noqa: SLF001 - no public way
+    writer._document_id = generic.ArrayObject([original, ours])  # noqa: SLF001 - no public way
+
+
+def _free_field(writer: IncrementalPdfFileWriter, role: SignatureRole) -> str:
+    """The role's usual field name, numbered when the document has it already."""
+    taken = {name for name, _, _ in enumerate_sig_fields(writer.prev, filled_status=True)}
+    wanted = DEFAULT_FIELDS.get(role, f"ChuKy_{role}")
+    numbered = (wanted if n == 1 else f"{wanted}{n}" for n in range(1, len(taken) + 2))
+    return next(name for name in numbered if name not in taken)
+
+
+def _cannot_sign(failure: Exception) -> HeldForPerson:
+    """Only the class is told: a parser's message may quote the document."""
+    kind = type(failure).__name__
+    return HeldForPerson(
+        DOCUMENT_CANNOT_BE_SIGNED, f"cannot add a signature to this PDF: {kind}", reason=kind
+    )
