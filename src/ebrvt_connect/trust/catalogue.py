@@ -1,6 +1,7 @@
 """How findings are catalogued: what one weighs, what it says, and which article it serves.
 
-The rows stand in `trust.findings` and, for XML, in `trust.xml_findings`; who imports the former has all.
+The rows stand in `trust.findings` and, for XML and Office packages, in `trust.xml_findings` and
+`trust.ooxml_findings`; who imports the first has all.
 """
 
 from __future__ import annotations

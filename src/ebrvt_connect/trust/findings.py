@@ -11,7 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import xml_findings
+from ebrvt_connect.trust import ooxml_findings, xml_findings
 from ebrvt_connect.trust.catalogue import FORMAT, INFO, ROWS, TT15_6, TT15_I, WARNING, failed, kind, unclear
 from ebrvt_connect.trust.verdict import SubIndication
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, FindingKind] = MappingProxyType(ROWS)
 """Every finding by code, those of the parts below too."""
-PARTS = (xml_findings,)
+PARTS = (xml_findings, ooxml_findings)
 """Modules with further rows."""
 
 _TT15_II = "TT 15/2025/TT-BKHCN Phụ lục II"
@@ -44,9 +44,9 @@ SIGNED_DATA_NOT_FOUND = kind(
 KIND_NOT_JUDGED_YET = kind(
     "KIND_NOT_JUDGED_YET",
     unclear(SubIndication.GENERIC),
-    "Phiên bản này kiểm tra được chữ ký trong tệp PDF, XML và CMS; tệp {kind} chưa được kiểm tra. "
-    "Hãy kiểm tra chữ ký của tệp (nếu có) bằng công cụ khác.",
-    "This version judges PDF, XML and CMS; whatever signature this {kind} file has was not looked at.",
+    "Phiên bản này kiểm tra được chữ ký trong tệp PDF, Office (OOXML), XML và CMS; tệp {kind} chưa được kiểm "
+    "tra. Hãy kiểm tra chữ ký của tệp (nếu có) bằng công cụ khác.",
+    "This version judges PDF, OOXML, XML and CMS; whatever signature this {kind} file has was not looked at.",
     TT15_6,
 )
 KIND_UNKNOWN = kind(
@@ -460,34 +460,34 @@ REVOKED_AT_SIGNING = kind(
     "REVOKED_AT_SIGNING",
     failed(SubIndication.REVOKED),
     "Chứng thư số đã bị thu hồi trước thời điểm ký (ngày thu hồi: {revoked_at}).",
-    "The certificate was revoked at {revoked_at}, not after the signing time.",
+    "The certificate was revoked at {revoked_iso}, not after the signing time.",
     f"{_TT15_II} mục 1.1",
 )
 SUSPENDED_AT_SIGNING = kind(
     "SUSPENDED_AT_SIGNING",
     failed(SubIndication.REVOKED),
     "Chứng thư số đang bị tạm dừng tại thời điểm ký (từ {revoked_at}).",
-    "The certificate was suspended (certificateHold) at the signing time, since {revoked_at}.",
+    "The certificate was suspended (certificateHold) at the signing time, since {revoked_iso}.",
     f"{_TT15_II} mục 1.1",
 )
 REVOKED_NO_PROOF = kind(
     "REVOKED_NO_PROOF",
     unclear(SubIndication.REVOKED_NO_POE),
     "Chứng thư số bị thu hồi ngày {revoked_at}; không có dấu thời gian chứng minh đã ký trước đó.",
-    "The certificate was revoked at {revoked_at} and no timestamp proves the signature older.",
+    "The certificate was revoked at {revoked_iso} and no timestamp proves the signature older.",
     f"{_TT15_II} mục 1.1",
 )
 REVOKED_LATER = kind(
     "REVOKED_LATER",
     INFO,
     "Chứng thư số bị thu hồi sau khi ký ({revoked_at}); dấu thời gian chứng minh văn bản được ký trước đó.",
-    "The certificate was revoked at {revoked_at}, after the proven signing time.",
+    "The certificate was revoked at {revoked_iso}, after the proven signing time.",
 )
 ISSUER_REVOKED = kind(
     "ISSUER_REVOKED",
     unclear(SubIndication.REVOKED_CA_NO_POE),
     "Chứng thư số của cơ quan cấp chứng thư đã bị thu hồi ({revoked_at}).",
-    "A certificate authority of the chain was revoked at {revoked_at}.",
+    "A certificate authority of the chain was revoked at {revoked_iso}.",
     f"{_TT15_II} mục 1.1",
 )
 REVOCATION_UNKNOWN = kind(
@@ -545,9 +545,9 @@ LEADER_SIGNATURE_MISSING = kind(
 SIGNER_NOT_REGISTERED = kind(
     "SIGNER_NOT_REGISTERED",
     unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
-    "Văn bản có thêm chữ ký số (số {numbers}) chưa được đăng ký cho cơ quan ban hành {agency}. "
+    "Văn bản có thêm chữ ký số (chữ ký thứ {numbers}) chưa được đăng ký cho cơ quan ban hành {agency}. "
     "Hãy kiểm tra người ký; nếu đúng thẩm quyền, bổ sung vào sổ đăng ký người ký.",
-    "Signatures {numbers} are not registered for {agency}.",
+    "Signatures {numbers_en} are not registered for {agency}.",
     f"{_ND30} Điều 32, Điều 33",
 )
 ONE_SIGNATURE_FOR_BOTH = kind(

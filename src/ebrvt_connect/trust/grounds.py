@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
 from ebrvt_connect.trust.revocation import RevocationState
@@ -166,21 +167,29 @@ def _period(
         yield notice(findings.EXPIRED_SINCE_NO_PROOF)
 
 
+def _told(moment: datetime | None) -> dict[str, str]:
+    """A moment for a finding's sentences, as Vietnam's clocks show it; nothing where there is none."""
+    if moment is None:
+        return {}
+    local = moment.astimezone(VIETNAM)
+    return {"revoked_at": local.strftime("%d/%m/%Y %H:%M:%S"), "revoked_iso": local.isoformat()}
+
+
 def _revocation(grounds: Grounds, states: list[RevocationState], *, proven: bool) -> Iterator[Finding]:
     """The signer's state first, then those of the authorities."""
     notice = grounds.policy.notice
     for place, state in enumerate(states):
-        at = state.revoked_at.strftime("%d/%m/%Y %H:%M UTC") if state.revoked_at else ""
+        at = _told(state.revoked_at)
         if state.status == "unknown":
             yield notice(findings.REVOCATION_UNKNOWN, reason=state.reason)
         elif place and at and not (proven and state.status == "good"):
-            yield notice(findings.ISSUER_REVOKED, revoked_at=at)
+            yield notice(findings.ISSUER_REVOKED, **at)
         elif state.status == "revoked":
-            yield notice(findings.REVOKED_AT_SIGNING, revoked_at=at)
+            yield notice(findings.REVOKED_AT_SIGNING, **at)
         elif state.status == "suspended":
-            yield notice(findings.SUSPENDED_AT_SIGNING, revoked_at=at)
+            yield notice(findings.SUSPENDED_AT_SIGNING, **at)
         elif at:
-            yield notice(findings.REVOKED_LATER if proven else findings.REVOKED_NO_PROOF, revoked_at=at)
+            yield notice(findings.REVOKED_LATER if proven else findings.REVOKED_NO_PROOF, **at)
 
 
 def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ _LOOK_BYTES = 4096
 _PDF_HEADER_WITHIN = 1024
 _CMS = "CMS (p7m/p7s)"
 _MARKUP = re.compile(rb"<[?!A-Za-z_]")
+_SIGNATURES = re.compile(rb"_xmlsignatures/|digital-signature/", re.IGNORECASE)
+"""Where Office and .NET put the signatures of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +82,5 @@ def _unsigned_kind(data: bytes) -> str:
 def _zipped(data: bytes) -> Sighting:
     """An OOXML package names its content types in the first entries; names stand in the clear."""
     if b"[Content_Types].xml" in data:
-        return Sighting(DocumentKind.OOXML, "Office (OOXML)", b"_xmlsignatures/" in data)
+        return Sighting(DocumentKind.OOXML, "Office (OOXML)", _SIGNATURES.search(data) is not None)
     return Sighting(DocumentKind.UNKNOWN, "ZIP")

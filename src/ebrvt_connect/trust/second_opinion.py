@@ -9,8 +9,9 @@ best signing time.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from asn1crypto import x509 as asn1_x509
@@ -153,6 +154,46 @@ def cms_findings(opinion: CmsOpinion, policy: VerificationPolicy) -> Iterator[Fi
         yield policy.notice(findings.HASH_MISMATCH)
     if not status.valid:
         yield policy.notice(findings.SIGNATURE_VALUE_WRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A moment, as far as a path's validity depends on it: which certificates are within their period."""
+
+    within: tuple[bool, ...]
+    moment: datetime = field(compare=False)
+
+
+def doubt_about_signer(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    chain: Chain | None,
+    moment: datetime,
+    policy: VerificationPolicy,
+    *,
+    vouched: bool,
+) -> str:
+    """Why pyHanko would not trust a signer at a moment; empty when it would.
+
+    Asked once for the same certificates, policy and standing: nothing else takes part in its answer, since
+    revocation is vouched for by us and no list, clock or network is consulted.
+    """
+    every = (*(() if chain is None else chain.certificates), leaf, *others)
+    within = tuple(c.not_valid_before_utc <= moment <= c.not_valid_after_utc for c in every)
+    return _doubt_about_signer(leaf, others, chain, _Standing(within, moment), policy, vouched)
+
+
+@lru_cache(maxsize=512)
+def _doubt_about_signer(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    chain: Chain | None,
+    standing: _Standing,
+    policy: VerificationPolicy,
+    vouched: bool,  # noqa: FBT001 - a part of the key
+) -> str:
+    context = validation_context(chain, standing.moment, policy, vouched=vouched, embedded=others)
+    return doubt_about_path(leaf, context)
 
 
 def doubt_about_path(leaf: x509.Certificate, context: ValidationContext) -> str:

@@ -188,8 +188,13 @@ class SignerRegister:
         if seals and leaders and wanted.leader and len({*seals, *leaders}) == 1:
             found.append(policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=agency))
         if strangers := view.strangers(report, wanted.accepted):
-            numbers = ", ".join(map(str, strangers))
-            found.append(policy.notice(findings.SIGNER_NOT_REGISTERED, agency=agency, numbers=numbers))
+            listed = ", ".join(map(str, strangers))
+            numbers = " và ".join(listed.rsplit(", ", 1))
+            found.append(
+                policy.notice(
+                    findings.SIGNER_NOT_REGISTERED, agency=agency, numbers=numbers, numbers_en=listed
+                )
+            )
         if seals and leaders and _sealed_first(report, seals, leaders):
             found.append(policy.notice(findings.SEAL_BEFORE_LEADER))
         return IssuingDecision(agency=agency, decided_at=at, findings=tuple(found))

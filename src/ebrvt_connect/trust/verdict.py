@@ -180,9 +180,10 @@ class Coverage(Value):
 
     level: Literal["entire_file", "revision", "partial", "none"]
     uncovered: tuple[tuple[int, int] | str, ...] = ()
-    """What is neither covered nor the signature itself: byte ranges [from, to) of a PDF, paths of XML."""
+    """What is neither covered nor the signature itself: byte ranges [from, to) of a PDF, paths of XML, parts
+    and relationships (`/word/_rels/document.xml.rels#rId5`) of an Office package."""
     covered: tuple[str, ...] = ()
-    """Paths of the signed XML elements, or the name of the content a CMS signature is about."""
+    """Paths of the signed XML elements, parts of a package, or the content a CMS signature is about."""
 
 
 class ChangeAfter(Value):
@@ -235,9 +236,10 @@ class SignatureReport(_NoBareYes):
     chain: tuple[str, ...] = ()
     """SHA-256 of the certificates from the signer's up to the anchor."""
     field: str = ""
-    """Name of the signature field in the document."""
+    """Name of the signature field in the document, or of the signature part in a package."""
     format: str = ""
-    """The PDF SubFilter (`ETSI.CAdES.detached`, ...), `XMLDSig`, `XAdES`, `CMS` or `CMS detached`."""
+    """The PDF SubFilter (`ETSI.CAdES.detached`, ...), `XMLDSig`, `XAdES`, `OOXML XAdES`, `CMS` or
+    `CMS detached`."""
 
 
 class VerificationReport(_NoBareYes):

@@ -95,26 +95,36 @@ def _judge(
         return FileJudgement((), (notice(findings.FILE_EMPTY),))
     if len(data) > grounds.policy.largest_bytes:
         return FileJudgement((), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),))
-    if sighting.kind is DocumentKind.PDF:
+    if not sighting.name:
+        return FileJudgement((), (notice(findings.KIND_UNKNOWN),))
+    if sighting.kind is DocumentKind.UNKNOWN or not sighting.judged:
+        not_judged = notice(findings.KIND_NOT_JUDGED_YET, kind=sighting.name)
+        unsigned = () if sighting.may_be_signed else (notice(findings.SIGNED_DATA_NOT_FOUND),)
+        return FileJudgement((), (*unsigned, not_judged))
+    if not sighting.may_be_signed:
+        return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND),))
+    return _judge_signed(data, sighting.kind, grounds, detached, name)
+
+
+def _judge_signed(
+    data: bytes, kind: DocumentKind, grounds: Grounds, detached: Mapping[str, bytes], name: str
+) -> FileJudgement:
+    """Step 3, for a file that may be signed."""
+    if kind is DocumentKind.PDF:
         from ebrvt_connect.trust.pades import judge_pdf
 
         return judge_pdf(data, grounds)
-    if sighting.kind is DocumentKind.CMS and sighting.judged:
+    if kind is DocumentKind.CMS:
         from ebrvt_connect.trust.cms import judge_cms
 
         return judge_cms(data, grounds, detached=detached, name=name)
-    if not sighting.name:
-        return FileJudgement((), (notice(findings.KIND_UNKNOWN),))
-    if sighting.kind in (DocumentKind.XML, DocumentKind.EDXML):
-        if not sighting.may_be_signed:
-            return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND),))
-        from ebrvt_connect.trust.xades import judge_xml
+    if kind is DocumentKind.OOXML:
+        from ebrvt_connect.trust.ooxml import judge_ooxml
 
-        return judge_xml(data, grounds)
-    not_judged = notice(findings.KIND_NOT_JUDGED_YET, kind=sighting.name)
-    if sighting.may_be_signed:
-        return FileJudgement((), (not_judged,))
-    return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND), not_judged))
+        return judge_ooxml(data, grounds)
+    from ebrvt_connect.trust.xades import judge_xml
+
+    return judge_xml(data, grounds)
 
 
 def _conclude(

@@ -8,6 +8,7 @@ stands there, and nobody can move it and leave something else in its place.
 
 from __future__ import annotations
 
+import itertools
 import re
 from base64 import b64decode
 from dataclasses import dataclass
@@ -266,8 +267,30 @@ def unsigned_parts(root: Element, targets: tuple[Element, ...]) -> tuple[str, ..
     """
     signed = set(targets)
     ancestors = {a for target in targets for a in target.iterancestors()}
-    paths = (path for path, _ in zip(_unsigned(root, signed, ancestors), range(_MOST_SHOWN), strict=False))
-    return tuple(paths)
+    left_open = itertools.chain(_unsigned(root, signed, ancestors), _taken_out(signed), _beside(root))
+    return tuple(path for path, _ in zip(left_open, range(_MOST_SHOWN), strict=False))
+
+
+def _taken_out(signed: set[Element]) -> Iterator[str]:
+    """The enveloped transform takes a signature out with all that is in it, so that nothing signs that."""
+    for element in signed:
+        for signature in element.iter(SIGNATURE):
+            yield from (path_of(e) for e in signature.iter() if _is_strange(e, signed))
+
+
+def _is_strange(element: Element, signed: set[Element]) -> bool:
+    """An Object a reader might show, or something in the KeyInfo that no key needs."""
+    if element.tag == DS + "Object":
+        return not _is_known(element, signed)
+    parent = element.getparent()
+    return parent is not None and parent.tag == DS + "KeyInfo" and not str(element.tag).startswith(DS)
+
+
+def _beside(root: Element) -> Iterator[str]:
+    """Instructions before or behind the root (a style sheet changes what is read)."""
+    for node in (*root.itersiblings(preceding=True), *root.itersiblings()):
+        if isinstance(node, etree._ProcessingInstruction):  # noqa: SLF001 - lxml has no other name for it
+            yield f"/processing-instruction({node.target})"
 
 
 def _unsigned(element: Element, signed: set[Element], ancestors: set[Element]) -> Iterator[str]:

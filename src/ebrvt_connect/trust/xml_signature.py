@@ -24,7 +24,7 @@ from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from ebrvt_connect.trust import findings, xml_findings
 from ebrvt_connect.trust.grounds import judge_certificate
-from ebrvt_connect.trust.second_opinion import doubt_about_path, validation_context
+from ebrvt_connect.trust.second_opinion import doubt_about_signer
 from ebrvt_connect.trust.signed_data import CmsMalformed
 from ebrvt_connect.trust.signer_facts import certificate_facts
 from ebrvt_connect.trust.times import best_time, time_findings
@@ -35,7 +35,8 @@ from ebrvt_connect.trust.xml_reading import XmlRefused, path_of, read_signature,
 from ebrvt_connect.trust.xml_words import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from cryptography import x509
     from lxml.etree import _Element as Element
@@ -70,18 +71,48 @@ class _Shown:
     mechanism: str
 
 
-def examine_xml_signature(element: Element, index: int, grounds: Grounds) -> ExaminedXml:
-    """Examine one ds:Signature.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a signature is about, as its kind of file has it."""
+
+    coverage: Coverage
+    found: tuple[Finding, ...] = ()
+    """What was changed of it, or left open."""
+    integrity: bool = True
+    """Whether digests hold that the signature itself does not speak of."""
+    digests: tuple[str, ...] = ()
+    """Their algorithms, in the words of a report."""
+    claimed_time: datetime | None = None
+    """A signing time stated outside of XAdES properties, where there are none."""
+    format: str = ""
+    """Stands before `XMLDSig` or `XAdES` in the report."""
+
+
+def content_of_xml(signature: XmlSignature, policy: VerificationPolicy) -> Content:
+    """Elements of the file the signature stands in."""
+    coverage = _coverage(signature)
+    return Content(coverage, tuple(_coverage_findings(signature, coverage, policy)))
+
+
+def examine_xml_signature(
+    element: Element,
+    index: int,
+    grounds: Grounds,
+    content_of: Callable[[XmlSignature, VerificationPolicy], Content] = content_of_xml,
+) -> ExaminedXml:
+    """Examine one ds:Signature; `content_of` looks at what it is about.
 
     Raises `XmlRefused`, and whatever a hostile encoding makes a parser raise.
     """
     policy = grounds.policy
     signature = read_signature(element, policy)  # 1
+    content = content_of(signature, policy)
     properties = SignedProperties.of(signature)
-    shown = _shown(signature, properties, policy)  # 2
+    shown = _shown(signature, properties, content, policy)  # 2
     outcome = _verify(signature, shown.leaf)  # 3
     tokens = list(_tokens(signature, grounds))
-    best = best_time(properties.claimed_time, (t.proves for t in tokens if t.proves), grounds)
+    claimed = properties.claimed_time or content.claimed_time
+    best = best_time(claimed, (t.proves for t in tokens if t.proves), grounds)
     chain = grounds.chain_of(shown, grounds.trust.for_signing, best.value)  # 4
     certificate = judge_certificate(grounds, shown, chain, best.value, proven=best.proof == "timestamp")
     found = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
@@ -89,21 +120,20 @@ def examine_xml_signature(element: Element, index: int, grounds: Grounds) -> Exa
         found.append(policy.notice(xml_findings.XML_REFORMATTED))
     found += _binding(properties, shown, policy)
     found += certificate.found
-    found += time_findings(properties.claimed_time, best, tokens, grounds)
-    coverage = _coverage(signature)
-    found += _coverage_findings(signature, coverage, policy)  # 5
+    found += time_findings(claimed, best, tokens, grounds)
+    found += content.found  # 5
     if policy.conclude(found)[0] is Indication.TOTAL_PASSED:
         doubt = _doubt(shown, chain, grounds, vouched=certificate.vouched, best=best)
         found += [policy.notice(findings.SECOND_OPINION_DIFFERS, reason=doubt)] if doubt else []
     report = bare_report(index, grounds, found).model_copy(
         update={
             **certificate_facts(shown, chain, certificate, best, grounds),
-            "integrity": not outcome.troubles,
-            "coverage": coverage,
-            "claimed_time": properties.claimed_time,
+            "integrity": not outcome.troubles and content.integrity,
+            "coverage": content.coverage,
+            "claimed_time": claimed,
             "best_time": best,
             "timestamps": tuple(t.facts for t in tokens if t.facts is not None),
-            "format": "XMLDSig" if properties.element is None else "XAdES",
+            "format": content.format + ("XMLDSig" if properties.element is None else "XAdES"),
         }
     )
     return ExaminedXml(report, outcome.signed)
@@ -129,12 +159,14 @@ def bare_report(index: int, grounds: Grounds, found: list[Finding]) -> Signature
 # --- the signer ------------------------------------------------------------------------------------
 
 
-def _shown(signature: XmlSignature, properties: SignedProperties, policy: VerificationPolicy) -> _Shown:
+def _shown(
+    signature: XmlSignature, properties: SignedProperties, content: Content, policy: VerificationPolicy
+) -> _Shown:
     """The certificate the signed properties name, else the one that issued none of the others."""
     certificates = signature.certificates
     leaf = properties.certificate_named(certificates) or _lowest(certificates)
     _, mechanism, digest = METHODS[signature.method]
-    digests = (digest, *(reference.digest for reference in signature.references))
+    digests = (digest, *(reference.digest for reference in signature.references), *content.digests)
     weakest = next((d for d in digests if d not in policy.digests), digest)
     return _Shown(leaf, tuple(c for c in certificates if c != leaf), weakest, mechanism)
 
@@ -153,8 +185,7 @@ def _binding(properties: SignedProperties, shown: _Shown, policy: VerificationPo
 
 
 def _doubt(shown: _Shown, chain: Chain | None, grounds: Grounds, *, vouched: bool, best: BestTime) -> str:
-    context = validation_context(chain, best.value, grounds.policy, vouched=vouched, embedded=shown.others)
-    return doubt_about_path(shown.leaf, context)
+    return doubt_about_signer(shown.leaf, shown.others, chain, best.value, grounds.policy, vouched=vouched)
 
 
 def _tokens(signature: XmlSignature, grounds: Grounds) -> Iterator[TimestampVerdict]:
@@ -180,7 +211,11 @@ class _Outcome:
 
 
 class _Engine(XMLVerifier):
-    """signxml, told which signature is meant: it would take the first one it finds."""
+    """signxml, told which signature is meant: it would take the first one it finds.
+
+    What it canonicalizes stands alone: of an element that takes its default namespace from further up, lxml
+    writes a false `xmlns=""` into the descendants, and SignedInfo of Office and many others is like that.
+    """
 
     def __init__(self, place: tuple[int, ...]) -> None:
         super().__init__()
@@ -190,6 +225,12 @@ class _Engine(XMLVerifier):
         for position in self._place:
             root = root[position]
         return root
+
+    def _c14n(self, nodes: Any, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
+        if nodes.getparent() is not None:
+            nodes = etree.fromstring(etree.tostring(nodes, with_tail=False), self.parser)
+        canonical: bytes = super()._c14n(nodes, *args, **kwargs)
+        return canonical
 
 
 def _verify(signature: XmlSignature, leaf: x509.Certificate) -> _Outcome:

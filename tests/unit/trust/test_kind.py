@@ -17,6 +17,7 @@ XML = b'\xef\xbb\xbf  <?xml version="1.0"?><a/>'
         (b"\0" * 1100 + b"%PDF-1.7", "unknown", "", False),
         (workbook_xlsx(), "ooxml", "Office (OOXML)", False),
         (workbook_xlsx() + b"_xmlsignatures/sig1.xml", "ooxml", "Office (OOXML)", True),
+        (workbook_xlsx() + b"package/services/digital-signature/origin", "ooxml", "Office (OOXML)", True),
         (archive_zip()[:200], "unknown", "ZIP", False),
         (bytes.fromhex("3082123406092a864886f70d010702a0"), "cms", "CMS (p7m/p7s)", True),
         (bytes.fromhex("308006092a864886f70d010702a080") + b"%PDF-1.7", "cms", "CMS (p7m/p7s)", True),
@@ -46,7 +47,7 @@ def test_kind_by_content(data, kind, name, may_be_signed):
     assert (sighting.kind, sighting.name, sighting.may_be_signed) == (kind, name, may_be_signed)
 
 
-@pytest.mark.parametrize("data", [workbook_xlsx(), archive_zip(), b"\x89PNG\r\n\x1a\n", b"text"])
+@pytest.mark.parametrize("data", [archive_zip(), b"\x89PNG\r\n\x1a\n", b"text"])
 def test_an_unsigned_file_of_another_kind_is_undecided(desk, data):
     report = desk.verdict(data)
 
@@ -56,9 +57,16 @@ def test_an_unsigned_file_of_another_kind_is_undecided(desk, data):
 
 
 def test_what_may_be_signed_is_not_said_to_be_unsigned(desk):
-    report = desk.verdict(workbook_xlsx() + b"_xmlsignatures/sig1.xml")
+    report = desk.verdict(b"Content-Type: multipart/signed\n\nx")
 
     assert [f.code for f in report.findings] == ["KIND_NOT_JUDGED_YET"]
+    assert report.indication is Indication.INDETERMINATE
+
+
+def test_an_unsigned_workbook_is_plainly_unsigned(desk):
+    report = desk.verdict(workbook_xlsx())
+
+    assert [f.code for f in report.findings] == ["SIGNED_DATA_NOT_FOUND"]
     assert report.indication is Indication.INDETERMINATE
 
 

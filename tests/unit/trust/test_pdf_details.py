@@ -18,7 +18,8 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from ebrvt_connect.testing.pki import _asn1
 from ebrvt_connect.testing.pki_issue import Identity, Request, issue, revocation_list
 from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
-from ebrvt_connect.transport.signers import KeySigner, run_steps, sign_pdf
+from ebrvt_connect.transport.signers import KeySigner, sign_pdf
+from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps
 from ebrvt_connect.trust.immediate import run_to_end
 from ebrvt_connect.trust.verdict import Indication
 from tests.unit.trust.samples import AGENCY, AT, gap_of, plain_pdf, with_contents, with_signed_data
@@ -30,11 +31,11 @@ def codes(report):
     return {f.code for f in report.all_findings()}
 
 
-class Editing(KeySigner):
+class Editing(CmsSigner):
     """Signs attributes that were edited first: what comes out is validly signed."""
 
     def __init__(self, good, edit):
-        super().__init__(good.certificate, good._key, good.cert_registry)
+        super().__init__(good)
         self._edit = edit
 
     async def signed_attrs(self, *given, **more):
@@ -181,7 +182,7 @@ def test_a_time_that_does_not_read_is_no_time(desk, written):
 def test_a_signature_without_any_time_is_judged_at_the_check(desk, pki):
     writer = IncrementalPdfFileWriter(BytesIO(plain_pdf()))
     meta = PdfSignatureMetadata(field_name="A", subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256")
-    signer = PdfSigner(meta, pki.signer(AGENCY), new_field_spec=SigFieldSpec("A"))
+    signer = PdfSigner(meta, CmsSigner(pki.signer(AGENCY)), new_field_spec=SigFieldSpec("A"))
 
     async def sign():
         session = signer.init_signing_session(writer)
@@ -239,7 +240,7 @@ class Stubborn(PdfSigner):
 def test_signing_against_the_first_signers_permission_is_a_breach(desk, pki):
     def sign(pdf, name, **more):
         meta = PdfSignatureMetadata(field_name=name, subfilter=SigSeedSubFilter.PADES, **more)
-        signer = Stubborn(meta, pki.signer(AGENCY), new_field_spec=SigFieldSpec(name))
+        signer = Stubborn(meta, CmsSigner(pki.signer(AGENCY)), new_field_spec=SigFieldSpec(name))
         return run_steps(signer.async_sign_pdf(IncrementalPdfFileWriter(BytesIO(pdf)))).getvalue()
 
     locked = sign(plain_pdf(), "A", certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)

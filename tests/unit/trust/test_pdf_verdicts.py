@@ -452,7 +452,7 @@ def test_a_certificate_in_nobodys_register_has_no_role(desk):
 
 def test_pss_is_read_and_not_remarked_on(desk, pki):
     good = pki.signer(AGENCY)
-    pss = type(good)(good.certificate, good._key, good.cert_registry, prefer_pss=True)
+    pss = type(good)(good.certificate, good._key, good.chain, prefer_pss=True)
     from ebrvt_connect.transport.signers import sign_pdf
 
     report = desk.verdict(sign_pdf(plain_pdf(), pss, role="agency", signed_at=AT))

@@ -2,18 +2,25 @@
 
 import pytest
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
 from ebrvt_connect.testing.sample_signed import signed_cms
 from ebrvt_connect.transport.signers import KeySigner
 from ebrvt_connect.trust.anchors import store_of_anchors
+from ebrvt_connect.trust.chain import chain_to_anchor
 from ebrvt_connect.trust.policy import VN_2025
-from ebrvt_connect.trust.second_opinion import CmsOpinion, doubt_about_path, validation_context
+from ebrvt_connect.trust.second_opinion import (
+    CmsOpinion,
+    doubt_about_path,
+    doubt_about_signer,
+    validation_context,
+)
 from ebrvt_connect.trust.verdict import Indication
 from ebrvt_connect.trust.verify import verify_bytes
 from ebrvt_connect.trust.xmldsig import sign_packet
-from tests.unit.trust.samples import AGENCY, AT
+from tests.unit.trust.samples import AGENCY, AT, EARLY
 from tests.unit.trust.test_pdf_details import named_constraint
 from tests.unit.trust.xml_samples import codes, packet
 
@@ -69,3 +76,16 @@ def test_a_refusal_is_a_doubt():
     opinion = CmsOpinion(None, "GENERIC")
 
     assert (opinion.doubt, opinion.intact) == ("GENERIC", False)
+
+
+@pytest.mark.parametrize("flavour", ["good", "expired", "future", "weak", "revoked"])
+def test_what_is_remembered_of_a_signer_is_what_would_be_said_anew(desk, pki, flavour):
+    """Whatever was asked before: other moments, with and without a word on revocation."""
+    leaf, *others = map(x509.load_der_x509_certificate, pki.signer(AGENCY, flavour=flavour).certificates_der)
+    chain = chain_to_anchor(leaf, (*others, *desk.trust.intermediates), desk.trust.for_signing, AT)
+    moments = [AT, EARLY, AT.replace(year=2014), AT.replace(year=2030), AT.replace(year=2051), AT]
+    for moment in (*moments, *reversed(moments)):
+        for vouched in (True, False):
+            context = validation_context(chain, moment, VN_2025, vouched=vouched, embedded=others)
+            remembered = doubt_about_signer(leaf, tuple(others), chain, moment, VN_2025, vouched=vouched)
+            assert remembered == doubt_about_path(leaf, context)

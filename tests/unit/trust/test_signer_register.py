@@ -178,7 +178,7 @@ def test_a_third_signature_of_nobody_known_is_held(desk, decide):
     decision = decide(desk.signed(desk.issued(), flavour="unlisted", field_name="Ba"))
 
     assert (decision.held, codes(decision)) == (True, ["SIGNER_NOT_REGISTERED"])
-    assert "số 3" in decision.reason_vi
+    assert "chữ ký thứ 3" in decision.reason_vi
 
 
 def test_another_agencys_third_signature_is_held(desk, decide):

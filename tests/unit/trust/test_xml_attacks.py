@@ -411,3 +411,44 @@ def test_a_certificate_of_a_version_nobody_reads_breaks_nothing(desk, seal):
     der = seal.certificates_der[0].replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
 
     assert first_error(desk, resigned(seal, key_info=x509_data([der]))) == "VERIFIER_FAILED"
+
+
+# --- what the enveloped transform takes out ------------------------------------------------------------
+
+
+def in_the_signature(signed, added, before=b"</ds:Signature>"):
+    return signed.replace(before, added + before)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [fake(), b'<html xmlns="http://www.w3.org/1999/xhtml">DA DUYET 99.99</html>', b"DA DUYET 99.99"],
+    ids=["a second packet", "a page", "text"],
+)
+def test_content_put_into_the_signature_is_signed_by_nobody(desk, signed, added):
+    report, _ = judged(desk, in_the_signature(signed, b"<ds:Object>" + added + b"</ds:Object>"))
+
+    assert report.indication is not PASSED
+    assert "XML_CONTENT_UNSIGNED" in codes(report)
+
+
+def test_content_put_into_the_key_info_is_signed_by_nobody(desk, signed):
+    page = b'<html xmlns="http://www.w3.org/1999/xhtml">DA DUYET</html>'
+    report, _ = judged(desk, in_the_signature(signed, page, before=b"</ds:KeyInfo>"))
+
+    assert report.indication is not PASSED
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_style_sheet_beside_the_root_is_signed_by_nobody(desk, signed, place):
+    sheet = b'<?xml-stylesheet href="http://example.invalid/x.xsl" type="text/xsl"?>'
+    report, _ = judged(desk, sheet + signed if place == "before" else signed + sheet)
+
+    assert report.indication is not PASSED
+    assert "XML_CONTENT_UNSIGNED" in codes(report)
+
+
+def test_comment_beside_the_root_changes_nothing(desk, signed):
+    report, _ = judged(desk, signed + b"<!-- in ra: 23/11/2026 -->")
+
+    assert report.indication is PASSED

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 from signxml.xades import XAdESSigner
 
-from ebrvt_connect.transport.signers import run_steps
+from ebrvt_connect.transport.signing_cms import run_steps
 from ebrvt_connect.trust.anchors import store_of_anchors
 from ebrvt_connect.trust.verdict import Indication
 from ebrvt_connect.trust.xmldsig import sign_packet

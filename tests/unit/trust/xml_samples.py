@@ -76,7 +76,7 @@ def signature(
     )
     canonical = etree.tostring(info, method="c14n", exclusive=True)
     if hmac_key is None:
-        value = signer.sign_raw(canonical, digest)
+        value = signer.sign_digest(hashlib.new(digest, canonical).digest(), digest)
     else:
         value = hmac.new(hmac_key, canonical, digest).digest()
     text = etree.tostring(info).decode()
