@@ -107,9 +107,12 @@ class Motcua(Source, Sink):
             # Advice that was not taken changes nothing; trouble that lasts shows at the next fetch.
             return
 
-    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
-        """ACCEPTED, HELD with its reason, or REFUSED; of a step only what stopped it."""
-        if not isinstance(record, (Dossier, ProgressEntry)):
+    def feedback(self, message: Message, record: Record | None, outcome: Outcome) -> tuple[Feedback, ...]:
+        """ACCEPTED, HELD with its reason, or REFUSED; of a step only what stopped it.
+
+        What could not be read has no record; where its dossier's code could be read, it is told all the same.
+        """
+        if record is not None and not isinstance(record, (Dossier, ProgressEntry)):
             return ()
         status = mapping.outcome_status(message, record, outcome)
         return () if status is None else (Feedback(status.state.value, status),)

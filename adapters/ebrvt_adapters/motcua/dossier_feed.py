@@ -1,22 +1,21 @@
 """Reads the feed of changed dossiers (hồ sơ) into batches: each dossier, and behind it its steps.
 
-How the feed is walked is `codec.change_feed`. A dossier's progress is read whole each time the dossier has
-changed: the inbox knows what it has, so no checkpoint grows with the number of dossiers, and nothing is
-lost over a restart. Steps are append-only: one that said all it must stands as it was taken over, and a
-later change of it is told by a warning on its dossier.
+How the feed is walked is `codec.change_feed`, how steps are read `progress_feed`. A dossier's progress is
+read whole each time the dossier has changed: the inbox knows what it has, so no checkpoint grows with the
+number of dossiers, and nothing is lost over a restart.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ebrvt_adapters.motcua import faults, mapping
+from ebrvt_adapters.motcua.progress_feed import KnownSteps, ProgressReader, Steps
 from ebrvt_connect.codec.change_feed import ChangeFeed, FeedDesk, FeedProgress, Missing, Walk
-from ebrvt_connect.codec.feed import Cursor, Page, fields_of, word_of
+from ebrvt_connect.codec.feed import Cursor, Page, word_of
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Rejected, RetryLater, Scope
 from ebrvt_connect.model.message import BlobRef, Kind
 from ebrvt_connect.ports.adapter import Batch, Item
@@ -29,31 +28,14 @@ if TYPE_CHECKING:
     from ebrvt_adapters.motcua.settings import MotcuaSettings
     from ebrvt_adapters.motcua.statuses import StatusMap
     from ebrvt_connect.errors import ConnectError, Explanation
-    from ebrvt_connect.model.document import DataWarning
-    from ebrvt_connect.model.dossier import Dossier, ProgressEntry
+    from ebrvt_connect.model.dossier import Dossier
 
 _OPERATION = "GET /api/dossiers"
-_REMEMBERED = 20_000
 _MISSING = {
     Missing.GONE: faults.NOT_FOUND,
     Missing.FORBIDDEN: faults.DOSSIER_FORBIDDEN,
     Missing.UNAVAILABLE: faults.DOSSIER_UNAVAILABLE,
 }
-
-
-class KnownSteps:
-    """What the steps said that were taken over, so that a change is noticed; bounded, oldest go first."""
-
-    def __init__(self) -> None:
-        """Knows none; after a restart a change goes unnoticed, but never on."""
-        self._digests: OrderedDict[str, str] = OrderedDict()
-
-    def changed(self, name: str, digest: str) -> bool:
-        """Whether a step says something else than when it was first met here."""
-        known = self._digests.setdefault(name, digest)
-        while len(self._digests) > _REMEMBERED:
-            self._digests.popitem(last=False)
-        return known != digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +54,6 @@ class Desk(FeedDesk):
         for row in self.rows:
             self.stored.add_row(row)
         self.rows.clear()
-
-
-@dataclass(slots=True)
-class _Steps:
-    """What a dossier's progress made."""
-
-    items: list[Item] = field(default_factory=list)
-    warnings: list[DataWarning] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +104,7 @@ class DossierFeed(ChangeFeed):
         try:
             found = mapping.dossier_of(row)
         except InvalidValue as refusal:
-            name = word_of(row, "code") or word_of(row, "id")
-            item = self.desk.unreadable(Kind.DOSSIER, row, refusal, name)
+            item = self.desk.unreadable(Kind.DOSSIER, row, refusal, mapping.name_of(row))
             return () if item is None else (item,)
         items = tuple(self._dossier_items(row, found, last_try=last_try))
         self.desk.rows.append(hashlib.sha256(row).hexdigest())
@@ -164,7 +137,18 @@ class DossierFeed(ChangeFeed):
         code = str(found.code)
         public = str(found.national_code or found.code)
         original = self.desk.keep(row)
-        return Item(Kind.DOSSIER, code, version, code, public, code, record, original=original, fault=fault)
+        return Item(
+            kind=Kind.DOSSIER,
+            external_id=code,
+            version=version,
+            lane=code,
+            business_key=public,
+            title=code,
+            record=record,
+            original=original,
+            fault=fault,
+            replaces=(mapping.row_name(found.id),),
+        )
 
     def _without_row(self, name: str, version: str, why: Missing) -> Item:
         """A dossier that cannot be had any more, held under its code."""
@@ -214,70 +198,25 @@ class DossierFeed(ChangeFeed):
 
     # --- its steps ----------------------------------------------------------------------------------------
 
-    def _steps(self, found: wire.Dossier, *, last_try: bool) -> _Steps:
+    def _steps(self, found: wire.Dossier, *, last_try: bool) -> Steps:
         """All steps not known to be stored, in their order.
 
         Where they cannot be had, the dossier waits with them; at last it goes and a hold stands for them.
         """
-        code = str(found.code)
-        steps = _Steps()
+        reader = ProgressReader(self.desk, found)
         try:
-            rows = self.desk.client.progress(code)
+            rows = self.desk.client.progress(reader.code)
         except Rejected:
-            return self._steps_missing(steps, found)
+            return reader.missing()
         except RetryLater:
             if not last_try:
                 raise
-            return self._steps_missing(steps, found)
+            return reader.missing()
         except HeldForPerson as held:
             if not faults.concerns_one(held):
                 raise
-            return self._steps_missing(steps, found)
-        for row in sorted(rows, key=_seq_of):
-            self._step(steps, row, found)
-        return steps
-
-    def _steps_missing(self, steps: _Steps, found: wire.Dossier) -> _Steps:
-        code = str(found.code)
-        fault = self._hold(faults.PROGRESS_UNAVAILABLE, "progress cannot be had", code)
-        public = str(found.national_code or found.code)
-        steps.items.append(
-            Item(Kind.PROGRESS, f"{code}#", f"missing:{found.revision}", code, public, code, fault=fault)
-        )
-        return steps
-
-    def _step(self, steps: _Steps, row: bytes, dossier: wire.Dossier) -> None:
-        """One step: an item, a warning where it was changed, or nothing."""
-        code = str(dossier.code)
-        try:
-            found = mapping.progress_of(row, code)
-        except InvalidValue as refusal:
-            name = f"{code}#{seq}" if (seq := _seq_of(row)) else ""
-            item = self.desk.unreadable(Kind.PROGRESS, row, refusal, name, lane=code)
-            steps.items.extend(() if item is None else (item,))
-            return
-        entry = mapping.entry_of(found, dossier, self.desk.statuses, now=self.desk.now())
-        version = mapping.entry_version(entry)
-        name = f"{code}#{entry.seq}"
-        changed = self.desk.steps.changed(name, mapping.entry_digest(entry))
-        known = {mapping.FINAL, version}
-        if any((name, one) in self.desk.stored for one in known):
-            if changed:
-                steps.warnings.append(mapping.changed_entry(entry.seq))
-            return
-        steps.items.append(self._step_item(row, name, version, entry))
-
-    def _step_item(self, row: bytes, name: str, version: str, entry: ProgressEntry) -> Item:
-        return Item(
-            kind=Kind.PROGRESS,
-            external_id=name,
-            version=version,
-            lane=str(entry.local_code),
-            business_key=str(entry.dossier_code),
-            title=f"{entry.local_code} (bước {entry.seq})",
-            record=entry,
-            original=self.desk.keep(row),
-        )
+            return reader.missing()
+        return reader.steps(rows)
 
     def _hold(self, explanation: Explanation, detail: str, code: str) -> HeldForPerson:
         return HeldForPerson(
@@ -287,9 +226,3 @@ class DossierFeed(ChangeFeed):
             operation="fetch",
             title=code,
         )
-
-
-def _seq_of(row: bytes) -> int:
-    """The number of a step; 0 where it cannot be read."""
-    seq = fields_of(row).get("seq")
-    return seq if isinstance(seq, int) and not isinstance(seq, bool) and 0 < seq < 2**53 else 0

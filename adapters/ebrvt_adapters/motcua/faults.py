@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ebrvt_adapters.motcua.mapping import field_vi
+from ebrvt_adapters.motcua.field_names import field_vi
 from ebrvt_connect.errors import ConnectError, HeldForPerson, Scope, explain
 from ebrvt_connect.transport.failures import FORBIDDEN as REMOTE_FORBIDDEN
 from ebrvt_connect.transport.problems import ProblemTable
@@ -94,6 +94,21 @@ PROGRESS_UNAVAILABLE = explain(
     "Không đọc được tiến độ xử lý của hồ sơ {title} từ hệ thống một cửa.",
     "Mở thử tiến độ của hồ sơ ở hệ thống một cửa; nếu mở được, lưu lại hồ sơ để được đọc lại rồi bỏ thông "
     "điệp này.",
+)
+PROGRESS_REPEATED = explain(
+    "MOTCUA_PROGRESS_SEQ_REPEATED",
+    "Hồ sơ {title} ở hệ thống một cửa có hai bước xử lý khác nhau cùng mang số {seq} (mục “Số thứ tự bước xử "
+    "lý (seq)”); bước thứ hai chưa được gửi.",
+    "Đề nghị quản trị hệ thống một cửa cho bước thứ hai một số riêng chưa bước nào dùng, giữ nguyên nội "
+    "dung, rồi lưu lại hồ sơ; bước đó sẽ thay thế bản này. Các bước sau của hồ sơ chờ đến khi xong.",
+)
+PROGRESS_RENUMBERED = explain(
+    "MOTCUA_PROGRESS_RENUMBERED",
+    "Các bước xử lý của hồ sơ {title} ở hệ thống một cửa đã bị đánh số lại (mục “Số thứ tự bước xử lý "
+    "(seq)”) sau khi được lấy về: {moves}{inserted}. Các bước đã lấy không được gửi lại.",
+    "Đề nghị quản trị hệ thống một cửa trả lại số cũ cho các bước đã nêu, ghi bước mới với số lớn hơn mọi số "
+    "đã có rồi lưu lại hồ sơ; sau đó bỏ thông điệp này bằng lệnh ebrvt held refuse. Các bước sau của hồ sơ "
+    "chờ đến khi đó.",
 )
 DOSSIER_UNAVAILABLE = explain(
     "MOTCUA_DOSSIER_UNAVAILABLE",

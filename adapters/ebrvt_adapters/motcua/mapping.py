@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
-from datetime import timedelta
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from ebrvt_adapters.motcua import wire
+from ebrvt_adapters.motcua import oddities, wire
+from ebrvt_adapters.motcua.field_names import field_vi
+from ebrvt_connect.codec.feed import scalar_of, unreadable_place
 from ebrvt_connect.codec.jsonfields import WireValue, written_moment
 from ebrvt_connect.codec.jsonwire import json_value
 from ebrvt_connect.errors import InvalidValue, explain
-from ebrvt_connect.model.document import DataWarning
 from ebrvt_connect.model.dossier import (
     Applicant,
     ApplicantKind,
     Channel,
     Component,
     Dossier,
+    DossierCode,
     DossierExchange,
     DossierStatus,
     Fee,
@@ -44,15 +42,18 @@ from ebrvt_connect.model.dossier import (
     Supplement,
     Unit,
 )
-from ebrvt_connect.model.message import State
+from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.model.text import nfc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from enum import StrEnum
 
     from ebrvt_adapters.motcua.statuses import StatusMap
     from ebrvt_connect.errors import Explanation
+    from ebrvt_connect.model.document import DataWarning
+    from ebrvt_connect.model.dossier import DossierStage
     from ebrvt_connect.model.message import BlobRef, Message
     from ebrvt_connect.ports.adapter import Outcome
 
@@ -65,69 +66,54 @@ FIELDS_WRONG = explain(
     "Mở hồ sơ ở hệ thống một cửa, bổ sung hoặc sửa các mục đã nêu rồi lưu lại; bản sửa sẽ được tự động lấy "
     "về và thay thế bản này.",
 )
+ROW_NAMELESS = explain(
+    "MOTCUA_ROW_NAMELESS",
+    "Hệ thống một cửa đưa ra một hồ sơ không đọc được cả mã hồ sơ lẫn mã nội bộ; thiếu hoặc ghi sai: "
+    "{fields}.",
+    "Đề nghị quản trị hệ thống một cửa tìm và sửa hồ sơ này. Khi bản sửa đã về, bỏ thông điệp này bằng lệnh "
+    "ebrvt held refuse.",
+)
 PROGRESS_WRONG = explain(
     "MOTCUA_PROGRESS_WRONG",
     "Một bước xử lý của hồ sơ {title} ở hệ thống một cửa thiếu hoặc ghi sai: {fields}.",
-    "Đề nghị quản trị hệ thống một cửa sửa bước xử lý đã nêu; các bước sau của hồ sơ chờ đến khi xong.",
+    "Đề nghị quản trị hệ thống một cửa sửa bước xử lý đã nêu, giữ đúng vị trí của bước, rồi lưu lại hồ sơ; "
+    "bước đã sửa sẽ thay thế bản này. Các bước sau của hồ sơ chờ đến khi xong.",
 )
 
-UPDATED_IN_FUTURE = "UPDATED_IN_FUTURE"
-TEXT_TOO_LONG = "TEXT_TOO_LONG"
-WORD_UNKNOWN = "WORD_UNKNOWN"
-STATUS_UNMAPPED = "STATUS_WORD_UNMAPPED"
-TIME_IMPLAUSIBLE = "TIME_IMPLAUSIBLE"
-TIMES_OUT_OF_ORDER = "TIMES_OUT_OF_ORDER"
-PROGRESS_CHANGED = "PROGRESS_CHANGED"
-
-FINAL = "1"
-"""The version of a progress entry that says all it must: entries are append-only, so it never changes."""
-
-_CLOCKS_DIFFER = timedelta(minutes=1)
-_YEARS = range(1990, 2101)
 _SHOWN_FIELDS = 8
 _LONGEST_UNKNOWN = 4000
 _ENDED = frozenset({State.REFUSED, State.DEAD, State.CANCELLED})
-_ORDERS = (("submitted_at", "received_at"), ("received_at", "due_at"), ("received_at", "finished_at"))
-
-
-# --- data -------------------------------------------------------------------------------------------------
-
-
-@cache
-def _data() -> Mapping[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("mapping.toml").read_text("utf-8"))
-
-
-def field_vi(path: Iterable[str | int]) -> str:
-    """What a clerk calls a field, with its wire path: “Ngày hẹn trả (dueAt)”.
-
-    Of a path nobody has named, its longest known beginning gives the name.
-    """
-    names: Mapping[str, str] = _data()["field_names"]
-    known = ""
-    walked: list[str] = []
-    for part in path:
-        if isinstance(part, str):
-            walked.append(part)
-            known = names.get(".".join(walked), known)
-    shown = "".join(c for c in ".".join(walked[:3])[:80] if c.isprintable())
-    if not shown:
-        return "toàn bộ nội dung"
-    return f"{known} ({shown})" if known else shown
 
 
 # --- reading ----------------------------------------------------------------------------------------------
 
 
 def dossier_of(row: bytes) -> wire.Dossier:
-    """A row of the feed; raises `InvalidValue` `MOTCUA_FIELDS_WRONG` or `JSON_…`."""
-    value = json_value(row)
-    return _read(value, wire.Dossier, FIELDS_WRONG, title_of(value))
+    """A row of the feed; raises `InvalidValue` `MOTCUA_FIELDS_WRONG`, or `MOTCUA_ROW_NAMELESS`."""
+    title = title_of(row)
+    explanation = FIELDS_WRONG if name_of(row) else ROW_NAMELESS
+    return _read(_value(row, explanation, title), wire.Dossier, explanation, title)
 
 
 def progress_of(row: bytes, title: str) -> wire.ProgressEntry:
-    """A step of a dossier's way; raises `InvalidValue` `MOTCUA_PROGRESS_WRONG` or `JSON_…`."""
-    return _read(json_value(row), wire.ProgressEntry, PROGRESS_WRONG, title)
+    """A step of a dossier's way; raises `InvalidValue` `MOTCUA_PROGRESS_WRONG`."""
+    return _read(_value(row, PROGRESS_WRONG, title), wire.ProgressEntry, PROGRESS_WRONG, title)
+
+
+def _value(row: bytes, explanation: Explanation, title: str) -> object:
+    """A row as JSON; where it is none, the refusal names the field and says what is wrong with it."""
+    try:
+        return json_value(row)
+    except InvalidValue as refusal:
+        repeated = refusal.facts.get("name")
+        named = field_vi([repeated] if isinstance(repeated, str) else unreadable_place(row))
+        said = refusal.sentence_vi.rstrip(".")
+        raise InvalidValue(
+            explanation,
+            f"{refusal.code}: {refusal.detail}",
+            title=title,
+            fields=f"“{named}” ({said[:1].lower()}{said[1:]})",
+        ) from refusal
 
 
 def _read(value: object, kind: type[Wire], explanation: Explanation, title: str) -> Wire:
@@ -147,13 +133,31 @@ def _read(value: object, kind: type[Wire], explanation: Explanation, title: str)
     )
 
 
-def title_of(value: object) -> str:
+def title_of(row: bytes) -> str:
     """How an operator would find a dossier whose fields are not all readable: its code, else its id."""
-    if not isinstance(value, dict):
-        return "(không rõ)"
-    named = (value.get(name) for name in ("code", "id"))
-    texts = (str(one)[:80] for one in named if isinstance(one, (str, int)) and not isinstance(one, bool))
-    return next((text for text in texts if text.strip()), "(không rõ)")
+    texts = (_shown(scalar_of(row, name)) for name in ("code", "id"))
+    return next((text for text in texts if text), "(không rõ)")
+
+
+def name_of(row: bytes) -> str:
+    """What a dossier that cannot be read is held under: its code, else the shop's id; empty without either.
+
+    It is stable, so that the corrected dossier takes the place of the one held.
+    """
+    try:
+        return str(DossierCode.parse(scalar_of(row, "code")))
+    except InvalidValue:
+        own = scalar_of(row, "id")
+        return row_name(own) if _shown(own) else ""
+
+
+def row_name(own_id: str) -> str:
+    """What a dossier whose code cannot be read is held under: the shop's own id (mã nội bộ)."""
+    return f"row:{_shown(own_id)}"
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in nfc(text).strip() if c.isprintable())[:80]
 
 
 # --- dossiers ---------------------------------------------------------------------------------------------
@@ -208,7 +212,7 @@ def record_of(
         updated_at=found.updated_at,
         revision=found.revision,
         unknown=tuple(_unknown(found)),
-        warnings=(*_dossier_warnings(found, now), *_unmapped(found.status, stage is None), *warnings),
+        warnings=(*oddities.of_dossier(found, now), *_unmapped(found.status, stage), *warnings),
     )
 
 
@@ -218,8 +222,8 @@ def version_of(dossier: Dossier) -> str:
     Files count by their digest, so one that was replaced makes a new version; the time of change does not
     count, since a step of progress alone moves it.
     """
-    told = dossier.model_dump_json(exclude={"updated_at", "revision", "warnings"})
-    return f"{dossier.revision}:{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+    said = dossier.model_dump_json(exclude={"updated_at", "revision", "warnings"})
+    return f"{dossier.revision}:{_digest(said)}"
 
 
 def file_ids(found: wire.Dossier) -> tuple[str, ...]:
@@ -256,14 +260,14 @@ def _component(found: wire.Component) -> Component:
         file_id=found.file_id,
         deleted=found.deleted,
         digitised=found.digitised,
-        reuse=found.reuse if _is_reuse(found.reuse) else None,
+        reuse=found.reuse if wire.is_reuse(found.reuse) else None,
         from_national_store=found.from_national_store,
         replaced_by_result_code=found.replaced_by_result_code,
     )
 
 
 def _fee(found: wire.Fee) -> Fee:
-    known = _is_fee_moment(found.collected_when)
+    known = wire.is_fee_moment(found.collected_when)
     return Fee(
         code=found.code,
         name=found.name,
@@ -302,14 +306,6 @@ def _result(found: wire.ResultPaper, contents: Mapping[str, BlobRef]) -> ResultP
     )
 
 
-def _is_reuse(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in {0, 1, 2}
-
-
-def _is_fee_moment(value: object) -> bool:
-    return isinstance(value, str) and value in FeeMoment.__members__
-
-
 # --- progress ---------------------------------------------------------------------------------------------
 
 
@@ -333,138 +329,30 @@ def entry_of(
         step_started_at=found.step_started_at,
         step_due_at=found.step_due_at,
         unknown=tuple(_unknown(found)),
-        warnings=(
-            *_long_texts(found),
-            *_ahead(found.at, "at", "Thời điểm xử lý", now),
-            *_unmapped(found.status, stage is None),
-        ),
+        warnings=(*oddities.of_entry(found, now), *_unmapped(found.status, stage)),
     )
 
 
 def entry_version(entry: ProgressEntry) -> str:
-    """`FINAL` for an entry that says all it must; else a digest, so that its correction replaces it."""
-    if entry.stage is not None and entry.actor_name and (entry.action or entry.note):
-        return FINAL
-    return f"incomplete:{entry_digest(entry)}"
+    """Tells an entry from its correction under the same number, by all it says."""
+    return _digest(entry.model_dump_json(exclude={"warnings"}))
 
 
-def entry_digest(entry: ProgressEntry) -> str:
-    """Tells an entry from another one under the same number."""
-    return hashlib.sha256(entry.model_dump_json(exclude={"warnings"}).encode()).hexdigest()[:32]
+def entry_content(entry: ProgressEntry) -> str:
+    """What an entry says of the step itself: the same under another number, or once its word is mapped."""
+    beside = {"warnings", "seq", "stage", "dossier_code", "local_code"}
+    return _digest(entry.model_dump_json(exclude=beside))
 
 
-def changed_entry(seq: int) -> DataWarning:
-    """An entry that was taken over reads otherwise now; what was taken over stands."""
-    return DataWarning(
-        code=PROGRESS_CHANGED,
-        field="progress",
-        got=str(seq),
-        message_vi=f"Bước xử lý số {seq} đã bị sửa ở hệ thống một cửa sau khi được ghi nhận; nội dung đã ghi "
-        "nhận vẫn giữ nguyên.",
-    )
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-# --- warnings ---------------------------------------------------------------------------------------------
+def _unmapped(word: str, stage: DossierStage | None) -> tuple[DataWarning, ...]:
+    return (oddities.unmapped(word),) if stage is None else ()
 
 
-def _dossier_warnings(found: wire.Dossier, now: datetime) -> Iterator[DataWarning]:
-    yield from _ahead(found.updated_at, "updatedAt", "Thời điểm cập nhật", now)
-    yield from _long_texts(found)
-    yield from _odd_words(found)
-    yield from _odd_times(found, now)
-
-
-def _ahead(at: datetime, name: str, name_vi: str, now: datetime) -> Iterator[DataWarning]:
-    if at > now + _CLOCKS_DIFFER:
-        yield DataWarning(
-            code=UPDATED_IN_FUTURE,
-            field=name,
-            got=written_moment(at),
-            message_vi=f"{name_vi} nằm ở tương lai; kiểm tra đồng hồ của hệ thống một cửa.",
-        )
-
-
-def _unmapped(word: str, missing: bool) -> Iterator[DataWarning]:  # noqa: FBT001 - one private caller each
-    if missing:
-        yield DataWarning(
-            code=STATUS_UNMAPPED,
-            field="status",
-            got=word[:60],
-            message_vi=f"Trạng thái “{word[:60]}” chưa có trong bảng trạng thái hồ sơ của đơn vị.",
-        )
-
-
-def _long_texts(found: WireValue) -> Iterator[DataWarning]:
-    longest: Mapping[str, int] = _data()["longest"]
-    for path, limit in longest.items():
-        length = max((len(text) for text in _texts(found, path.split("."))), default=0)
-        if length > limit:
-            yield DataWarning(
-                code=TEXT_TOO_LONG,
-                field=path,
-                got=str(length),
-                message_vi=f"{field_vi(path.split('.'))} dài {length} ký tự, nơi nhận chỉ nhận {limit}.",
-            )
-
-
-def _texts(value: object, path: list[str]) -> Iterator[str]:
-    """The texts a wire path leads to; lists are walked through."""
-    if isinstance(value, tuple):
-        for one in value:
-            yield from _texts(one, path)
-    elif not path:
-        if isinstance(value, str):
-            yield value
-    elif isinstance(value, WireValue):
-        yield from _texts(getattr(value, path[0], None), path[1:])
-
-
-def _odd_words(found: wire.Dossier) -> Iterator[DataWarning]:
-    """Words of lists that do not decide anything: told, and left out."""
-    holders: tuple[wire.Dossier | wire.Supplement, ...] = (found, *found.supplements)
-    papers = [one for holder in holders for one in _papers(holder)]
-    if any(one.reuse is not None and not _is_reuse(one.reuse) for one in papers):
-        yield _odd_word("components.reuse")
-    fees = [one for holder in holders for one in holder.fees]
-    if any(one.collected_when not in (None, "") and not _is_fee_moment(one.collected_when) for one in fees):
-        yield _odd_word("fees.collectedWhen")
-
-
-def _papers(holder: wire.Dossier | wire.Supplement) -> tuple[wire.Component, ...]:
-    return holder.components if isinstance(holder, wire.Dossier) else holder.papers
-
-
-def _odd_word(path: str) -> DataWarning:
-    said = f"{field_vi(path.split('.'))} ghi một giá trị không có trong danh mục nên được bỏ trống."
-    return DataWarning(code=WORD_UNKNOWN, field=path, message_vi=said)
-
-
-def _odd_times(found: wire.Dossier, now: datetime) -> Iterator[DataWarning]:
-    times = {name: value for name, value in found if name.endswith("_at") and name != "updated_at"}
-    known = {name: value for name, value in times.items() if value is not None}
-    happened = ("submitted_at", "received_at", "finished_at", "returned_at", "refused_at")
-    for name, value in known.items():
-        late = name in happened and value > now + _CLOCKS_DIFFER
-        if late or value.year not in _YEARS:
-            yield _odd_time(TIME_IMPLAUSIBLE, name, "không hợp lý (ở tương lai hoặc sai năm)", value)
-    for earlier, later in _ORDERS:
-        if earlier in known and later in known and known[later] < known[earlier]:
-            said = f"sớm hơn {field_vi([_wire_name(earlier)])}"
-            yield _odd_time(TIMES_OUT_OF_ORDER, later, said, known[later])
-
-
-def _odd_time(code: str, name: str, said: str, value: datetime) -> DataWarning:
-    own = _wire_name(name)
-    return DataWarning(
-        code=code,
-        field=own,
-        got=value.isoformat(),
-        message_vi=f"{field_vi([own])} {said}; đề nghị kiểm tra lại.",
-    )
-
-
-def _wire_name(name: str) -> str:
-    return str(wire.Dossier.model_fields[name].alias)
+# --- what the contract does not know -----------------------------------------------------------------------
 
 
 def _unknown(value: WireValue, path: str = "") -> Iterator[tuple[str, str]]:
@@ -485,20 +373,21 @@ def _unknown(value: WireValue, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def outcome_status(
-    message: Message, record: Dossier | ProgressEntry, outcome: Outcome
+    message: Message, record: Dossier | ProgressEntry | None, outcome: Outcome
 ) -> DossierStatus | None:
     """What the one-stop shop is told: ACCEPTED, HELD with its reason, or REFUSED; None where nothing is.
 
     A step that went through is not told by itself; one that is held or refused is told of its dossier.
+    Without a record (it could not be read) the lane says which dossier it is; without that nobody is told.
     """
     state = _exchange(outcome.state)
-    step = isinstance(record, ProgressEntry)
-    if state is None or (step and state is DossierExchange.ACCEPTED):
+    code = _code_of(message, record)
+    if state is None or code is None or (message.kind is Kind.PROGRESS and state is DossierExchange.ACCEPTED):
         return None
     accepted = state is DossierExchange.ACCEPTED
     receipt = message.receipt.external_id if accepted and message.receipt else ""
     return DossierStatus(
-        dossier_code=record.local_code if isinstance(record, ProgressEntry) else record.code,
+        dossier_code=code,
         system=message.target,
         state=state,
         at=message.updated_at,
@@ -506,6 +395,15 @@ def outcome_status(
         reason_vi="" if accepted else _reason(record, outcome),
         receipt=receipt,
     )
+
+
+def _code_of(message: Message, record: Dossier | ProgressEntry | None) -> DossierCode | None:
+    if record is not None:
+        return record.local_code if isinstance(record, ProgressEntry) else record.code
+    try:
+        return DossierCode.parse(message.lane)
+    except InvalidValue:
+        return None
 
 
 def _exchange(state: State) -> DossierExchange | None:
@@ -516,7 +414,7 @@ def _exchange(state: State) -> DossierExchange | None:
     return DossierExchange.REFUSED if state in _ENDED else None
 
 
-def _reason(record: Dossier | ProgressEntry, outcome: Outcome) -> str:
+def _reason(record: Dossier | ProgressEntry | None, outcome: Outcome) -> str:
     reason = " ".join(part for part in (outcome.reason_vi, outcome.advice_vi) if part)
     if not isinstance(record, ProgressEntry):
         return reason

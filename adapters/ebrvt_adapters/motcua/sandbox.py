@@ -16,7 +16,9 @@ The seed:
       "procedures": [ProcedureRow]
     }
     Step = {"after_seconds": 0.4, "entry": ProgressEntry without seq and at, "dossier": {changed fields},
-            "files": {fileId: {...}}}             "$now" stands for the moment of the step
+            "files": {fileId: {...}},             "$now" stands for the moment of the step
+            "progress": [any JSON],               the whole progress as it reads from now on
+            "unchecked": true}                    the fields are put there whatever the contract says
 """
 
 from __future__ import annotations
@@ -191,10 +193,14 @@ class MotcuaSimulator(RestSimulator):
     def _progress(self, call: Call) -> SimReply:
         code = self._dossier(call)["code"]
         after = call.number("afterSeq", 0)
-        steps = [step for step in self.shop.steps(code) if _seq(step) > after or not _seq(step)]
+        steps = [
+            step
+            for step in self.shop.steps(code)
+            if tables.seq_of(step) > after or not (after or tables.seq_of(step))
+        ]
         items = steps[: call.limit()]
         more = len(steps) > len(items)
-        return json_reply({"items": items, "next": _seq(items[-1]) if more else None})
+        return json_reply({"items": items, "next": max(map(tables.seq_of, items)) if more else None})
 
     def _file(self, call: Call) -> SimReply:
         code = self._dossier(call)["code"]
@@ -322,11 +328,6 @@ class MotcuaSimulator(RestSimulator):
         place = {name: told.get(name, "") for name in ("updatedAfter", "afterId")}
         self.world.put(tables.ACKS, told["kind"], place)
         return SimReply(204, headers=())
-
-
-def _seq(step: object) -> int:
-    seq = step.get("seq") if isinstance(step, dict) else None
-    return seq if isinstance(seq, int) and not isinstance(seq, bool) else 0
 
 
 def _row_key(row: object) -> str:

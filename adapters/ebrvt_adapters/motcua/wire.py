@@ -23,7 +23,7 @@ from ebrvt_connect.codec.jsonfields import (
     maybe_word,
     number_text,
 )
-from ebrvt_connect.model.dossier import DossierCode
+from ebrvt_connect.model.dossier import DossierCode, FeeMoment
 
 Flag = Annotated[bool, Strict()]
 MaybeFlag = Annotated[bool, Strict()] | None
@@ -32,6 +32,16 @@ Maybe = BeforeValidator(maybe_word)
 Listed = BeforeValidator(list_or_empty)
 Dong = Annotated[int, Strict(), Field(ge=0, lt=2**53)]
 """Money in whole đồng."""
+
+
+def is_reuse(value: object) -> bool:
+    """Whether it is one of the portal's codes of re-use: 0, 1 or 2."""
+    return isinstance(value, int) and not isinstance(value, bool) and value in {0, 1, 2}
+
+
+def is_fee_moment(value: object) -> bool:
+    """Whether it says when a fee is collected: `RECEIPT`, `SUPPLEMENT` or `RESULT`."""
+    return isinstance(value, str) and value in FeeMoment.__members__
 
 
 # --- dossiers ---------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Qlvb(Source, Sink):
 
     def ping(self) -> str:
         """Read the address book."""
-        return f"{len(self.client.agencies())} agencies"
+        return f"{len(self.client.agencies())} cơ quan trong danh bạ"
 
     def close(self) -> None:
         """Give back connections."""
@@ -121,7 +121,7 @@ class Qlvb(Source, Sink):
             # Advice that was not taken changes nothing; trouble that lasts shows at the next fetch.
             return
 
-    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record | None, outcome: Outcome) -> tuple[Feedback, ...]:
         """SENT, HELD with its reason, or FAILED, told for each recipient of a document of ours."""
         if not isinstance(record, Document):
             return ()

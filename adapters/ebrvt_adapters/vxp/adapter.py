@@ -348,7 +348,7 @@ class Vxp(Source, Sink):
         if refused is not None:
             raise refused
 
-    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record | None, outcome: Outcome) -> tuple[Feedback, ...]:
         """Once an incoming document is safely with the document system: status 01 to its sender."""
         if outcome.state is not State.DONE or not isinstance(record, Document):
             return ()

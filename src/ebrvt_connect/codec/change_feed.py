@@ -248,8 +248,15 @@ class ChangeFeed(ABC):
         told = progress.text()
         while True:
             page = self._page(cursor)
-            following = self._following(page, cursor)
-            items, failure = self._items(page.rows, progress, walk)
+            following: Cursor | None = None
+            astray: RetryLater | None = None
+            try:
+                following = self._following(page, cursor)
+            except RetryLater as odd:
+                # What came is good all the same; only the way on is not.
+                astray = odd
+            items, trouble = self._items(page.rows, progress, walk)
+            failure = trouble or astray
             if following is not None and failure is None:
                 progress.advance(following, self._desk().now())
             if items or progress.text() != told:

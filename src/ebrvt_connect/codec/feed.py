@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, Strict, ValidationError
 
-from ebrvt_connect.codec.jsonfields import LONGEST_ID, WireValue, bare_or_empty, parse_moment
+from ebrvt_connect.codec.jsonfields import LONGEST_ID, WireValue, bare_or_empty, bounded_moment
 from ebrvt_connect.codec.jsonwire import JsonLimits, json_value
 from ebrvt_connect.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
 
 
 class Cursor(WireValue):
@@ -21,11 +24,8 @@ class Cursor(WireValue):
     after_id: Annotated[str, Strict(), BeforeValidator(bare_or_empty), Field(max_length=LONGEST_ID)] = ""
 
     def moment(self) -> datetime:
-        """The time as a time; raises `ValueError` when it is none."""
-        parsed = parse_moment(self.updated_after)
-        if not isinstance(parsed, datetime):  # pragma: no cover - parse_moment returns or raises
-            raise TypeError
-        return parsed
+        """The time as a place in the order of the feed; raises `ValueError` when it is none."""
+        return bounded_moment(self.updated_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,66 @@ def _rows(body: bytes, start: int) -> tuple[tuple[bytes, ...], int]:
             start = token.end()
         depth += (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
     raise ValueError("items does not end")
+
+
+def scalars(row: bytes) -> Iterator[tuple[tuple[str | int, ...], bytes]]:
+    """Each text, number and word of a row with its path, in its own bytes, whether or not they can be read.
+
+    By counting brackets: a row with one bad value still says whose it is, and which value is bad.
+    """
+    path: list[str | int] = []
+    name, end = b"", 0
+    for token in _TOKENS.finditer(row):
+        mark = token[0]
+        between = row[end : token.start()].strip()
+        end = token.end()
+        if between and path:
+            yield tuple(path), between
+        if mark in {b"{", b"["}:
+            path.append("" if mark == b"{" else 0)
+        elif mark in {b"}", b"]"}:
+            path = path[:-1]
+        elif mark == b",":
+            if path and isinstance(path[-1], int):
+                path[-1] += 1
+        elif mark == b":":
+            if path:
+                path[-1] = _text(name) or "?"
+        elif row[end:].lstrip()[:1] != b":":
+            yield tuple(path), mark
+        name = mark
+
+
+def _text(token: bytes) -> str:
+    """A JSON text; empty where it cannot be read."""
+    try:
+        value = json_value(token)
+    except InvalidValue:
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def scalar_of(row: bytes, name: str) -> str:
+    """A text or whole number a row's object has under a name, even where other values cannot be read.
+
+    Empty where there is none, or two that differ.
+    """
+    found = {token for path, token in scalars(row) if path == (name,)}
+    try:
+        value = json_value(found.pop()) if len(found) == 1 else None
+    except InvalidValue:
+        return ""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def unreadable_place(row: bytes) -> tuple[str | int, ...]:
+    """The path of the first value of a row that cannot be read by itself; empty where each can."""
+    for path, token in scalars(row):
+        try:
+            json_value(token)
+        except InvalidValue:
+            return path
+    return ()
 
 
 def fields_of(row: bytes) -> dict[str, Any]:

@@ -21,6 +21,8 @@ LOCAL = timezone(timedelta(hours=7))
 LONGEST_ID = 200
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def parse_day(value: object) -> object:
@@ -36,15 +38,32 @@ def maybe_day(value: object) -> object:
 
 
 def parse_moment(value: object) -> object:
-    """A time in ISO 8601 with its offset, as UTC; raises `ValueError` for a text without one."""
+    """A time in ISO 8601 with its offset, as UTC; raises `ValueError` for a text without one.
+
+    A time in the first or last hours of the calendar, which has no local time or none in UTC, is none either.
+    """
+    moment = _moment_of(value)
+    try:
+        moment.astimezone(LOCAL)
+        return moment.astimezone(UTC)
+    except OverflowError as failure:
+        raise ValueError("a time outside of the calendar") from failure
+
+
+def bounded_moment(value: object) -> datetime:
+    """A time as a place in an order, one outside of the calendar at its end; raises as `parse_moment`."""
+    moment = _moment_of(value)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _FIRST if moment.year == _FIRST.year else _LAST
+
+
+def _moment_of(value: object) -> datetime:
     if not isinstance(value, str) or not _MOMENT.fullmatch(value.strip()):
         raise ValueError("expected a time as YYYY-MM-DDThh:mm:ss+07:00")
     # Python reads six decimals of a second; finer ones are cut, never rounded into another second.
-    text = re.sub(r"(\.\d{6})\d+", r"\1", value.strip())
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except OverflowError as failure:
-        raise ValueError("a time outside of the calendar") from failure
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value.strip()))
 
 
 def maybe_moment(value: object) -> object:
@@ -53,8 +72,14 @@ def maybe_moment(value: object) -> object:
 
 
 def written_moment(moment: datetime) -> str:
-    """A time as these dialects write it: local, to the microsecond if it has any."""
-    return moment.astimezone(LOCAL).isoformat()
+    """A time as these dialects write it: local, to the microsecond if it has any.
+
+    One in the last hours of the calendar has no local time and keeps its own offset: writing never fails.
+    """
+    try:
+        return moment.astimezone(LOCAL).isoformat()
+    except OverflowError:
+        return moment.isoformat()
 
 
 def bare(value: object) -> object:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from ebrvt_connect.codec.jsonfields import parse_moment
+from ebrvt_connect.codec.jsonfields import bounded_moment
 from ebrvt_connect.codec.jsonwire import JsonValue, json_value, write_json
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.message import BlobRef
@@ -116,10 +116,9 @@ class Call:
         """A query value that must be a time, or nothing."""
         text = self.query(name)
         try:
-            parsed = parse_moment(text) if text else None
+            return bounded_moment(text) if text else None
         except ValueError:
             raise invalid(name, "NOT_A_TIME") from None
-        return parsed if isinstance(parsed, datetime) else None
 
 
 class RestSimulator(Simulator):
@@ -302,10 +301,7 @@ def _place(thing: Any) -> tuple[datetime, str]:  # noqa: ANN401 - a bad row may 
 
 def moment_of(text: str) -> datetime:
     """A time of the world; the beginning of time where there is none; raises `ValueError` otherwise."""
-    parsed = parse_moment(text) if text else BEGINNING
-    if not isinstance(parsed, datetime):  # pragma: no cover - parse_moment returns or raises
-        raise TypeError
-    return parsed
+    return bounded_moment(text) if text else BEGINNING
 
 
 def counted(world: World, tables: Mapping[str, str]) -> dict[str, int]:

@@ -138,14 +138,21 @@ class Counter:
         with self.host.held("motcua") as shop:
             shop.shop.put(made)
 
-    def do(self, code=CODE, *, entry=None, files=None, **fields):
-        """A clerk's step, now."""
+    def do(self, code=CODE, *, entry=None, files=None, progress=None, unchecked=False, **fields):
+        """A clerk's step, now; `progress` is the whole list as it reads afterwards."""
         with self.host.held("motcua") as shop:
             for content in (files or {}).values():
                 shop.world.keep((content,))
             told = {name: kept(content) for name, content in (files or {}).items()}
-            script = {"files": told, "dossier": fields}
-            shop.shop.do(code, script | ({"entry": entry} if entry else {}), self.clock.now())
+            script = {"files": told, "dossier": fields, "unchecked": unchecked}
+            more = {"entry": entry, "progress": progress}
+            script |= {name: one for name, one in more.items() if one is not None}
+            shop.shop.do(code, script, self.clock.now())
+
+    def steps(self, code=CODE):
+        """A dossier's progress as it reads now."""
+        with self.host.held("motcua") as shop:
+            return shop.shop.steps(code)
 
     def rewrite(self, code=CODE, *, seq, **changes):
         """What must not happen: a step is changed after it was written."""

@@ -245,12 +245,84 @@ def test_a_corrected_dossier_comes_under_the_same_id(adapter, counter, clock):
     assert (item.external_id, item.fault, item.record.channel) == (CODE, None, Channel.POST)
 
 
-@pytest.mark.parametrize("row", [17, "text", [], {"id": "x"}, {"code": "mã lạ", "id": "y"}])
-def test_a_row_that_is_no_dossier_is_held_alone(adapter, counter, row):
+@pytest.mark.parametrize(
+    ("row", "code", "name"),
+    [
+        (17, "MOTCUA_ROW_NAMELESS", "unreadable-"),
+        ("text", "MOTCUA_ROW_NAMELESS", "unreadable-"),
+        ([], "MOTCUA_ROW_NAMELESS", "unreadable-"),
+        ({"id": "x"}, "MOTCUA_FIELDS_WRONG", "row:x"),
+        ({"code": "mã lạ", "id": "y"}, "MOTCUA_FIELDS_WRONG", "row:y"),
+        ({"code": "mã lạ", "id": 7}, "MOTCUA_FIELDS_WRONG", "row:7"),
+        (
+            {"code": "H06.15-\uff12\uff16\uff11\uff11\uff12\uff13-0001", "id": "y"},
+            "MOTCUA_FIELDS_WRONG",
+            "row:y",
+        ),
+    ],
+)
+def test_a_row_that_is_no_dossier_is_held_alone(adapter, counter, row, code, name):
     counter.seed(rows=[row])
     counter.receive(steps=0)
     items, _ = fetched(adapter)
-    assert [item.fault.code if item.fault else None for item in items] == ["MOTCUA_FIELDS_WRONG", None]
+    assert [item.fault.code if item.fault else None for item in items] == [code, None]
+    assert items[0].external_id.startswith(name)
+    assert items[0].lane == items[0].external_id
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"abstract": "a\x00b"}, "“Trích yếu hồ sơ (abstract)” (dữ liệu JSON có ký tự không hợp lệ"),
+        ({"components": [{"name": "x"}, {"name": "\x00"}]}, "“Tên thành phần hồ sơ (components.name)”"),
+        ({"id": "\x00"}, "“Mã nội bộ (id)”"),
+    ],
+)
+def test_a_row_that_is_no_json_is_held_under_its_code_and_names_the_field(adapter, counter, changes, named):
+    counter.put(dossier(**changes))
+    (item,), _ = fetched(adapter)
+    assert (item.external_id, item.lane, item.title) == (CODE, CODE, CODE)
+    assert item.fault.code == "MOTCUA_FIELDS_WRONG"
+    assert named in item.fault.explanation_vi
+    assert CODE in item.fault.explanation_vi
+
+
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:30:00Z", "9999-12-31T23:30:00-05:00", "0001-01-01T00:00:00Z"]
+)
+@pytest.mark.parametrize(
+    ("field", "named"),
+    [("updatedAt", "“Thời điểm cập nhật (updatedAt)”"), ("dueAt", "“Ngày hẹn trả (dueAt)”")],
+)
+def test_an_impossible_time_holds_its_dossier_alone_and_the_rest_of_the_page_flows_on(
+    adapter, counter, field, named, time
+):
+    counter.put(dossier(**{field: time}))
+    counter.receive("H06.15-261123-0002", steps=1)
+    items, checkpoint = fetched(adapter)
+    held = {item.external_id: item.fault for item in items if item.fault}
+    if time.startswith("0001") and field == "dueAt":
+        # It can be written: told by a warning.
+        (found,) = [item for item in items if item.external_id == CODE]
+        assert "TIME_IMPLAUSIBLE" in [warning.code for warning in found.record.warnings]
+    elif not time.startswith("0001"):
+        assert named in held[CODE].explanation_vi
+    assert {"H06.15-261123-0002", "H06.15-261123-0002#1"} <= set(names(items))
+    assert "9999" not in checkpoint
+
+
+def test_pages_behind_rows_of_impossible_times_are_read(open_adapter, counter):
+    codes = [f"H06.15-261123-{number:04d}" for number in range(1, 6)]
+    for code in codes:
+        counter.put(dossier(code, updatedAt="9999-12-31T23:30:00Z"))
+    items, _ = fetched(open_adapter(page=2))
+    assert sorted(names(items)) == codes
+
+
+def test_a_good_dossier_says_under_which_name_it_may_be_held(adapter, counter):
+    counter.receive(steps=0)
+    (item,), _ = fetched(adapter)
+    assert item.replaces == (f"row:hs-{CODE}",)
 
 
 def test_no_personal_data_stands_in_a_fault(adapter, counter):
@@ -416,7 +488,7 @@ def test_a_quiet_adapter_tells_nothing(open_adapter, counter):
 
 
 def test_only_dossiers_are_asked_for(adapter):
-    with pytest.raises(TypeError):
+    with pytest.raises((TypeError, RetryLater)):
         list(adapter.fetch(Kind.DOCUMENT, None))
 
 

@@ -97,10 +97,12 @@ def test_a_page_that_cannot_be_read_is_never_an_empty_one(adapter, odd, path, bo
 @pytest.mark.parametrize(
     ("row", "code"),
     [
-        ("NaN", "JSON_NUMBER_INVALID"),
-        ('{"id": "a", "id": "b"}', "JSON_KEY_REPEATED"),
-        ('{"id": "a", "abstract": "\\ud800"}', "JSON_TEXT_INVALID"),
-        ("null", "MOTCUA_FIELDS_WRONG"),
+        ("NaN", "MOTCUA_ROW_NAMELESS"),
+        ('{"id": "a", "id": "b"}', "MOTCUA_ROW_NAMELESS"),
+        ('{"id": "a", "note": "x", "note": "y"}', "MOTCUA_FIELDS_WRONG"),
+        ('{"id": "a", "abstract": "\\ud800"}', "MOTCUA_FIELDS_WRONG"),
+        ('{"id": "a", "fees": [{"amount": 1e999}]}', "MOTCUA_FIELDS_WRONG"),
+        ("null", "MOTCUA_ROW_NAMELESS"),
         ('{"id": ".."}', "MOTCUA_FIELDS_WRONG"),
     ],
 )
@@ -125,6 +127,14 @@ def test_a_feed_that_goes_round_in_circles_is_left(adapter, odd):
     with pytest.raises(RetryLater) as later:
         list(adapter.fetch(Kind.DOSSIER, None))
     assert later.value.code == "MOTCUA_FEED_STUCK"
+
+
+def test_what_came_with_an_unreadable_next_place_is_handed_over_first(adapter, odd):
+    odd.ready = {FEED: [page(dossier(), following={"updatedAfter": "yesterday"})], PROGRESS: [page()]}
+    batches = adapter.fetch(Kind.DOSSIER, None)
+    assert [item.external_id for item in next(batches).items] == [CODE]
+    with pytest.raises(RetryLater):
+        next(batches)
 
 
 @pytest.mark.parametrize("following", [5, "x", {}, {"updatedAfter": "yesterday"}])

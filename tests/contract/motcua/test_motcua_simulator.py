@@ -173,6 +173,20 @@ def test_a_seed_the_contract_does_not_allow_is_a_value_error(simulator, data):
         simulator.seed(data)
 
 
+def test_clerks_may_rewrite_the_whole_progress_and_write_what_the_contract_does_not_allow(counter):
+    counter.receive(steps=2)
+    odd = [{"seq": "một"}, 17, {"seq": 5, **step()}]
+    counter.do(progress=odd, unchecked=True, dueAt="9999-12-31T23:30:00Z", updatedAt="không rõ")
+    assert counter.steps() == odd
+    assert counter.journal("progress-rewritten")[0]["steps"] == 3
+    with counter.host.held("motcua") as shop:
+        assert shop.world.get("dossiers", CODE)["dossier"]["dueAt"] == "9999-12-31T23:30:00Z"
+        with pytest.raises(ValueError, match="valid"):
+            shop.shop.change(CODE, {"dueAt": "9999-12-31T23:30:00Z"}, START)
+    counter.do(unchecked=True, entry=step())
+    assert counter.steps()[-1]["seq"] == 6
+
+
 def test_a_dossier_that_is_not_there_cannot_be_changed(simulator):
     with pytest.raises(KeyError):
         simulator.shop.change(CODE, {}, START)

@@ -4,9 +4,9 @@ import pytest
 
 from ebrvt_connect.errors import HeldForPerson, Rejected
 from ebrvt_connect.model.dossier import DossierCode, DossierExchange, DossierStatus
-from ebrvt_connect.model.message import Receipt, State
+from ebrvt_connect.model.message import Kind, Receipt, State
 from ebrvt_connect.ports.adapter import NotThere, Outcome, Work
-from tests.contract.motcua.shop import CODE, NOW, fetched, message, step
+from tests.contract.motcua.shop import CODE, NOW, dossier, fetched, message, step
 
 
 @pytest.fixture
@@ -114,3 +114,21 @@ def test_a_status_for_a_dossier_deleted_there_is_rejected(adapter):
 def test_only_statuses_are_taken(adapter, taken):
     with pytest.raises(HeldForPerson):
         adapter.prepare(Work(message(taken[0]), taken[0]))
+
+
+@pytest.mark.parametrize("kind", [Kind.DOSSIER, Kind.PROGRESS])
+def test_a_hold_of_what_could_not_be_read_is_told_to_the_shop(adapter, counter, taken, kind):
+    counter.put(dossier("H06.15-261123-0002", receivedAt="2026-11-23T07:30:00"))
+    item = next(one for one in fetched(adapter)[0] if one.fault)
+    unread = message(taken[0], kind=kind, lane=item.lane, external_id=item.external_id)
+    outcome = Outcome(State.HELD, item.fault.code, item.fault.explanation_vi, item.fault.advice_vi)
+    (feedback,) = adapter.feedback(unread, None, outcome)
+    send(adapter, feedback.record)
+    (entry,) = counter.journal("dossier-exchange")
+    assert (entry["dossier"], entry["state"]) == ("H06.15-261123-0002", "HELD")
+    assert "“Ngày tiếp nhận (receivedAt)”" in entry["reasonVi"]
+
+
+def test_nobody_is_told_of_a_row_without_a_readable_code(adapter, taken):
+    unread = message(taken[0], lane="row:hs-1", external_id="row:hs-1")
+    assert adapter.feedback(unread, None, Outcome(State.HELD, "MOTCUA_FIELDS_WRONG")) == ()

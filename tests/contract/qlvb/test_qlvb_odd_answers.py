@@ -220,6 +220,16 @@ def test_a_place_at_the_edge_of_the_calendar_is_read(host, clock, blobs, odd):
     adapter.close()
 
 
+def test_a_document_of_an_impossible_time_is_held_alone_and_the_rest_flows_on(adapter, odd):
+    late = outgoing("a", files=(), updatedAt="9999-12-31T23:30:00Z")
+    odd.ready = {"/api/outgoing": [page(late, outgoing("b", files=()))]}
+    (batch,) = adapter.fetch(Kind.DOCUMENT, None)
+    held, good = batch.items
+    assert (held.external_id, held.fault.code) == ("a", "QLVB_FIELDS_WRONG")
+    assert "thời điểm cập nhật" in held.fault.explanation_vi
+    assert (good.external_id, good.fault) == ("b", None)
+
+
 @pytest.mark.parametrize(
     ("reply", "effect"),
     [

@@ -280,4 +280,4 @@ def test_one_recipient_in_both_spellings_is_told_once_and_none_under_the_issuer(
 
 
 def test_the_doctor_is_told_how_many_agencies_answered(adapter):
-    assert adapter.ping() == "0 agencies"
+    assert adapter.ping() == "0 cơ quan trong danh bạ"

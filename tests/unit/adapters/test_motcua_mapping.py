@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ebrvt_adapters.motcua import MotcuaCredentials, mapping, statuses
-from ebrvt_adapters.motcua.dossier_feed import KnownSteps
+from ebrvt_adapters.motcua.progress_feed import KnownSteps, seq_of
 from ebrvt_adapters.motcua.published import PUBLISHED
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -199,6 +199,14 @@ def test_a_revision_that_is_a_number_reads_as_its_digits():
     assert read(dossier(revision=7)).revision == read(dossier(revision="7")).revision == "7"
 
 
+def asked(**changes):
+    """A request for more papers."""
+    return {"seq": 1, "requestedAt": "2026-11-22T08:00:00+07:00"} | changes
+
+
+LATE = ("TIME_IMPLAUSIBLE", "supplements.receivedAt")
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
@@ -212,6 +220,29 @@ def test_a_revision_that_is_a_number_reads_as_its_digits():
         ({"dueAt": "0202-11-20T08:00:00+07:00", "receivedAt": None}, "TIME_IMPLAUSIBLE", "dueAt"),
         ({"status": "posting"}, "STATUS_WORD_UNMAPPED", "status"),
         ({"updatedAt": "2026-12-20T08:00:00+07:00"}, "UPDATED_IN_FUTURE", "updatedAt"),
+        ({"refusedAt": "2020-01-01T00:00:00+07:00"}, "TIMES_OUT_OF_ORDER", "refusedAt"),
+        (
+            {"finishedAt": "2026-11-23T07:40:00+07:00", "returnedAt": "2026-11-23T07:35:00+07:00"},
+            "TIMES_OUT_OF_ORDER",
+            "returnedAt",
+        ),
+        ({"supplements": [asked(receivedAt="1900-01-01T00:00:00+07:00", requestedAt=None)]}, *LATE),
+        (
+            {"supplements": [asked(receivedAt="2026-11-21T00:00:00+07:00")]},
+            "TIMES_OUT_OF_ORDER",
+            "supplements.receivedAt",
+        ),
+        (
+            {"supplements": [asked(newDueAt="0999-01-01T00:00:00+07:00", requestedAt=None)]},
+            "TIME_IMPLAUSIBLE",
+            "supplements.newDueAt",
+        ),
+        (
+            {"results": [result(signedAt="2027-01-01T00:00:00+07:00")]},
+            "TIME_IMPLAUSIBLE",
+            "results.signedAt",
+        ),
+        ({"results": [result(None)]}, "RESULT_WITHOUT_FILE", "results.fileId"),
     ],
 )
 def test_what_is_odd_is_told_and_taken_as_it_is(changes, code, field):
@@ -227,21 +258,64 @@ def test_a_long_text_is_told_by_its_length_and_never_quoted():
     assert "“" not in warning.got
 
 
-def test_a_step_that_says_all_it_must_is_final_whatever_it_says():
+@pytest.mark.parametrize(
+    ("changes", "code", "field", "named"),
+    [
+        ({"at": "1900-01-01T00:00:00+07:00"}, "TIME_IMPLAUSIBLE", "at", "Thời điểm xử lý (at)"),
+        ({"stepDueAt": "0999-01-01T00:00:00+07:00"}, "TIME_IMPLAUSIBLE", "stepDueAt", "Hạn của bước"),
+        (
+            {"stepStartedAt": "2026-11-23T10:00:00+07:00", "stepDueAt": "2026-11-20T10:00:00+07:00"},
+            "TIMES_OUT_OF_ORDER",
+            "stepDueAt",
+            "Ngày bắt đầu bước",
+        ),
+    ],
+)
+def test_an_impossible_time_of_a_step_is_told(changes, code, field, named):
+    (warning,) = read_entry(ENTRY | changes).warnings
+    assert (warning.code, warning.field) == (code, field)
+    assert named in warning.message_vi
+
+
+def test_a_corrected_step_is_another_version_and_other_content():
     entry = read_entry()
-    assert mapping.entry_version(entry) == mapping.FINAL
     assert ProgressEntry.model_validate_json(entry.model_dump_json()) == entry
     other = read_entry(ENTRY | {"note": "khác"})
-    assert mapping.entry_version(other) == mapping.FINAL
-    assert mapping.entry_digest(other) != mapping.entry_digest(entry)
+    assert mapping.entry_version(other) != mapping.entry_version(entry)
+    assert mapping.entry_content(other) != mapping.entry_content(entry)
+
+
+def test_a_step_under_another_number_is_another_version_of_the_same_content():
+    entry, other = read_entry(), read_entry(ENTRY | {"seq": 2})
+    assert mapping.entry_version(other) != mapping.entry_version(entry)
+    assert mapping.entry_content(other) == mapping.entry_content(entry)
 
 
 def test_steps_are_remembered_within_bounds(monkeypatch):
-    monkeypatch.setattr("ebrvt_adapters.motcua.dossier_feed._REMEMBERED", 2)
+    monkeypatch.setattr("ebrvt_adapters.motcua.progress_feed._REMEMBERED", 3)
     known = KnownSteps()
-    assert [known.changed(name, "1") for name in "abc"] == [False, False, False]
-    assert [known.changed(name, "2") for name in "cb"] == [True, True]
-    assert known.changed("a", "2") is False, "the oldest is forgotten"
+    for code, seq in (("a", 1), ("b", 1), ("c", 1), ("c", 1), ("b", 2)):
+        known.keep(code, seq, "x")
+    assert known.of("a") == {}, "the oldest is forgotten"
+    assert (known.of("b"), known.of("c")) == ({1: "x", 2: "x"}, {1: "x"})
+
+
+@pytest.mark.parametrize(
+    ("row", "seq"),
+    [
+        (b'{"seq": 7, "note": "\\u0000"}', 7),
+        (b'{"seq": "7"}', 0),
+        (b'{"seq": 0}', 0),
+        (b'{"seq": -7}', 0),
+        (b'{"seq": 7.0}', 0),
+        (b'{"seq": 7, "seq": 8}', 0),
+        (b'{"a": {"seq": 7}}', 0),
+        (b'{"seq": 9007199254740992}', 0),
+        (b'{"seq": ' + b"9" * 5000 + b"}", 0),
+    ],
+)
+def test_the_number_of_a_step_is_read_whatever_else_can_be(row, seq):
+    assert seq_of(row) == seq
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -274,7 +348,7 @@ def test_a_field_is_named_as_clerks_know_it(path, named):
     ],
 )
 def test_a_dossier_that_cannot_be_read_still_has_a_title(value, title):
-    assert mapping.title_of(value) == title
+    assert mapping.title_of(encoded(value)) == title
 
 
 def test_many_wrong_fields_are_named_in_a_short_sentence():
