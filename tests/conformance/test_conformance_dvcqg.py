@@ -27,7 +27,9 @@ class TestDvcqg(AdapterConformance):
     writes = ("DongBoHoSoMC", "CapNhatTienDoHoSoMC")
 
     def settings(self, url):
-        return settings_for(url, ask_after_seconds=1.0, procedures=(PROCEDURE, ELSEWHERE))
+        return settings_for(
+            url, ask_after_seconds=1.0, progress_told_in_time=True, procedures=(PROCEDURE, ELSEWHERE)
+        )
 
     def works(self, blobs, now):
         for nth, text in enumerate(CODES):

@@ -186,7 +186,8 @@ def test_step_is_found_by_asking(portal, portal_peer, pushed, step, clock):
     """If not: a step whose reply is lost is held for a person (`DVCQG_OUTCOME_UNKNOWN`), since it has no key
     and would stand there twice. `resend_progress_in_doubt` takes that risk.
 
-    If it is found later only: raise `ask_after_seconds`.
+    If it is found later only: raise `ask_after_seconds`. Set `progress_told_in_time` only where the operator
+    assures that look-ups never take longer.
     """
     code = str(pushed.code)
 

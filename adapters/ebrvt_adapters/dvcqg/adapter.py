@@ -8,7 +8,8 @@ these bytes, it is sent again, as an update if it is there, which does no harm.
 
 Progress. CapNhatTienDoHoSoMC appends and has no key, so an entry must not be sent twice. After a lost reply
 the portal is asked for its entries and they are counted: twins of this entry that other messages have
-delivered are not taken for it. A portal that does not tell its entries leaves that to a person.
+delivered are not taken for it. One that is not told within a while is left to a person, for look-ups may lag
+behind; it is sent again only where the settings say that they do not, or that a twin is the lesser evil.
 """
 
 from __future__ import annotations
@@ -168,30 +169,31 @@ class Dvcqg(Sink):
         return NotThere()
 
     def _about_progress(self, work: Work, payload: Payload, row: wire.HoSoDaDongBo | None) -> Answer:
-        """Count the entries like this one: those there, less those other messages have delivered."""
-        if row is None:
-            return NotThere()
+        """Count the entries like this one: those there, less those other messages have delivered.
+
+        A dossier that is not found proves nothing: an answer in doubt may be ahead of what look-ups tell.
+        """
         code, key = payload.fact(CODE), payload.fact(TRACE_KEY)
-        if row.tien_do is None:
-            return self._untold(code)
-        there = mapping.keys_there(row, code).count(key)
+        there = mapping.keys_there(row, code).count(key) if row else 0
         of_others = sum(
             _is_of(sibling, Kind.PROGRESS, code) and _fact(sibling, TRACE_KEY) == key
             for sibling in work.siblings
         )
-        if there > of_others:
+        if row and there > of_others:
             return Settled(_receipt_of_row(code, row))
-        if there < of_others:
+        if row and row.tien_do is None:
             return self._untold(code)
         if wait := self._still_to_wait(work.message):
             return AskAgain(wait)
-        return NotThere()
+        if row and there == of_others and self._settings.progress_told_in_time:
+            return NotThere()
+        return self._untold(code)
 
     def _untold(self, code: str) -> NotThere:
-        """The portal does not tell (all) its entries: a person finds out, unless the settings risk a twin."""
+        """The portal does not tell the entry: a person finds out, unless the settings risk a twin."""
         if self._settings.resend_progress_in_doubt:
             return NotThere()
-        raise self._held(faults.OUTCOME_UNKNOWN, f"TraCuuHoSo of {code} does not tell all entries", code)
+        raise self._held(faults.OUTCOME_UNKNOWN, f"TraCuuHoSo of {code} does not tell the entry", code)
 
     def _still_to_wait(self, message: Message) -> timedelta | None:
         """How long the entry may yet take to appear; None when the delay has passed."""

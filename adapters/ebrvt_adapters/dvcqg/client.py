@@ -4,11 +4,11 @@
         if client.dossier("H06.15-230315-0007") is None:
             client.put_dossiers(data, updating=False)
 
-A write has succeeded when `error_code` is zero and the message says "thành công"; a look-up when there is
-a `result`; nothing else is, least of all an empty body. Every method raises `ConnectError` (see `faults`).
-The envelope, with its session, is made anew for each attempt; a call refused for its session is made once
-more after a new login, since a refusal in so many words means that nothing happened. Objects are safe to
-share between threads.
+A write has succeeded when `error_code` is zero and the message says "thành công" without reserve; a look-up
+when there is a `result`; nothing else is, least of all an empty body. Every method raises `ConnectError` (see
+`faults`). The envelope, with its session, is made anew for each attempt; a call refused for its session is
+made once more after a new login, and not more than once: a refusal in so many words means that nothing
+happened. Objects are safe to share between threads.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class _Call:
     """The body, given a session."""
     safe: bool
     limit_bytes: int
+    keyed: bool = True
 
 
 class DvcqgClient:
@@ -106,7 +107,12 @@ class DvcqgClient:
             rows = self._rows(wire.Service.TRA_CUU_HO_SO, wire.HoSoDaDongBo, ("mahoso", code))
         except faults.DossierNotThere:
             return None
-        return next((row for row in rows if row.ma == code), rows[0] if rows else None)
+        named = next((row for row in rows if row.ma.strip() == code), None)
+        if named is not None:
+            return named
+        # A row that does not say whose it is tells that there is one; what else it tells may be another's.
+        nameless = next((row for row in rows if not row.ma.strip()), None)
+        return nameless and nameless.model_copy(update={"trang_thai": "", "ma_bam": "", "tien_do": None})
 
     def procedure(self, code: str) -> wire.ThuTuc | None:
         """A procedure of the national catalogue (LayThuTuc); None where there is none of that code."""
@@ -146,7 +152,7 @@ class DvcqgClient:
             safe=True,
             limit_bytes=settings.largest_reply_bytes,
         )
-        envelope, _ = self._answered(call, succeeded=lambda told: faults.is_zero(told.error_code))
+        envelope, _ = self._answered(call, succeeded=faults.read_succeeded)
         try:
             if not isinstance(envelope.result, list):
                 raise self._no_result(service, f"result is {type(envelope.result).__name__}")
@@ -167,6 +173,7 @@ class DvcqgClient:
             body=lambda session: wire.write_body(session, unit, service, data, updating=updating),
             safe=False,
             limit_bytes=_SMALL_REPLY_BYTES,
+            keyed=service is not wire.Service.CAP_NHAT_TIEN_DO_HO_SO_MC,
         )
         _, raw = self._answered(call, succeeded=faults.write_succeeded)
         return Accepted(raw)
@@ -174,24 +181,26 @@ class DvcqgClient:
     def _answered(
         self, call: _Call, *, succeeded: Callable[[wire.Envelope], bool]
     ) -> tuple[wire.Envelope, bytes]:
-        """A successful answer and its raw words, after seconds of patience."""
-        return with_patience(lambda: self._renewed(call, succeeded), clock=self._clock)
+        """A successful answer and its raw words, after seconds of patience and at most one new login."""
+        renewed = False
 
-    def _renewed(
-        self, call: _Call, succeeded: Callable[[wire.Envelope], bool]
-    ) -> tuple[wire.Envelope, bytes]:
-        """The call, and once more after a new login where its session was refused."""
-        session = self._sessions.current()
-        try:
-            return self._once(call, session, succeeded)
-        except faults.SessionRefused:
-            self._sessions.drop(session)
-        session = self._sessions.current()
-        try:
-            return self._once(call, session, succeeded)
-        except faults.SessionRefused:
-            self._sessions.drop(session)
-            raise
+        def attempt() -> tuple[wire.Envelope, bytes] | faults.SessionRefused:
+            nonlocal renewed
+            while True:
+                session = self._sessions.current()
+                try:
+                    return self._once(call, session, succeeded)
+                except faults.SessionRefused as refusal:
+                    self._sessions.drop(session)
+                    if renewed:
+                        # Not raised: patience would log in again and again, and the account might be locked.
+                        return refusal
+                    renewed = True
+
+        answer = with_patience(attempt, clock=self._clock)
+        if isinstance(answer, faults.SessionRefused):
+            raise answer
+        return answer
 
     def _once(
         self, call: _Call, session: Session, succeeded: Callable[[wire.Envelope], bool]
@@ -206,7 +215,14 @@ class DvcqgClient:
         reply = self._transport.send(request)
         envelope = _envelope(reply, call.limit_bytes)
         if envelope is None or not (reply.ok and succeeded(envelope)):
-            raise self._failure(envelope, reply, call.service.value, safe=call.safe, session=session.token)
+            raise self._failure(
+                envelope,
+                reply,
+                call.service.value,
+                safe=call.safe,
+                keyed=call.keyed,
+                session=session.token,
+            )
         return envelope, self._without_secrets(reply.body, session.token)
 
     def _login(self) -> str:
@@ -260,12 +276,20 @@ class DvcqgClient:
         return settings.share_endpoint if chosen == "share" else settings.integration_endpoint
 
     def _failure(
-        self, envelope: wire.Envelope | None, reply: HttpReply, operation: str, *, safe: bool, session: str
+        self,
+        envelope: wire.Envelope | None,
+        reply: HttpReply,
+        operation: str,
+        *,
+        safe: bool,
+        session: str,
+        keyed: bool = True,
     ) -> ConnectError:
         told = faults.Told(
             envelope=envelope,
             reply=reply,
             safe=safe,
+            keyed=keyed,
             system=self._system,
             operation=operation,
             secrets=self._secrets(session),

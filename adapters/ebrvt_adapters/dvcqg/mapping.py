@@ -14,17 +14,31 @@ import hashlib
 import hmac
 import ipaddress
 import tomllib
-import unicodedata
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from ebrvt_schemas import open_schema
 from pydantic import Field, field_validator
 
 from ebrvt_adapters.dvcqg import wire
+from ebrvt_adapters.dvcqg.notes import (
+    ABSTRACT_MISSING,
+    COMPONENT_CODE_MISSING,
+    COMPONENT_WITHOUT_FILE,
+    DUE_DATE_MISSING,
+    FEE_MOMENT_MISSING,
+    FILE_URL_NOT_PUBLIC,
+    IDENTITY_KIND_UNMAPPED,
+    IDENTITY_MISSING,
+    RESULT_CODE_MISSING,
+    RESULT_WITHOUT_FILE,
+    TECH_ID_MISSING,
+    VALUE_MISSING,
+    VALUE_NOT_IN_LIST,
+    Notes,
+)
 from ebrvt_connect.codec.jsonwire import write_json
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.document import DataWarning
@@ -45,56 +59,38 @@ PROGRESS_INCOMPLETE = explain(
     "DVCQG_PROGRESS_INCOMPLETE",
     "Bước xử lý số {seq} của hồ sơ {code} chưa đủ thông tin bắt buộc của Cổng Dịch vụ công quốc gia: "
     "{missing}.",
-    "Bổ sung bước xử lý trong phần mềm một cửa, hoặc bỏ qua bước này nếu không cần báo lên Cổng.",
+    "Bổ sung các mục đã nêu của bước xử lý trong phần mềm một cửa rồi lưu lại, hoặc bỏ qua bước này nếu "
+    "không cần báo lên Cổng.",
 )
 UNMAPPED_PROCEDURE = explain(
     "UNMAPPED_PROCEDURE",
     "Hồ sơ {code}: thủ tục “{procedure}” chưa gắn với mã nào trong danh mục thủ tục quốc gia{more}.",
-    "Khai báo mã thủ tục quốc gia trong phần mềm một cửa, hoặc bổ sung mã đó vào danh mục thủ tục của chương "
-    "trình (procedures_file), rồi cho gửi lại.",
+    "Hoặc khai báo mã thủ tục quốc gia trong phần mềm một cửa rồi lưu lại hồ sơ: bản mới sẽ tự thay bản này. "
+    "Hoặc bổ sung mã đó vào danh mục thủ tục (procedures_file), khởi động lại chương trình, rồi cho gửi tiếp "
+    "bằng lệnh ebrvt held release.",
 )
 UNMAPPED_STATUS = explain(
     "UNMAPPED_STATUS",
     "Hồ sơ {code}: trạng thái “{status}” của phần mềm một cửa chưa được ghép với trạng thái nào của Cổng "
     "Dịch vụ công quốc gia{more}.",
-    "Bổ sung trạng thái này vào bảng ghép trạng thái của hệ thống một cửa, hoặc sửa trạng thái của hồ sơ; "
-    "chương trình không tự đoán.",
+    "Bổ sung trạng thái này vào bảng ghép trạng thái của hệ thống một cửa (status_file) và khởi động lại "
+    "chương trình, hoặc sửa trạng thái của hồ sơ; sau đó lưu lại hồ sơ trong phần mềm một cửa: bản mới sẽ tự "
+    "thay bản này. Chỉ cho gửi tiếp bản này thì vẫn bị giữ; chương trình không tự đoán trạng thái.",
+)
+TIME_UNWRITABLE = explain(
+    "DVCQG_TIME_UNWRITABLE",
+    "Hồ sơ {code} có thời gian không thể có thật, không ghi được theo mẫu của Cổng Dịch vụ công quốc gia: "
+    "{times}{more}.",
+    "Sửa các ngày giờ đã nêu trong phần mềm một cửa rồi lưu lại; chương trình sẽ tự gửi bản mới.",
 )
 
-CUT = "TEXT_CUT"
-FILE_URL_NOT_PUBLIC = "FILE_URL_NOT_PUBLIC"
-VALUE_MISSING = "VALUE_MISSING"
-VALUE_NOT_IN_LIST = "VALUE_NOT_IN_LIST"
-ABSTRACT_MISSING = "ABSTRACT_MISSING"
-IDENTITY_MISSING = "IDENTITY_MISSING"
-IDENTITY_KIND_UNMAPPED = "IDENTITY_KIND_UNMAPPED"
-TECH_ID_MISSING = "TECH_ID_MISSING"
-DUE_DATE_MISSING = "DUE_DATE_MISSING"
-COMPONENT_CODE_MISSING = "COMPONENT_CODE_MISSING"
-COMPONENT_WITHOUT_FILE = "COMPONENT_WITHOUT_FILE"
-RESULT_CODE_MISSING = "RESULT_CODE_MISSING"
-FEE_MOMENT_MISSING = "FEE_MOMENT_MISSING"
-
-WARNINGS_VI: Mapping[str, str] = {
-    CUT: "Nội dung dài hơn mức Cổng nhận nên đã được rút gọn.",
-    FILE_URL_NOT_PUBLIC: "Tệp chưa có địa chỉ mà Cổng tải được; khai báo public_base.",
-    VALUE_MISSING: "Phần mềm một cửa không cho biết; để trống, không tự điền “không”.",
-    VALUE_NOT_IN_LIST: "Giá trị không có trong danh mục của Cổng nên không gửi.",
-    ABSTRACT_MISSING: "Hồ sơ không có trích yếu; dùng tên thủ tục.",
-    IDENTITY_MISSING: "Không có giấy tờ định danh của chủ hồ sơ.",
-    IDENTITY_KIND_UNMAPPED: "Loại giấy tờ định danh chưa được ghép với danh mục của Cổng nên không gửi.",
-    TECH_ID_MISSING: "Hồ sơ trực tuyến nhưng không có mã tài khoản trên Cổng (TechID).",
-    DUE_DATE_MISSING: "Không có ngày hẹn trả: Cổng không tính được hồ sơ đúng hạn hay quá hạn.",
-    COMPONENT_CODE_MISSING: "Giấy tờ chưa gắn với mã thành phần hồ sơ quốc gia.",
-    COMPONENT_WITHOUT_FILE: "Giấy tờ chưa có tệp.",
-    RESULT_CODE_MISSING: "Kết quả chưa gắn với mã giấy tờ kết quả quốc gia.",
-    FEE_MOMENT_MISSING: "Không biết phí, lệ phí được thu khi nào.",
-}
-"""What each warning says to a clerk, by its code."""
-
-_ELLIPSIS = "…"
 _CAPABILITY_DIGITS = 32
 _REUSES = frozenset({0, 1, 2})
+_PRIVATE_NAMES = (
+    *("local", "localhost", "internal", "intranet", "lan", "home.arpa", "corp", "home"),
+    *("test", "invalid", "example", "onion"),
+)
+"""Ends of names the open net does not know (RFC 6761, 6762, 7686, 8375; ICANN 2018-02-04), and habits."""
 
 
 class CatalogueEntry(Value):
@@ -126,6 +122,7 @@ class CodeTable:
     online_payment: Mapping[str, str]
     fee_moment: Mapping[str, str]
     filed_at: Mapping[str, str]
+    database: Mapping[str, str]
 
     def changed(self, text: str) -> CodeTable:
         """With the entries of a deployment's own file in their places; raises `ValueError` for others."""
@@ -150,13 +147,6 @@ def default_codes() -> CodeTable:
     return CodeTable(**table)
 
 
-@cache
-def field_names_vi() -> Mapping[str, str]:
-    """The portal's fields as a clerk knows them."""
-    names: dict[str, str] = tomllib.loads(open_schema("dvcqg/required-fields.toml").decode())["names_vi"]
-    return names
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """What a deployment has agreed: codes, and where the portal fetches files."""
@@ -168,13 +158,12 @@ class Agreement:
     @property
     def reachable(self) -> bool:
         """Whether the portal can be expected to reach the files: a name or an address of the open net."""
-        host = urlsplit(self.public_base).hostname
-        if host is None or host == "localhost":
-            return False
+        host = (urlsplit(self.public_base).hostname or "").rstrip(".")
         try:
             return ipaddress.ip_address(host).is_global
         except ValueError:
-            return True
+            inside = any(f".{host}".endswith(f".{name}") for name in _PRIVATE_NAMES)
+            return "." in host and not inside
 
     def file_url(self, file_id: str) -> str:
         """The capability address of a file, the same each time; "" where it has none."""
@@ -190,56 +179,6 @@ def capability(file_id: str, key: bytes) -> str:
         return name
     seal = hmac.new(key, file_id.encode(), hashlib.sha256).hexdigest()[:_CAPABILITY_DIGITS]
     return f"{name}-{seal}"
-
-
-@dataclass(slots=True)
-class _Notes:
-    """What is noticed while a record is mapped; the same thing at several places is told once, counted."""
-
-    missing: list[str] = field(default_factory=list)
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    got: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def warn(self, code: str, name: str, got: str = "") -> None:
-        place = (code, name)
-        self.counts[place] = self.counts.get(place, 0) + 1
-        if got:
-            self.got.setdefault(place, got[:80])
-
-    def needed(self, name: str, value: str) -> str:
-        if not value:
-            self.missing.append(name)
-        return value
-
-    def cut(self, name: str, text: str, longest: int) -> str:
-        if len(text) > longest:
-            self.warn(CUT, name, str(len(text)))
-        return shortened(text, longest)
-
-    def missing_vi(self) -> str:
-        names = field_names_vi()
-        return ", ".join(dict.fromkeys(names.get(name, name) for name in self.missing))
-
-    def warnings(self) -> tuple[DataWarning, ...]:
-        return tuple(
-            DataWarning(
-                code=code,
-                field=name,
-                got=self.got.get((code, name), "") or (f"{count} lần" if count > 1 else ""),
-                message_vi=WARNINGS_VI[code],
-            )
-            for (code, name), count in self.counts.items()
-        )
-
-
-def shortened(text: str, longest: int) -> str:
-    """The text in at most so many characters, ended by an ellipsis; no mark is parted from its letter."""
-    if len(text) <= longest:
-        return text
-    end = longest - 1
-    while end and unicodedata.combining(text[end]):
-        end -= 1
-    return text[:end].rstrip() + _ELLIPSIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +202,10 @@ def mapped_dossier(
 ) -> Mapped:
     """A dossier for DongBoHoSoMC; `catalogue` finds a procedure by its national code.
 
-    Raises `InvalidValue`: UNMAPPED_PROCEDURE, UNMAPPED_STATUS, DVCQG_FIELDS_MISSING, each naming all
-    fields that are missing besides.
+    Raises `InvalidValue`: UNMAPPED_PROCEDURE, UNMAPPED_STATUS, DVCQG_TIME_UNWRITABLE, DVCQG_FIELDS_MISSING,
+    each naming all that is wrong besides.
     """
-    notes = _Notes()
+    notes = Notes()
     entry = catalogue(dossier.procedure.national_code) if dossier.procedure.national_code else None
     data = {
         "MaHoSo": str(dossier.public_code),
@@ -277,14 +216,14 @@ def mapped_dossier(
         "KenhThucHien": notes.needed("KenhThucHien", agreed.codes.channel.get(dossier.channel or "", "")),
         **_applicant(dossier, agreed.codes, notes),
         "TrichYeuHoSo": _abstract(dossier, entry, notes),
-        "NgayNopHoSo": wire.written_time(dossier.submitted_at),
+        "NgayNopHoSo": notes.time("NgayNopHoSo", dossier.submitted_at),
         "NgayTiepNhan": _received(dossier, notes),
         "NgayHenTra": _due(dossier, notes),
         "TrangThaiHoSo": str(int(dossier.stage)) if dossier.stage else "",
-        "NgayTra": wire.written_time(dossier.returned_at),
+        "NgayTra": notes.time("NgayTra", dossier.returned_at),
         "ThongTinTra": dossier.return_note,
         "HinhThuc": notes.needed("HinhThuc", agreed.codes.return_method.get(dossier.return_method or "", "")),
-        "NgayKetThucXuLy": wire.written_time(dossier.finished_at),
+        "NgayKetThucXuLy": notes.time("NgayKetThucXuLy", dossier.finished_at),
         "DonViXuLy": notes.needed("DonViXuLy", dossier.agency.name.strip()),
         "GhiChu": dossier.note,
         **_papers(dossier, agreed, notes),
@@ -294,10 +233,12 @@ def mapped_dossier(
     return Mapped(data, notes.warnings())
 
 
-def _refuse_unmapped(dossier: Dossier, entry: CatalogueEntry | None, notes: _Notes) -> None:
+def _refuse_unmapped(dossier: Dossier, entry: CatalogueEntry | None, notes: Notes) -> None:
     """Raise what keeps the dossier here: all of it in one sentence, under the code of the first reason."""
     code = str(dossier.public_code)
     also = [f"thiếu: {notes.missing_vi()}"] if notes.missing else []
+    if notes.unwritable and (entry is None or dossier.stage is None):
+        also.append(f"có thời gian không thể có thật: {notes.unwritable_vi()}")
     if entry is None:
         if dossier.stage is None:
             also.insert(0, f"trạng thái “{dossier.status_word}” cũng chưa được ghép")
@@ -306,6 +247,8 @@ def _refuse_unmapped(dossier: Dossier, entry: CatalogueEntry | None, notes: _Not
         raise InvalidValue(UNMAPPED_PROCEDURE, detail, code=code, procedure=named, more=_more(also))
     if dossier.stage is None:
         raise _unmapped_status(code, dossier.status_word, also)
+    if notes.unwritable:
+        raise _unwritable(code, notes, also)
     if notes.missing:
         detail = f"dossier {code}: missing {', '.join(notes.missing)}"
         raise InvalidValue(FIELDS_MISSING, detail, code=code, missing=notes.missing_vi())
@@ -316,11 +259,17 @@ def _unmapped_status(code: str, word: str, also: list[str]) -> InvalidValue:
     return InvalidValue(UNMAPPED_STATUS, detail, code=code, status=word or "(trống)", more=_more(also))
 
 
+def _unwritable(code: str, notes: Notes, also: list[str]) -> InvalidValue:
+    """No date is left out or put right: a wrong one falsifies what is counted from it (QĐ 766/QĐ-TTg)."""
+    detail = f"dossier {code}: {len(notes.unwritable)} times cannot be written as yyyyMMddHHmmss at +07:00"
+    return InvalidValue(TIME_UNWRITABLE, detail, code=code, times=notes.unwritable_vi(), more=_more(also))
+
+
 def _more(also: list[str]) -> str:
     return f"; ngoài ra hồ sơ {'; '.join(also)}" if also else ""
 
 
-def _applicant(dossier: Dossier, codes: CodeTable, notes: _Notes) -> dict[str, Any]:
+def _applicant(dossier: Dossier, codes: CodeTable, notes: Notes) -> dict[str, Any]:
     applicant = dossier.applicant
     identities = []
     for identity in applicant.identities:
@@ -329,7 +278,7 @@ def _applicant(dossier: Dossier, codes: CodeTable, notes: _Notes) -> dict[str, A
             notes.warn(IDENTITY_KIND_UNMAPPED, "DinhDanhCHS", identity.kind)
         elif identity.number:
             identities.append({"LoaiDinhDanh": kind, "SoDinhDanh": identity.number})
-    if not identities:
+    if not any(identity.number for identity in applicant.identities):
         notes.warn(IDENTITY_MISSING, "DinhDanhCHS")
     if dossier.channel is Channel.ONLINE and not applicant.technical_id:
         notes.warn(TECH_ID_MISSING, "MaDoiTuong")
@@ -345,7 +294,7 @@ def _applicant(dossier: Dossier, codes: CodeTable, notes: _Notes) -> dict[str, A
     }
 
 
-def _abstract(dossier: Dossier, entry: CatalogueEntry | None, notes: _Notes) -> str:
+def _abstract(dossier: Dossier, entry: CatalogueEntry | None, notes: Notes) -> str:
     text = nfc(dossier.abstract).strip()
     if not text:
         notes.warn(ABSTRACT_MISSING, "TrichYeuHoSo")
@@ -353,20 +302,20 @@ def _abstract(dossier: Dossier, entry: CatalogueEntry | None, notes: _Notes) -> 
     return notes.cut("TrichYeuHoSo", text, wire.LONGEST_ABSTRACT)
 
 
-def _received(dossier: Dossier, notes: _Notes) -> str:
-    told = wire.written_time(dossier.received_at)
+def _received(dossier: Dossier, notes: Notes) -> str:
     once_received = dossier.stage is not None and dossier.stage >= DossierStage.RECEIVED
-    return notes.needed("NgayTiepNhan", told) if once_received else told
+    tell = notes.needed_time if once_received else notes.time
+    return tell("NgayTiepNhan", dossier.received_at)
 
 
-def _due(dossier: Dossier, notes: _Notes) -> str:
+def _due(dossier: Dossier, notes: Notes) -> str:
     due = dossier.extended_due_at or dossier.due_at
     if due is None:
         notes.warn(DUE_DATE_MISSING, "NgayHenTra")
-    return wire.written_time(due)
+    return notes.time("NgayHenTra", due)
 
 
-def _papers(dossier: Dossier, agreed: Agreement, notes: _Notes) -> dict[str, Any]:
+def _papers(dossier: Dossier, agreed: Agreement, notes: Notes) -> dict[str, Any]:
     others = [
         {
             "TenGiayTo": paper.name,
@@ -385,12 +334,12 @@ def _papers(dossier: Dossier, agreed: Agreement, notes: _Notes) -> dict[str, Any
 
 
 def _components(
-    components: Iterable[Component], name: str, agreed: Agreement, notes: _Notes
+    components: Iterable[Component], name: str, agreed: Agreement, notes: Notes
 ) -> list[dict[str, Any]]:
     return [_component(component, name, agreed, notes) for component in components]
 
 
-def _component(component: Component, name: str, agreed: Agreement, notes: _Notes) -> dict[str, Any]:
+def _component(component: Component, name: str, agreed: Agreement, notes: Notes) -> dict[str, Any]:
     """Flags the shop does not know are left out."""
     if not component.code:
         notes.warn(COMPONENT_CODE_MISSING, f"{name}.MaThanhPhanHoSo")
@@ -404,7 +353,9 @@ def _component(component: Component, name: str, agreed: Agreement, notes: _Notes
         "TenTepDinhKem": notes.cut(f"{name}.TenTepDinhKem", component.name, wire.LONGEST_FILE_NAME),
         "IsDeleted": "True" if component.deleted else "False",
         "MaThanhPhanHoSo": component.code,
-        "DuongDanTaiTepTin": _file_url(component.file_id, f"{name}.DuongDanTaiTepTin", agreed, notes),
+        "DuongDanTaiTepTin": _file_url(
+            component.file_id, f"{name}.DuongDanTaiTepTin", agreed, notes, none=COMPONENT_WITHOUT_FILE
+        ),
         **_flag("DuocSoHoa", component.digitised, notes, within=name),
         **({"DuocTaiSuDung": str(reuse)} if reuse in _REUSES else {}),
         **_flag("DuocLayTuKhoDMQG", component.from_national_store, notes, within=name),
@@ -412,15 +363,16 @@ def _component(component: Component, name: str, agreed: Agreement, notes: _Notes
     }
 
 
-def _file_url(file_id: str, name: str, agreed: Agreement, notes: _Notes) -> str:
+def _file_url(file_id: str, name: str, agreed: Agreement, notes: Notes, *, none: str) -> str:
+    """The file's address; `none` is the warning where there is no file."""
     if not file_id:
-        notes.warn(COMPONENT_WITHOUT_FILE, name)
+        notes.warn(none, name)
     elif not agreed.reachable:
         notes.warn(FILE_URL_NOT_PUBLIC, name)
     return agreed.file_url(file_id)
 
 
-def _flag(name: str, value: bool | None, notes: _Notes, *, within: str = "") -> dict[str, str]:  # noqa: FBT001 - the value itself
+def _flag(name: str, value: bool | None, notes: Notes, *, within: str = "") -> dict[str, str]:  # noqa: FBT001 - the value itself
     """A yes or no; what is not known is not a no."""
     if value is None:
         notes.warn(VALUE_MISSING, f"{within}.{name}" if within else name)
@@ -428,7 +380,7 @@ def _flag(name: str, value: bool | None, notes: _Notes, *, within: str = "") -> 
     return {name: "1" if value else "0"}
 
 
-def _fees(fees: Iterable[Fee], name: str, codes: CodeTable, notes: _Notes) -> list[dict[str, Any]]:
+def _fees(fees: Iterable[Fee], name: str, codes: CodeTable, notes: Notes) -> list[dict[str, Any]]:
     mapped = []
     for fee in fees:
         when = codes.fee_moment.get(fee.collected_when or "", "")
@@ -446,25 +398,26 @@ def _fees(fees: Iterable[Fee], name: str, codes: CodeTable, notes: _Notes) -> li
     return mapped
 
 
-def _supplement(one: Supplement, agreed: Agreement, notes: _Notes) -> dict[str, Any]:
+def _supplement(one: Supplement, agreed: Agreement, notes: Notes) -> dict[str, Any]:
     place = "DanhSachHoSoBoSung"
+    within = f" (lần bổ sung {one.seq})"
     return {
         "HoSoBoSungId": one.seq,
         "NguoiYeuCauBoSung": one.requested_by,
         "NoiDungBoSung": one.content,
-        "NgayBoSung": wire.written_time(one.requested_at),
+        "NgayBoSung": notes.time("NgayBoSung", one.requested_at, within_vi=within),
         "NguoiTiepNhanBoSung": one.received_by,
         "ThongTinTiepNhan": one.received_note,
-        "NgayTiepNhanBoSung": wire.written_time(one.received_at),
+        "NgayTiepNhanBoSung": notes.time("NgayTiepNhanBoSung", one.received_at, within_vi=within),
         "TrangThaiBoSung": one.done,
         "DanhSachGiayToBoSung": _components(one.papers, f"{place}.DanhSachGiayToBoSung", agreed, notes),
         "DanhSachLePhiBoSung": _fees(one.fees, f"{place}.DanhSachLePhiBoSung", agreed.codes, notes),
-        "NgayHenTraTruoc": wire.written_time(one.old_due_at),
-        "NgayHenTraMoi": wire.written_time(one.new_due_at),
+        "NgayHenTraTruoc": notes.time("NgayHenTraTruoc", one.old_due_at, within_vi=within),
+        "NgayHenTraMoi": notes.time("NgayHenTraMoi", one.new_due_at, within_vi=within),
     }
 
 
-def _result(result: ResultPaper, agreed: Agreement, notes: _Notes) -> dict[str, Any]:
+def _result(result: ResultPaper, agreed: Agreement, notes: Notes) -> dict[str, Any]:
     place = "DanhSachGiayToKetQua"
     if not result.code:
         notes.warn(RESULT_CODE_MISSING, f"{place}.MaGiayToKetQua")
@@ -472,12 +425,14 @@ def _result(result: ResultPaper, agreed: Agreement, notes: _Notes) -> dict[str, 
         "TenGiayTo": notes.cut(f"{place}.TenGiayTo", result.name, wire.LONGEST_RESULT_NAME),
         "MaThanhPhanHoSo": result.component_code,
         "GiayToId": result.file_id,
-        "DuongDanTepTinKetQua": _file_url(result.file_id, f"{place}.DuongDanTepTinKetQua", agreed, notes),
+        "DuongDanTepTinKetQua": _file_url(
+            result.file_id, f"{place}.DuongDanTepTinKetQua", agreed, notes, none=RESULT_WITHOUT_FILE
+        ),
         "MaGiayToKetQua": result.code,
     }
 
 
-def _standing(dossier: Dossier, codes: CodeTable, notes: _Notes) -> dict[str, Any]:
+def _standing(dossier: Dossier, codes: CodeTable, notes: Notes) -> dict[str, Any]:
     """Where it was filed, what is digitised, how it was paid."""
     filed_at = codes.filed_at["portal" if dossier.national_code else "elsewhere"]
     return {
@@ -487,14 +442,25 @@ def _standing(dossier: Dossier, codes: CodeTable, notes: _Notes) -> dict[str, An
         "DuocThanhToanTrucTuyen": notes.needed(
             "DuocThanhToanTrucTuyen", codes.online_payment.get(dossier.online_payment or "", "")
         ),
-        "NgayTuChoi": wire.written_time(dossier.refused_at),
-        "DSKetNoiCSDL": [{"MaCSDL": code} for code in dossier.databases_used],
+        "NgayTuChoi": notes.time("NgayTuChoi", dossier.refused_at),
+        "DSKetNoiCSDL": _databases(dossier.databases_used, codes, notes),
     }
 
 
+def _databases(used: Iterable[str], codes: CodeTable, notes: Notes) -> list[dict[str, str]]:
+    """The databases that were asked, as far as the portal has a code for them."""
+    known = []
+    for word in used:
+        if code := codes.database.get(word.strip()):
+            known.append({"MaCSDL": code})
+        else:
+            notes.warn(VALUE_NOT_IN_LIST, "DSKetNoiCSDL.MaCSDL", word)
+    return known
+
+
 def _any_digitised(components: Iterable[Component]) -> bool | None:
-    """Yes if one is, no if all are known not to be, else not known; deleted papers do not count."""
-    told = [component.digitised for component in components if not component.deleted]
+    """Yes if one is, a deleted one among them; no if all are known not to be, else not known."""
+    told = [component.digitised for component in components]
     if any(told):
         return True
     return False if told and None not in told else None
@@ -504,8 +470,11 @@ def _any_digitised(components: Iterable[Component]) -> bool | None:
 
 
 def mapped_progress(entry: ProgressEntry) -> Mapped:
-    """A progress entry for CapNhatTienDoHoSoMC; raises `InvalidValue` for an unmapped or unfinished one."""
-    notes = _Notes()
+    """A progress entry for CapNhatTienDoHoSoMC.
+
+    Raises `InvalidValue`: UNMAPPED_STATUS, DVCQG_TIME_UNWRITABLE, DVCQG_PROGRESS_INCOMPLETE.
+    """
+    notes = Notes()
     said = " - ".join(part for part in (entry.action.strip(), entry.note.strip()) if part)
     data = {
         "MaHoSo": str(entry.dossier_code),
@@ -513,22 +482,33 @@ def mapped_progress(entry: ProgressEntry) -> Mapped:
             "NguoiXuLy", notes.needed("NguoiXuLy", entry.actor_name.strip()), wire.LONGEST_ACTOR
         ),
         "ChucDanh": entry.actor_position,
-        "ThoiDiemXuLy": wire.written_time(entry.at),
+        "ThoiDiemXuLy": notes.time("ThoiDiemXuLy", entry.at),
         "PhongBanXuLy": entry.actor_unit,
         "NoiDungXuLy": notes.needed("NoiDungXuLy", said),
         "TrangThai": str(int(entry.stage)) if entry.stage else "",
-        "NgayBatDau": wire.written_time(entry.step_started_at),
-        "NgayKetThucTheoQuyDinh": wire.written_time(entry.step_due_at),
+        "NgayBatDau": notes.time("NgayBatDau", entry.step_started_at),
+        "NgayKetThucTheoQuyDinh": notes.time("NgayKetThucTheoQuyDinh", entry.step_due_at),
     }
+    _refuse_unfinished(entry, notes)
+    return Mapped(data, notes.warnings())
+
+
+def _refuse_unfinished(entry: ProgressEntry, notes: Notes) -> None:
+    """Raise what keeps the entry here, all of it in one sentence."""
     code = str(entry.dossier_code)
+    also = [f"thiếu: {notes.missing_vi()}"] if notes.missing else []
+    if notes.unwritable:
+        notes.unwritable[:] = [f"{name} (bước xử lý số {entry.seq})" for name in notes.unwritable]
     if entry.stage is None:
-        also = [f"thiếu: {notes.missing_vi()}"] if notes.missing else []
+        if notes.unwritable:
+            also.append(f"có thời gian không thể có thật: {notes.unwritable_vi()}")
         raise _unmapped_status(code, entry.status_word, also)
+    if notes.unwritable:
+        raise _unwritable(code, notes, also)
     if notes.missing:
         detail = f"progress {entry.seq} of {code}: missing {', '.join(notes.missing)}"
         facts = {"code": code, "seq": entry.seq, "missing": notes.missing_vi()}
         raise InvalidValue(PROGRESS_INCOMPLETE, detail, **facts)
-    return Mapped(data, notes.warnings())
 
 
 def trace_key(code: str, at: str, stage: str, said: str) -> str:

@@ -38,9 +38,32 @@ CODE_0_UNCLEAR = "code-0-unclear"
 """The request is carried out, the answer has code 0 and no word of success."""
 TRUNCATED_JSON = "truncated-json"
 """The request is carried out, the answer ends in the middle."""
+CODE_1_SUCCESS = "code-1-success"
+"""The request is carried out, the answer contradicts itself: code 1 and "Cập nhật thành công"."""
+SESSION_CLOSED = "session-closed"
+"""The request is carried out, the answer has code -1 and a database's word: "Session is closed!"."""
+GATEWAY_504 = "gateway-504"
+"""The request is carried out; a gateway that got tired answers in JSON, with status and code 504."""
+CODE_0_NOT_DONE = "code-0-not-done"
+"""Nothing is done, the answer has code 0 and "Chưa đồng bộ thành công"."""
+GATEWAY_429 = "gateway-429"
+"""Nothing is done; a gateway answers in JSON, with status and code 429."""
+GATEWAY_503 = "gateway-503"
+"""Nothing is done; a gateway answers in JSON, with status and code 503."""
+LOOK_UP_BEHIND = "look-up-behind"
+"""TraCuuHoSo answers as if the dossier were not there."""
+PROGRESS_BEHIND = "progress-behind"
+"""TraCuuHoSo tells the dossier without its progress entries."""
 
-SPOILING = (HTML_200, EMPTY_BODY, NO_ERROR_CODE, CODE_0_UNCLEAR, TRUNCATED_JSON)
+SPOILING = (
+    *(HTML_200, EMPTY_BODY, NO_ERROR_CODE, CODE_0_UNCLEAR, TRUNCATED_JSON),
+    *(CODE_1_SUCCESS, SESSION_CLOSED, GATEWAY_504),
+)
 """The faults after which the work was done."""
+IDLE = (TROUBLE, CODE_0_NOT_DONE, GATEWAY_429, GATEWAY_503)
+"""The faults at which nothing is done."""
+BEHIND = (LOOK_UP_BEHIND, PROGRESS_BEHIND)
+"""The faults at which a look-up does not tell what is there."""
 
 _ACCOUNTS = TypeAdapter(tuple[DvcqgAccount, ...])
 _ENTRIES = TypeAdapter(tuple[mapping.CatalogueEntry, ...])
@@ -158,12 +181,15 @@ class DvcqgSimulator(Simulator):
             return SimReply(404, headers=(("content-type", "text/plain"),))
         if request.fault == EXPIRE_SESSIONS:
             self.inside.expire_sessions()
+        if (instead := _INSTEAD.get(request.fault)) is not None:
+            return instead
         try:
-            _refuse_by_fault(request.fault)
             with self.world.transaction():
                 told = self._login(request, now) if place == LOGIN else self._business(request, place, now)
         except Refused as refusal:
             told = self._refusal(refusal, self.operation(request))
+        if request.fault in BEHIND and "result" in told:
+            told["result"] = _behind(told["result"], request.fault)
         return _spoilt(SimReply(body=write_json(told)), told, request.fault)
 
     def credentials(self) -> dict[str, Any]:
@@ -327,9 +353,31 @@ class DvcqgSimulator(Simulator):
         return self._found([{"TECHNICALID": row["technical_id"]}] if row else [])
 
 
-def _refuse_by_fault(fault: str) -> None:
-    if fault == TROUBLE:
-        raise Refused("trouble", "Lỗi hệ thống")
+def _said(code: int | str, message: str, status: int = 200) -> SimReply:
+    return SimReply(status, write_json({"error_code": code, "message": message}))
+
+
+_INSTEAD = {
+    TROUBLE: _said(-1, "Lỗi hệ thống"),
+    CODE_0_NOT_DONE: _said("0", "Chưa đồng bộ thành công"),
+    GATEWAY_429: _said(429, "Too Many Requests", 429),
+    GATEWAY_503: _said(503, "Service Unavailable", 503),
+}
+"""What is answered instead of doing anything."""
+_AFTERWARDS = {
+    HTML_200: SimReply(body=_PAGE, headers=(("content-type", "text/html; charset=utf-8"),)),
+    CODE_1_SUCCESS: _said(1, "Cập nhật thành công"),
+    SESSION_CLOSED: _said(-1, "could not execute statement: Session is closed!"),
+    GATEWAY_504: _said(504, "Read timed out", 504),
+}
+"""What is answered whatever came of it."""
+
+
+def _behind(rows: list[dict[str, Any]], fault: str) -> list[dict[str, Any]]:
+    """A look-up's rows before the last of it was taken over."""
+    if fault == LOOK_UP_BEHIND:
+        return []
+    return [{**row, "TIENDO": []} if "TIENDO" in row else row for row in rows]
 
 
 def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -338,8 +386,8 @@ def _named(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spoilt(reply: SimReply, told: Mapping[str, Any], fault: str) -> SimReply:
     """The answer as a fault of the simulator's own leaves it."""
-    if fault == HTML_200:
-        return SimReply(body=_PAGE, headers=(("content-type", "text/html; charset=utf-8"),))
+    if fault in _AFTERWARDS:
+        return _AFTERWARDS[fault]
     if fault == EMPTY_BODY:
         return replace(reply, body=b"")
     if fault == NO_ERROR_CODE:

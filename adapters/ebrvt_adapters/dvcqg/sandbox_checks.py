@@ -13,7 +13,7 @@ from ebrvt_schemas import open_schema
 from ebrvt_adapters.dvcqg import wire
 
 _TIME_FIELDS = re.compile(r"Ngay\w+|ThoiDiemXuLy")
-_DOSSIER_CODE = re.compile(r"[0-9A-Z]+(\.[0-9A-Z]+)*-\d{6}(\d{2})?-\d{4,7}")
+_DOSSIER_CODE = re.compile(r"[0-9A-Z]+(\.[0-9A-Z]+)*-\d{6}(\d{2})?-\d{4,7}", re.ASCII)
 _LISTS = {
     "TrangThaiHoSo": "TrangThaiHoSo",
     "KenhThucHien": "KenhThucHien",

@@ -70,10 +70,13 @@ class DvcqgSettings(_Section):
     """Ask (TraCuuHoSo) whether an unknown dossier is there before it is sent. Off: it is sent as new, and
     again as an update if the portal says it exists."""
     resend_progress_in_doubt: bool = False
-    """A progress entry whose reply was lost, at a portal that does not tell which entries it has: False
-    holds it for a person, True sends it again, which may make it appear twice."""
-    ask_after_seconds: float = Field(default=60.0, ge=0, le=86_400)
-    """How long a progress entry whose reply was lost may take to appear before it counts as not sent."""
+    """A progress entry whose reply was lost, and which the portal does not tell: False holds it for a person,
+    True sends it again, which may make it appear twice."""
+    ask_after_seconds: float = Field(default=600.0, ge=0, le=86_400)
+    """How long a progress entry whose reply was lost may take to appear before that is decided."""
+    progress_told_in_time: bool = False
+    """True: the portal's operator assures that its look-up tells every entry within `ask_after_seconds`.
+    One it does not tell by then was not taken, and is sent again. False: its absence proves nothing."""
     call_seconds: float = Field(default=60.0, gt=0, le=600)
     """Deadline of a call, in seconds."""
     largest_payload_bytes: int = Field(default=4 * MIB, ge=1024)

@@ -78,11 +78,23 @@ def write_body(session: str, unit: str, service: str, data: bytes, *, updating: 
 
 _TIME = "%Y%m%d%H%M%S"
 _TIME_LENGTH = 14
+_FIRST_YEAR = 1000
 
 
 def written_time(moment: datetime | None) -> str:
-    """A time as `yyyyMMddHHmmss` at +07:00; "" where there is none."""
-    return moment.astimezone(LOCAL).strftime(_TIME) if moment else ""
+    """A time as `yyyyMMddHHmmss` at +07:00; "" where there is none.
+
+    Raises `ValueError` for one that has no such form: outside of the calendar, or of a year of three digits.
+    """
+    if moment is None:
+        return ""
+    try:
+        local = moment.astimezone(LOCAL)
+    except OverflowError as failure:
+        raise ValueError("a time outside of the calendar in Vietnam") from failure
+    if local.year < _FIRST_YEAR:
+        raise ValueError(f"year {local.year}, expected four digits")
+    return local.strftime(_TIME)
 
 
 def parse_time(text: str) -> datetime:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from ebrvt_adapters.dvcqg.sandbox import DvcqgSimulator
 
 from ebrvt_connect.errors import HeldForPerson, ReconcileFirst, RetryLater
 from ebrvt_connect.model.dossier import DossierStage
@@ -112,18 +113,77 @@ def test_lost_entry_may_take_a_while_to_appear(there):
     )
 
 
-def test_lost_entry_that_never_appeared_is_sent_again(there):
-    link, dossier = there()
+def test_lost_entry_that_never_appeared_is_sent_again_where_look_ups_are_known_to_keep_up(there):
+    link, dossier = there(progress_told_in_time=True)
 
     assert asked(link, make_entry(), dossier, since=link.clock.now() - LONG_AGO) == NotThere()
 
 
-def test_entry_of_a_dossier_that_is_not_there_is_not_there_either(linked):
-    assert asked(linked(), make_entry()) == NotThere()
+def held_as_unknown(link, record, *siblings, since):
+    with pytest.raises(HeldForPerson) as caught:
+        asked(link, record, *siblings, since=since)
+    return caught.value.code == "DVCQG_OUTCOME_UNKNOWN"
+
+
+def test_lost_entry_that_is_not_told_in_time_is_for_a_person(there):
+    link, dossier = there()
+
+    assert held_as_unknown(link, make_entry(), dossier, since=link.clock.now() - LONG_AGO)
+
+
+@pytest.mark.parametrize("fault", ["look-up-behind", "progress-behind"])
+@pytest.mark.parametrize("settings", [{}, {"progress_told_in_time": True}])
+def test_entry_a_lagging_look_up_does_not_tell_is_waited_for_and_settled(there, fault, settings):
+    link, dossier = there(ask_after_seconds=60, **settings)
+    lost(link, make_entry(), dossier, operation="CapNhatTienDoHoSoMC")
+    since = link.clock.now()
+    link.arm(fault, "TraCuuHoSo", count=2)
+
+    for left in (60, 30):
+        assert asked(link, make_entry(), dossier, since=since) == AskAgain(timedelta(seconds=left))
+        link.clock.advance(30)
+    assert isinstance(asked(link, make_entry(), dossier, since=since), Settled)
+    assert link.told("progress-appended", "progress-repeated") == ["progress-appended"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [("look-up-behind", {}), ("progress-behind", {}), ("look-up-behind", {"progress_told_in_time": True})],
+)
+def test_entry_a_look_up_does_not_tell_for_too_long_is_never_sent_twice(there, fault, settings):
+    link, dossier = there(**settings)
+    lost(link, make_entry(), dossier, operation="CapNhatTienDoHoSoMC")
+    link.arm(fault, "TraCuuHoSo")
+
+    assert held_as_unknown(link, make_entry(), dossier, since=link.clock.now() - LONG_AGO)
+
+
+def test_dossier_that_is_not_found_does_not_prove_that_its_entry_is_not_there(linked):
+    link = linked()
+
+    assert isinstance(asked(link, make_entry()), AskAgain)
+    assert held_as_unknown(link, make_entry(), since=link.clock.now() - LONG_AGO)
+
+
+def test_neighbours_row_tells_nothing_of_a_dossier(linked):
+    """A look-up that answers with another dossier's row must not lend us its entries."""
+
+    class Neighbourly(DvcqgSimulator):
+        def _look_up(self, asked):
+            answer = super()._look_up(asked)
+            answer["result"] = [{**row, "MAHOSO": "000.00.15.H06-230315-0008"} for row in answer["result"]]
+            return answer
+
+    link = linked(simulator=Neighbourly)
+    link.delivered(make_dossier())
+    link.delivered(make_entry())
+
+    assert link.adapter.client.dossier(CODE) is None
+    assert isinstance(asked(link, make_entry()), AskAgain)
 
 
 def test_twin_that_another_message_delivered_is_not_taken_for_this_one(there):
-    link, dossier = there()
+    link, dossier = there(progress_told_in_time=True)
     twin = link.delivered(make_entry(seq=1), dossier)
     link.arm("cut-before", "CapNhatTienDoHoSoMC")
     with pytest.raises(ReconcileFirst):
@@ -150,7 +210,7 @@ def test_second_of_two_twins_is_settled_when_both_are_there(there):
     ],
 )
 def test_entry_that_differs_is_another(there, change):
-    link, dossier = there()
+    link, dossier = there(progress_told_in_time=True)
     other = link.delivered(make_entry(**change), dossier)
 
     since = link.clock.now() - LONG_AGO
@@ -162,9 +222,8 @@ def test_twins_fewer_than_were_delivered_mean_that_the_portal_does_not_tell_all(
     payload = link.adapter.prepare(link.in_doubt(make_entry())[0])
     forgotten = link.done(make_entry(), payload)
 
-    with pytest.raises(HeldForPerson) as caught:
-        asked(link, make_entry(seq=2), dossier, forgotten)
-    assert caught.value.code == "DVCQG_OUTCOME_UNKNOWN"
+    assert isinstance(asked(link, make_entry(seq=2), dossier, forgotten), AskAgain)
+    assert held_as_unknown(link, make_entry(seq=2), dossier, forgotten, since=link.clock.now() - LONG_AGO)
 
 
 def test_portal_that_does_not_tell_its_entries_leaves_it_to_a_person(there):
@@ -185,7 +244,7 @@ def test_policy_may_prefer_a_twin_to_a_person(there):
 
 
 def test_entry_of_unknown_beginning_of_doubt_is_not_waited_for(there):
-    link, dossier = there()
+    link, dossier = there(progress_told_in_time=True)
     work, payload = link.in_doubt(make_entry(), dossier)
     message = work.message.model_copy(update={"doubt_since": None})
 

@@ -35,8 +35,8 @@ class Liar(DvcqgSimulator):
         return self.replies[min(len(told), len(self.replies)) - 1]
 
 
-def says(**answer):
-    return SimReply(body=json.dumps(answer, ensure_ascii=False).encode())
+def says(status=200, **answer):
+    return SimReply(status, json.dumps(answer, ensure_ascii=False).encode())
 
 
 @pytest.fixture
@@ -84,6 +84,30 @@ DOUBTFUL = {
     "code_0_not_there": says(error_code=0, message="Hồ sơ không tồn tại"),
     "trouble": says(error_code=-1, message="Lỗi hệ thống"),
     "words_with_status_500": SimReply(500, b'{"error_code":"0","message":"th\xc3\xa0nh c\xc3\xb4ng"}'),
+    "code_1_with_words_of_success": says(error_code=1, message="Cập nhật thành công"),
+    "code_1_with_words_of_success_and_reserve": says(error_code=1, message="Cập nhật thành công, có lỗi phụ"),
+    "code_0_0_with_words_of_success": says(error_code=0.0, message="Cập nhật thành công"),
+    "code_0_0": says(error_code=0.0, message="Trường X bắt buộc nhập"),
+    "code_000": says(error_code="000", message="Hồ sơ lạ"),
+    "code_that_is_no_number": says(error_code="OK", message="Đã nhận"),
+    "exists_and_success": says(error_code=0, message="Hồ sơ đã tồn tại, đã cập nhật thành công"),
+    "code_0_not_yet": says(error_code=0, message="Chưa đồng bộ thành công"),
+    "code_0_not": says(error_code=0, message="Không cập nhật thành công"),
+    "code_0_none_of_one": says(error_code=0, message="Đồng bộ 0/1 hồ sơ thành công"),
+    "gateway_503": says(503, error_code=503, message="Service Unavailable"),
+    "gateway_502": says(502, error_code="502", message="Bad Gateway"),
+    "gateway_504": says(504, error_code=-1, message="Read timed out"),
+    "gateway_503_under_status_200": says(error_code=503, message="?"),
+    "gateway_words_under_status_200": says(error_code=-1, message="Bad Gateway"),
+    "portals_words_under_status_500": says(500, error_code=-1, message="Trường X bắt buộc nhập"),
+    "request_timeout": says(408, error_code=408, message="Request Timeout"),
+    "words_of_the_matter_with_status_404": says(404, error_code=-1, message="Hồ sơ X không tồn tại"),
+    "words_of_the_matter_with_status_403": says(403, error_code=-1, message="Trường X không hợp lệ"),
+    "status_400_without_a_word": SimReply(400, b"bad request"),
+    "status_429_that_says_done": says(429, error_code=0, message="Cập nhật thành công"),
+    "something_happened": says(error_code=-1, message="Có lỗi xảy ra"),
+    "database_session": says(error_code=-1, message="could not execute statement: Session is closed!"),
+    "officers_session": says(error_code=-1, message="Hết thời gian chờ phiên đăng nhập của cán bộ xử lý"),
     "http_502": SimReply(502, b"<html></html>", headers=HTML),
     "http_500": SimReply(500),
     "http_503": SimReply(503),
@@ -114,16 +138,78 @@ REFUSALS = [
     (SimReply(404, b"no such path"), HeldForPerson, "DVCQG_PATH_WRONG"),
     (SimReply(403), HeldForPerson, "REMOTE_FORBIDDEN"),
     (SimReply(429), RetryLater, "REMOTE_THROTTLED"),
+    (says(429, error_code=429, message="Too Many Requests"), RetryLater, "REMOTE_THROTTLED"),
+    (says(404, error_code=404, message="no route"), HeldForPerson, "DVCQG_PATH_WRONG"),
+    (says(400, error_code=-1, message="Trường ChuHoSo bắt buộc nhập"), Rejected, "DVCQG_DATA_REFUSED"),
+    (says(409, error_code=3, message="Hồ sơ X đã tồn tại"), faults.DossierExists, "DVCQG_DOSSIER_EXISTS"),
+    (says(error_code=1, message="Cập nhật không thành công"), Rejected, "DVCQG_REFUSED"),
+    (says(error_code=1, message="Đồng bộ 0/1 hồ sơ thành công"), Rejected, "DVCQG_REFUSED"),
+    (
+        says(error_code=-1, message="Tệp session-notes.pdf không đúng định dạng"),
+        Rejected,
+        "DVCQG_DATA_REFUSED",
+    ),
+    (says(error_code=-1, message="Đơn vị xử lý của hồ sơ không hợp lệ"), Rejected, "DVCQG_DATA_REFUSED"),
+    (says(error_code=-1, message="Tài khoản của công dân không tồn tại"), Rejected, "DVCQG_DATA_REFUSED"),
+    (says(error_code=-1, message="Tài khoản đã bị khóa"), Rejected, "DVCQG_REFUSED"),
 ]
 
 
-@pytest.mark.parametrize(("reply", "effect", "code"), REFUSALS, ids=[str(row[2]) for row in REFUSALS])
+@pytest.mark.parametrize(
+    ("reply", "effect", "code"), REFUSALS, ids=[f"{n}_{row[2]}" for n, row in enumerate(REFUSALS)]
+)
 def test_refusal_in_so_many_words_is_final(liar, reply, effect, code):
     client, _ = liar(reply)
 
     with pytest.raises(effect) as caught:
         client.put_dossiers(DATA, updating=False)
     assert caught.value.code == code
+
+
+UNKEYED = [
+    "Session không hợp lệ (mã 17)",
+    "Phiên làm việc hết hạn: không ghi được tiến độ",
+    "Không ghi được: session",
+    "Lỗi 17",
+    "transaction aborted",
+]
+
+
+@pytest.mark.parametrize("words", UNKEYED)
+def test_words_that_smell_of_trouble_leave_the_write_without_a_key_in_doubt(liar, words):
+    client, simulator = liar(says(error_code=-1, message=words))
+
+    with pytest.raises(ReconcileFirst):
+        client.add_progress(b"[]")
+    assert simulator.asked == ["login", "CapNhatTienDoHoSoMC"]
+
+
+@pytest.mark.parametrize("words", ["Trường NguoiXuLy bắt buộc nhập", "Bước không thuộc quy trình"])
+def test_entry_the_portal_refuses_in_plain_words_is_refused(liar, words):
+    client, _ = liar(says(error_code=-1, message=words))
+
+    with pytest.raises(Rejected):
+        client.add_progress(b"[]")
+
+
+@pytest.mark.parametrize("words", ["Session không hợp lệ hoặc đã hết hạn", "Phiên đăng nhập đã hết hạn."])
+def test_entry_refused_for_its_session_word_for_word_is_sent_once_more(liar, words):
+    client, simulator = liar(says(error_code=-1, message=words), GOOD)
+
+    client.add_progress(b"[]")
+    assert simulator.asked == ["login", "CapNhatTienDoHoSoMC", "login", "CapNhatTienDoHoSoMC"]
+
+
+def test_identity_numbers_the_portal_repeats_are_not_quoted(liar):
+    said = f"Số định danh 077123456789 (cũ 273 456 789), a.b@example.vn của hồ sơ {CODE} không hợp lệ"
+    client, _ = liar(says(error_code=-1, message=said))
+
+    with pytest.raises(Rejected) as caught:
+        client.put_dossiers(DATA, updating=False)
+    shown = f"{caught.value} {caught.value.explanation_vi} {caught.value.facts}"
+    assert not [one for one in ("077123456789", "273 456 789", "a.b@example.vn") if one in shown]
+    assert CODE in caught.value.explanation_vi
+    assert "không hợp lệ" in caught.value.explanation_vi
 
 
 def test_progress_that_exists_already_is_asked_after(liar):
@@ -142,6 +228,10 @@ NO_LISTS = {
     "null_result": says(error_code=0, result=None),
     "object_result": says(error_code=0, result={}),
     "rows_of_text": says(error_code=0, result=["x"]),
+    "code_0_trouble": says(error_code=0, message="Lỗi hệ thống", result=[]),
+    "gateway_503": says(503, error_code=503, message="Service Unavailable"),
+    "code_1_success": says(error_code=1, message="Tra cứu thành công", result=[]),
+    "not_there_with_status_404": says(404, error_code=-1, message="Không tìm thấy hồ sơ"),
 }
 
 
@@ -160,6 +250,23 @@ def test_dossier_is_there_when_any_row_comes(liar):
     assert row is not None
     assert row.tien_do is None
     assert row.model_extra == {"TrangThai": 4}
+
+
+def test_row_that_does_not_say_whose_it_is_tells_only_that_there_is_one(liar):
+    row = {"TRANGTHAIHOSO": "2", "MABAMDULIEU": "ab", "TIENDO": [{"NOIDUNGXULY": "x"}]}
+    client, _ = liar(says(error_code=0, result=[row]))
+
+    found = client.dossier(CODE)
+    assert found is not None
+    assert (found.trang_thai, found.ma_bam, found.tien_do) == ("", "", None)
+
+
+def test_row_of_another_dossier_is_not_ours(liar):
+    client, _ = liar(
+        says(error_code=0, result=[{"MAHOSO": "000.00.15.H06-230315-0008", "MABAMDULIEU": "ab"}])
+    )
+
+    assert client.dossier(CODE) is None
 
 
 def test_dossier_is_not_there_when_the_portal_says_so_in_words(liar):
@@ -242,7 +349,23 @@ def test_session_refused_time_and_again_is_left_for_later(liar):
     with pytest.raises(RetryLater) as caught:
         client.put_dossiers(DATA, updating=False)
     assert caught.value.code == "DVCQG_SESSION_REFUSED"
-    assert len(business(simulator)) <= 6
+    assert simulator.asked == ["login", "DongBoHoSoMC"] * 2
+
+
+def test_one_call_logs_in_anew_once_though_patience_repeats_it(liar):
+    busy = SimReply(429)
+    client, simulator = liar(EXPIRED, busy, EXPIRED, GOOD)
+
+    with pytest.raises(RetryLater):
+        client.put_dossiers(DATA, updating=False)
+    assert logins(simulator) == 2
+
+
+def test_look_up_with_code_0_that_names_the_session_is_made_again_with_a_new_one(liar):
+    client, simulator = liar(says(error_code=0, message="Session không hợp lệ"), GOOD)
+
+    assert client.dossier(CODE) is None
+    assert logins(simulator) == 2
 
 
 def test_session_is_renewed_before_its_time_is_over(linked):
@@ -288,6 +411,12 @@ def test_blank_session_is_none_and_never_kept(liar, session):
         (says(error_code=9, message="lạ"), HeldForPerson, "DVCQG_LOGIN_REFUSED"),
         (says(error_code=-1, message="Tài khoản đã tồn tại"), HeldForPerson, "DVCQG_LOGIN_REFUSED"),
         (SimReply(401), HeldForPerson, "DVCQG_LOGIN_REFUSED"),
+        (
+            says(error_code=-1, message="Tài khoản của công dân không tồn tại"),
+            HeldForPerson,
+            "DVCQG_LOGIN_REFUSED",
+        ),
+        (says(503, error_code=503, message="Service Unavailable"), RetryLater, "REMOTE_UNAVAILABLE"),
         (says(error_code=-1, message="Hệ thống đang bảo trì"), RetryLater, "DVCQG_TROUBLE_THERE"),
         (SimReply(502, b"<html>", headers=HTML), RetryLater, "REMOTE_ANSWERED_WEB_PAGE"),
         (SimReply(404), HeldForPerson, "DVCQG_PATH_WRONG"),

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from ebrvt_adapters.dvcqg.mapping import mapped_progress
-from ebrvt_adapters.dvcqg.sandbox import DvcqgSimulator
+from ebrvt_adapters.dvcqg.sandbox import SPOILING, DvcqgSimulator
 from ebrvt_adapters.dvcqg.sandbox_portal import digest_of
 
 from ebrvt_connect.ports.simulator import SimRequest
@@ -322,6 +322,41 @@ def test_spoilt_answer_comes_after_the_work_was_done(fault):
     assert reply.status == 200
     assert b"th\xc3\xa0nh c\xc3\xb4ng" not in reply.body or fault == "no-error-code"
     assert desk.simulator.state()["inserted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("code-1-success", 200, '"error_code":1,"message":"Cập nhật thành công"'),
+        ("session-closed", 200, "Session is closed!"),
+        ("gateway-504", 504, "Read timed out"),
+        ("code-0-not-done", 200, '"error_code":"0","message":"Chưa đồng bộ thành công"'),
+        ("gateway-429", 429, "Too Many Requests"),
+        ("gateway-503", 503, "Service Unavailable"),
+    ],
+)
+def test_gateway_or_portal_that_contradicts_itself(fault, status, words):
+    desk = Desk()
+    desk.push()
+    body = {"session": desk.session, "madonvi": ACCOUNT["units"][0], "service": "CapNhatTienDoHoSoMC"}
+    data = [mapped_progress(make_entry()).data]
+
+    reply = desk.raw(json.dumps({**body, "data": data}).encode(), fault=fault)
+
+    assert (reply.status, words in reply.body.decode()) == (status, True)
+    assert desk.simulator.state()["progress"] == (1 if fault in SPOILING else 0)
+
+
+def test_look_up_that_lags_behind_tells_less_than_is_there():
+    desk = Desk()
+    desk.push()
+    desk.append(mapped_progress(make_entry()).data)
+
+    assert desk.ask("TraCuuHoSo", mahoso=CODE, fault="look-up-behind")["result"] == []
+    [row] = desk.ask("TraCuuHoSo", mahoso=CODE, fault="progress-behind")["result"]
+    assert (row["MAHOSO"], row["TIENDO"]) == (CODE, [])
+    [row] = desk.ask("TraCuuHoSo", mahoso=CODE)["result"]
+    assert len(row["TIENDO"]) == 1
 
 
 def test_trouble_does_nothing():

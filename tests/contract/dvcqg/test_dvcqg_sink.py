@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from ebrvt_adapters.dvcqg import Dvcqg
+from ebrvt_adapters.dvcqg import Dvcqg, faults
 from ebrvt_adapters.dvcqg.sandbox import DvcqgSimulator
 
 from ebrvt_connect.errors import HeldForPerson, ReconcileFirst, Rejected, RetryLater, Scope
@@ -143,6 +143,40 @@ def test_refused_data_is_refused_with_the_portals_words(linked):
     assert caught.value.code == "DVCQG_PROCEDURE_UNKNOWN"
     assert "không khớp" in caught.value.explanation_vi
     adapter.close()
+
+
+def test_advice_on_a_step_without_its_dossier_says_what_happens_by_itself():
+    advice = faults.DOSSIER_NOT_THERE.advice_vi
+
+    assert advice.index("lưu lại") < advice.index("bản mới được gửi trước") < advice.index("tự được gửi tiếp")
+    assert "ebrvt held release" in advice
+
+
+@pytest.mark.parametrize("operation", ["DongBoHoSoMC", "CapNhatTienDoHoSoMC"])
+@pytest.mark.parametrize(
+    "fault",
+    ["code-1-success", "session-closed", "gateway-504", "gateway-503", "code-0-not-done"],
+)
+def test_answer_that_contradicts_itself_or_is_a_gateways_is_asked_after_and_nothing_doubled(
+    linked, fault, operation
+):
+    link = linked()
+    dossier = make_dossier()
+    if operation == "CapNhatTienDoHoSoMC":
+        link.delivered(dossier)
+    link.arm(fault, operation)
+
+    with pytest.raises(ReconcileFirst):
+        link.delivered(dossier if operation == "DongBoHoSoMC" else make_entry())
+    assert len(link.told("progress-appended", "progress-repeated", *WRITES)) <= 1 + (operation[0] == "C")
+
+
+def test_gateway_that_says_too_many_requests_in_json_is_tried_later(linked):
+    link = linked()
+    link.arm("gateway-429", "DongBoHoSoMC")
+
+    link.delivered(make_dossier())
+    assert link.told(*WRITES) == ["dossier-inserted"]
 
 
 def test_progress_without_its_dossier_is_held_with_a_clear_sentence(linked):

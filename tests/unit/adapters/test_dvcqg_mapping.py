@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 import pytest
-from ebrvt_adapters.dvcqg import mapping, wire
+from ebrvt_adapters.dvcqg import mapping, notes, wire
 from ebrvt_adapters.dvcqg.mapping import (
     Agreement,
     CatalogueEntry,
@@ -246,6 +246,7 @@ def test_every_default_code_is_in_the_portals_list():
         "online_payment": "DuocThanhToanTrucTuyen",
         "fee_moment": "HinhThucThu",
         "filed_at": "NoiNopHoSo",
+        "database": "MaCSDL",
     }
     for table, name in lists.items():
         assert set(getattr(default_codes(), table).values()) <= set(code_lists()[name])
@@ -362,12 +363,12 @@ def test_length_is_counted_after_normalising():
 def test_no_mark_is_parted_from_its_letter():
     text = "x" * 998 + "q\u0323\u0301" + "y" * 10
 
-    assert mapping.shortened(text, 1000) == "x" * 998 + "…"
+    assert notes.shortened(text, 1000) == "x" * 998 + "…"
 
 
 @given(st.text(max_size=40), st.integers(min_value=1, max_value=20))
 def test_shortened_text_is_never_too_long(text, longest):
-    assert len(mapping.shortened(text, longest)) <= longest
+    assert len(notes.shortened(text, longest)) <= longest
 
 
 # --- files ------------------------------------------------------------------------------------------------
@@ -387,6 +388,14 @@ def test_file_without_a_public_address_is_told():
         ("http://10.1.2.3/f", False),
         ("http://192.168.0.1:8080/f", False),
         ("https://localhost/f", False),
+        ("https://mc-noibo", False),
+        ("https://mc-noibo:8443/f", False),
+        ("https://mc.local", False),
+        ("https://mc.local./f", False),
+        ("https://mc.vinhlong.internal/f", False),
+        ("https://motcua.lan/f", False),
+        ("https://local.vn/f", True),
+        ("https://mc.example.vn./f", True),
         ("https://127.0.0.1/f", False),
         ("https://8.8.8.8/f", True),
         ("", False),

@@ -52,6 +52,8 @@ def test_journal_event_is_named():
     assert [event for event in events if f"`{event}`" not in README] == []
 
 
-@pytest.mark.parametrize("fault", [simulated.EXPIRE_SESSIONS, simulated.TROUBLE, *simulated.SPOILING])
+@pytest.mark.parametrize(
+    "fault", [simulated.EXPIRE_SESSIONS, *simulated.SPOILING, *simulated.IDLE, *simulated.BEHIND]
+)
 def test_fault_is_named(fault):
     assert f"`{fault}`" in README

@@ -1,6 +1,6 @@
 """Envelopes and times as they stand on the wire."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ebrvt_adapters.dvcqg import wire
@@ -46,6 +46,19 @@ def test_time_there_and_back(moment):
     aware = moment.replace(tzinfo=UTC, microsecond=0)
 
     assert wire.parse_time(wire.written_time(aware)) == aware
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(9999, 12, 31, 23, 30, tzinfo=UTC),
+        datetime(999, 12, 31, 16, 59, 59, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    ],
+)
+def test_time_without_fourteen_digits_in_vietnam_is_refused(moment):
+    with pytest.raises(ValueError, match=r"."):
+        wire.written_time(moment)
 
 
 def test_absent_time_is_empty():
