@@ -27,12 +27,11 @@ from ebrvt_connect.ports.adapter import (
     Surroundings,
     Work,
 )
+from ebrvt_connect.transport.signers import SIGNING_KEY_UNUSABLE, KeySigner
 from ebrvt_connect.trust.xmldsig import sign_packet
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-    from ebrvt_connect.transport.signers import KeySigner
 
 PACKET_TYPE = "application/xml"
 _TURNED_DOWN = frozenset({ReportState.RETURNED, ReportState.INVALID})
@@ -63,7 +62,7 @@ class Baocao(Sink):
         """Open the signing key and ask for the periods of the regime."""
         _ = self._signer
         periods = self.client.periods(self._settings.regime)
-        return f"{len(periods)} periods, {sum(1 for period in periods if period.open)} open"
+        return f"{len(periods)} kỳ báo cáo, {sum(1 for period in periods if period.open)} kỳ đang mở"
 
     def close(self) -> None:
         """Give back connections."""
@@ -111,12 +110,15 @@ class Baocao(Sink):
         awaiting = work.message.state is State.AWAITING
         try:
             reply = self.client.status(payload.fact("packet_id"))
-        except Rejected as refusal:
-            if not faults.is_not_found(refusal):
-                raise
-            if awaiting:
-                raise faults.packet_lost(system=self._system) from refusal
-            return NotThere()
+        except (Rejected, HeldForPerson) as refusal:
+            if faults.is_not_found(refusal):
+                if awaiting:
+                    raise faults.packet_lost(system=self._system) from refusal
+                return NotThere()
+            if awaiting and faults.is_about_the_question(refusal):
+                # Refused was the question, not the report: only its status can say that.
+                raise faults.not_told(refusal) from refusal
+            raise
         return self._decided(reply, work, payload.fact("period"), awaiting=awaiting)
 
     def _decided(self, reply: Reply[wire.StatusTold], work: Work, period: str, *, awaiting: bool) -> Answer:
@@ -146,9 +148,6 @@ def _receipt(reply: Reply[wire.StatusTold], work: Work, note: str) -> Receipt:
 
 
 def _opened_key(settings: BaocaoSettings, system: str) -> KeySigner:
-    # pyHanko takes more than half a second to load: whoever signs nothing does not wait for it.
-    from ebrvt_connect.transport.signers import SIGNING_KEY_UNUSABLE, KeySigner
-
     password = settings.credentials.pkcs12_password
     try:
         content = settings.credentials.pkcs12.read_bytes()

@@ -21,7 +21,7 @@ from ebrvt_connect.errors import (
     Scope,
     explain,
 )
-from ebrvt_connect.ports.decisions import REPORT_LOCKED, REPORT_RETURNED
+from ebrvt_connect.ports.decisions import REPORT_INVALID, REPORT_LOCKED, REPORT_LOST, REPORT_RETURNED
 
 if TYPE_CHECKING:
     from ebrvt_connect.errors import Explanation
@@ -106,16 +106,11 @@ REPLY_UNREADABLE = explain(
     "Phần mềm báo cáo của Bộ trả lời bằng nội dung không đúng quy ước; không coi là đã xong.",
     "Chương trình sẽ tự hỏi lại. Nếu kéo dài, báo đơn vị vận hành phần mềm báo cáo của Bộ kèm mã lỗi này.",
 )
-PACKET_LOST = explain(
-    "BAOCAO_PACKET_LOST",
-    "Phần mềm báo cáo của Bộ đã tiếp nhận báo cáo này nhưng nay không còn tìm thấy.",
-    "Liên hệ đơn vị vận hành phần mềm báo cáo của Bộ với số biên nhận đã lưu, rồi cho gửi lại nếu Bộ yêu "
-    "cầu.",
-)
-REPORT_INVALID = explain(
-    "REPORT_INVALID",
-    "Bộ kiểm tra và không chấp nhận số liệu của báo cáo kỳ {period}: {reason}.",
-    "Sửa các mục đã nêu rồi lập lại báo cáo.",
+NOT_TOLD = explain(
+    "BAOCAO_NOT_TOLD",
+    "Phần mềm báo cáo của Bộ chưa cho biết kết quả xử lý báo cáo (mã lỗi {said}); báo cáo vẫn đang chờ phê "
+    "duyệt.",
+    "Chương trình sẽ tự hỏi lại. Nếu kéo dài, báo đơn vị vận hành phần mềm báo cáo của Bộ kèm mã lỗi này.",
 )
 
 _HELD: dict[str, tuple[Explanation, Scope]] = {
@@ -178,7 +173,23 @@ def is_not_found(failure: ConnectError) -> bool:
 def packet_lost(*, system: str) -> HeldForPerson:
     """It had taken the packet and now does not know it."""
     return HeldForPerson(
-        PACKET_LOST, "a packet that was received is unknown now", system=system, operation=_ASKING
+        REPORT_LOST, "a packet that was received is unknown now", system=system, operation=_ASKING
+    )
+
+
+def is_about_the_question(failure: ConnectError) -> bool:
+    """Whether it speaks against one call only, not against the whole system."""
+    return not isinstance(failure, HeldForPerson) or failure.scope in {Scope.MESSAGE, Scope.LANE}
+
+
+def not_told(failure: ConnectError) -> RetryLater:
+    """Asking what was decided was refused: nothing is known, so it is asked again."""
+    return RetryLater(
+        NOT_TOLD,
+        f"asking was refused: {failure.detail}",
+        system=failure.system,
+        operation=_ASKING,
+        said=failure.code,
     )
 
 

@@ -41,7 +41,8 @@ _PERCENT = "PCT"
 _CENT = Decimal("0.01")
 _OFFICE_CLOSES = time(17)
 _UNDECIDED = frozenset({ReportState.RECEIVED, ReportState.PENDING_APPROVAL, ReportState.RETURNED})
-_REPLACEABLE = frozenset({ReportState.RETURNED, ReportState.APPROVED})
+# A locked one can be replaced where its period takes reports again: that is asked before.
+_REPLACEABLE = frozenset({ReportState.RETURNED, ReportState.APPROVED, ReportState.LOCKED})
 
 
 @cache
@@ -275,8 +276,9 @@ class Ministry:
             test=row["test"],
             reason=reason,
         )
-        if state is ReportState.INVALID:  # it never counted, so a corrected one replaces nothing
-            self.world.delete(CURRENT, row["key"])
+        current = self.world.get(CURRENT, row["key"]) or {}
+        if state is ReportState.INVALID and current.get("packetId") == name:
+            self.world.delete(CURRENT, row["key"])  # it never counted, so a corrected one replaces nothing
         desk = self.world.get(DESK, name)
         if desk is not None and state in _UNDECIDED and desk["lock_at"]:
             self._lay(name, {**desk, "step_at": None})

@@ -7,7 +7,8 @@ back and writes it to the frozen report. A returned report is answered by a new 
 replaces it: once for each return, and not for ever. Where the figures are the very same and nothing else was
 counted, sending them again would be answered the same way: a person must look.
 
-What it writes may be written again after a crash: a status already heard changes nothing any more.
+What it writes may be written again after a crash: a status already heard changes nothing any more. Which of
+two statuses is the newer one the ledger knows by their order, not the clocks, which may be set back.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class ReportDesk(Source, Sink):
     def _acknowledge(self, kind: Kind, batch: Batch) -> None:
         """They are ours already."""
 
-    def feedback(self, message: Message, record: Record, outcome: Outcome) -> tuple[Feedback, ...]:
+    def feedback(self, message: Message, record: Record | None, outcome: Outcome) -> tuple[Feedback, ...]:
         """Approved, returned, invalid or held, with the reason."""
         if not isinstance(record, Report):
             return ()
@@ -152,7 +153,7 @@ class ReportDesk(Source, Sink):
                 operation="submit",
                 packet_id=status.packet_id,
             )
-        if _heard(snapshot, status):
+        if _heard(snapshot, status) or self._old_news(work):
             return Receipt(external_id=status.packet_id)
         told, replacing = self._conclusion(snapshot, status)
         replacement = self._snapshots.tell(status.packet_id, told, replacing, self._clock.now())
@@ -169,6 +170,13 @@ class ReportDesk(Source, Sink):
             detail = f"the desk takes report statuses, got {type(work.record).__name__}"
             raise HeldForPerson(STATUS_ONLY, detail, system=self._system, operation="prepare")
         return work.record
+
+    def _old_news(self, work: Work) -> bool:
+        """Whether a later status of the same report was written down already."""
+        told = self._making.ledger.messages(
+            kinds=[Kind.REPORT_STATUS], states=[State.DONE], lane=work.message.lane, after_id=work.message.id
+        )
+        return any(later.origin_id == work.message.origin_id for later in told)
 
     def _conclusion(self, snapshot: Snapshot, status: ReportStatus) -> tuple[Told, Freeze | None]:
         """What to write down, and what replaces a returned report."""
@@ -234,16 +242,15 @@ def _item(snapshot: Snapshot) -> Item:
         business_key=report.packet_id,
         title=title_of(report),
         record=report,
+        replaces=(snapshot.replaces,) if snapshot.replaces else (),
     )
 
 
 def _heard(snapshot: Snapshot, status: ReportStatus) -> bool:
-    """Whether it was written down before, or something newer was."""
-    if snapshot.told_at is None or snapshot.told_at < status.at:
+    """Whether this very status was written down before."""
+    if snapshot.told_at != status.at:
         return False
-    if snapshot.told_at > status.at:
-        return True
-    return snapshot.state is status.state or snapshot.code in _OURS
+    return (snapshot.state, snapshot.code) == (status.state, status.code) or snapshot.code in _OURS
 
 
 def _state_of(outcome: Outcome) -> ReportState:

@@ -1,23 +1,31 @@
 """Makes reports (lập báo cáo): computes a period's figures from the ledger and freezes them.
 
-A frozen report never changes. What was late, or what the ministry sent back, makes a new one that names the
-one it replaces; the same period is never reported twice without saying so.
+The figures of a frozen report never change. What was late, or what the ministry sent back, makes a new one
+that names the one it replaces; the same period is never reported twice without saying so, in whichever way
+the organisation's code is spelled.
+
+What is named is what the ministry has (`report_standing`), looked up when the report is handed over: what was
+held or refused at its door is passed over. A held report that has a successor is closed before the successor
+is kept, so that nobody can let both go.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ebrvt_connect.engine import figures
+from ebrvt_connect.engine import figures, flow
+from ebrvt_connect.engine.flow import Event
 from ebrvt_connect.errors import Rejected, explain
-from ebrvt_connect.model.ids import AgencyCode
-from ebrvt_connect.model.message import Kind
+from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
+from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.report import Report, ReportState
+from ebrvt_connect.ops.report_standing import UNDER_WAY, Standing, standing_of
 from ebrvt_connect.ops.words import local_time
+from ebrvt_connect.ports.ledger import Act
 from ebrvt_connect.store.figures import facts_of
 from ebrvt_connect.store.snapshots import Freeze, Snapshots
 
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ebrvt_connect.engine.figures import Figures
+    from ebrvt_connect.model.message import Message
     from ebrvt_connect.model.period import ReportingPeriod
     from ebrvt_connect.store.ledger import Ledger
     from ebrvt_connect.store.snapshots import Snapshot
@@ -55,7 +64,15 @@ REPORT_UNKNOWN = explain(
     "Xem danh sách bằng ebrvt report status rồi ghi đúng mã báo cáo.",
 )
 
+REPORT_REPLACED_UNSENT = explain(
+    "REPORT_REPLACED_HERE",
+    "Đã lập báo cáo thay thế nên bản này không được gửi nữa.",
+    "Không cần thao tác với bản này; xem báo cáo thay thế bằng ebrvt report status.",
+)
+
 _UNDECIDED = frozenset({None, ReportState.RECEIVED, ReportState.PENDING_APPROVAL})
+_OPEN = frozenset({State.HELD, State.DEAD})
+"""A person has to decide."""
 
 
 class DeskSettings(BaseModel):
@@ -93,11 +110,13 @@ class ReportMaking:
 
     settings: DeskSettings
     ledger: Ledger
+    history: AgencyHistory = field(default_factory=AgencyHistory)
+    """Which codes the organisation has had."""
 
     @property
     def snapshots(self) -> Snapshots:
         """The reports frozen in this ledger."""
-        return Snapshots(self.ledger.database)
+        return Snapshots(self.ledger.database, self.history)
 
     def compute(self, period: ReportingPeriod, now: datetime) -> Figures:
         """The figures of a period as the ledger has them now."""
@@ -130,13 +149,24 @@ class ReportMaking:
             raise Rejected(
                 PERIOD_OPEN, f"{period} ends at {period.ends_at}", period=str(period), last_day=last_day
             )
-        before = self._before(period, test=test, replaces=replaces)
-        report = self.report(period, now, test=test, before=before, figures=self.compute(period, now))
+        before = self._before(period, now, test=test, replaces=replaces)
+        computed = self.compute(period, now)
+        if before is not None:  # once more: a person may have let it go meanwhile
+            self._refuse_in_flight(before)
+            self._close(before, reason, now)
         frozen = self.snapshots.freeze(
-            Freeze(report=report, reason=reason, replaces=replaces, hand_over=hand_over), now
+            Freeze(
+                report=self.report(period, now, test=test, before=before, figures=computed),
+                reason=reason,
+                replaces=replaces,
+                replaces_unsent=before is not None and not before.handed_over,
+                hand_over=hand_over,
+            ),
+            now,
         )
-        if frozen is None:  # somebody else was faster
-            raise self._exists(period, test=test)
+        if frozen is None:  # somebody else was faster: with a report, or by handing over the one before
+            self._before(period, now, test=test, replaces=replaces)
+            raise self._exists(period, now, test=test)
         return frozen
 
     def report(
@@ -148,17 +178,22 @@ class ReportMaking:
         before: Snapshot | None,
         figures: Figures,
     ) -> Report:
-        """The report these figures make; it names the last version that has left as the one it replaces."""
+        """The report these figures make; it names the version the ministry has as the one it replaces.
+
+        What corrects a report stands under the very code of that report's organisation, or it would be the
+        first report of another one there.
+        """
         wanted = self.settings
+        named = self.named(before)
         return Report(
             packet_id=str(uuid.uuid4()),
-            replaces_packet_id=self._last_that_left(before),
+            replaces_packet_id=named.report.packet_id if named else "",
             version=before.report.version + 1 if before else 1,
             regime_code=wanted.regime,
             template_code=wanted.template_code,
             template_version=wanted.template_version,
             period=period,
-            organization=wanted.organization,
+            organization=named.report.organization if named else wanted.organization,
             sender=wanted.sender or wanted.organization,
             receiver=wanted.receiver,
             created_at=now,
@@ -169,16 +204,22 @@ class ReportMaking:
             snapshot_sha256=figures.snapshot_sha256,
         )
 
-    def hand_over(self, packet_id: str) -> Snapshot:
+    def hand_over(self, packet_id: str, now: datetime) -> Snapshot:
         """Have the daemon send a frozen report (again and again comes to the same).
 
-        Raises `Rejected`: `REPORT_UNKNOWN`, and `REPORT_NOT_NEWEST` where another has replaced it.
+        It names what the ministry has by now. Raises `Rejected`: `REPORT_UNKNOWN`, `REPORT_NOT_NEWEST` where
+        another has replaced it, and `REPORT_IN_FLIGHT` while the one before it is under way.
         """
-        if self.snapshots.replaced_by(packet_id) is not None:
-            period = self.known(packet_id).report.period
-            raise _not_newest(packet_id, period)
-        handed = self.snapshots.hand_over(packet_id)
-        return handed or self.known(packet_id)
+        frozen = self.known(packet_id)
+        before = self.snapshots.get(frozen.replaces) if frozen.replaces else None
+        if before is not None and not frozen.handed_over:
+            self._refuse_in_flight(before)
+            self._close(before, frozen.reason_made, now)
+        named = self.named(before)
+        handed = self.snapshots.hand_over(packet_id, named.report.packet_id if named else "")
+        if handed is None:
+            raise _not_newest(packet_id, frozen.report.period)
+        return handed
 
     def known(self, packet_id: str) -> Snapshot:
         """One frozen report by its packet id; raises `Rejected` `REPORT_UNKNOWN`."""
@@ -187,41 +228,95 @@ class ReportMaking:
             raise Rejected(REPORT_UNKNOWN, f"no report {packet_id[:60]!r}", packet_id=packet_id[:60])
         return found
 
-    def has_left(self, packet_id: str) -> bool:
-        """Whether it was ever sent."""
-        return any(m.attempts > 0 for m in self.ledger.find(packet_id) if m.kind is Kind.REPORT)
+    def message(self, packet_id: str) -> Message | None:
+        """The message that carries a report; None before the daemon has taken it up."""
+        found = [m for m in self.ledger.find(packet_id) if m.kind is Kind.REPORT]
+        return found[-1] if found else None
 
-    def _before(self, period: ReportingPeriod, *, test: bool, replaces: str) -> Snapshot | None:
-        newest = self._newest(period, test=test)
+    def standing(self, packet_id: str) -> Standing:
+        """What the ministry has of a report."""
+        message = self.message(packet_id)
+        story = self.ledger.story(message.id) if message else None
+        return standing_of(story) if story else Standing.ABSENT
+
+    def named(self, before: Snapshot | None) -> Snapshot | None:
+        """The version that a report made after `before` replaces at the ministry; None for none there."""
+        while before is not None:
+            standing = self.standing(before.report.packet_id)
+            if standing is Standing.STANDS:
+                return before
+            if standing is Standing.DROPPED:
+                return None
+            before = self.snapshots.get(before.replaces) if before.replaces else None
+        return None
+
+    def newest(self, period: ReportingPeriod, now: datetime, *, test: bool) -> Snapshot | None:
+        """The last version of this organisation's report of a period; trials are apart."""
+        wanted = self.settings
+        return self.snapshots.newest(wanted.regime, period, wanted.organization, now, test=test)
+
+    def _before(
+        self, period: ReportingPeriod, now: datetime, *, test: bool, replaces: str
+    ) -> Snapshot | None:
+        newest = self.newest(period, now, test=test)
         if not replaces:
             if newest is not None:
-                raise self._exists(period, test=test)
+                raise self._exists(period, now, test=test)
             return None
         before = self.known(replaces)
         if newest is None or newest.report.packet_id != replaces:
             raise _not_newest(replaces, period)
-        if before.handed_over and before.state in _UNDECIDED:
-            raise Rejected(REPORT_IN_FLIGHT, f"report {replaces} is on its way", packet_id=replaces)
+        self._refuse_in_flight(before)
         return before
 
-    def _newest(self, period: ReportingPeriod, *, test: bool) -> Snapshot | None:
-        wanted = self.settings
-        return self.snapshots.newest(wanted.regime, period, str(wanted.organization), test=test)
+    def _refuse_in_flight(self, before: Snapshot) -> None:
+        """Nothing replaces a report of which it is open whether, or how, it will end there."""
+        packet_id = before.report.packet_id
+        message = self.message(packet_id)
+        if message is None:
+            under_way = bool(before.handed_over) and before.state in _UNDECIDED
+        elif message.state in _OPEN:
+            under_way = self.standing(packet_id) is Standing.UNKNOWN
+        else:
+            under_way = message.state in UNDER_WAY or before.state in _UNDECIDED
+        if under_way:
+            raise _in_flight(packet_id)
 
-    def _exists(self, period: ReportingPeriod, *, test: bool) -> Rejected:
-        newest = self._newest(period, test=test)
+    def _close(self, before: Snapshot, why: str, now: datetime) -> None:
+        """A report a person was to look at gives way to the one that replaces it, and cannot be let go."""
+        packet_id = before.report.packet_id
+        message = self.message(packet_id)
+        if message is None or message.state not in _OPEN:
+            return
+        unsent = message.state is State.HELD and self.standing(packet_id) is Standing.ABSENT
+        event = Event.SUPERSEDED if unsent else Event.SKIPPED
+        seen = message.attempts
+
+        def decide(now_is: Message) -> Act:
+            if now_is.state not in _OPEN or now_is.attempts != seen:
+                raise _in_flight(packet_id)
+            said = REPORT_REPLACED_UNSENT
+            return Act(
+                flow.after(now_is.state, event),
+                event.value,
+                code=said.code,
+                reason_vi=said.sentence_vi,
+                advice_vi=said.advice_vi,
+                fences=True,
+            )
+
+        self.ledger.act(message.id, decide, by="ebrvt report", why=why, now=now)
+
+    def _exists(self, period: ReportingPeriod, now: datetime, *, test: bool) -> Rejected:
+        newest = self.newest(period, now, test=test)
         packet_id = newest.report.packet_id if newest else "?"
         version = newest.report.version if newest else 1
         detail = f"{period} is reported by {packet_id} (version {version})"
         return Rejected(REPORT_EXISTS, detail, period=str(period), packet_id=packet_id, version=version)
 
-    def _last_that_left(self, before: Snapshot | None) -> str:
-        """The ministry cannot replace what it never got or never took for one: that is passed over."""
-        while before is not None:
-            if before.state is not ReportState.INVALID and self.has_left(before.report.packet_id):
-                return before.report.packet_id
-            before = self.snapshots.get(before.replaces) if before.replaces else None
-        return ""
+
+def _in_flight(packet_id: str) -> Rejected:
+    return Rejected(REPORT_IN_FLIGHT, f"report {packet_id} is on its way", packet_id=packet_id)
 
 
 def _not_newest(packet_id: str, period: ReportingPeriod) -> Rejected:

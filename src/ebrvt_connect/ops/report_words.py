@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine import figures
+from ebrvt_connect.model.message import State
 from ebrvt_connect.model.report import Missing, ReportState
+from ebrvt_connect.ops.report_standing import UNDER_WAY
 from ebrvt_connect.ops.words import STATES_VI, local_time
 
 if TYPE_CHECKING:
@@ -62,11 +64,18 @@ def value_vi(one: Observation) -> str:
 
 def standing_vi(snapshot: Snapshot, message: Message | None) -> str:
     """Where a report stands: as told back, else as the ledger has it, else whether it was handed over."""
-    if snapshot.state is not None:
+    if snapshot.state is not None and not is_overtaken(snapshot, message):
         return REPORT_STATES_VI[snapshot.state]
     if message is not None:
         return STATES_VI[message.state]
     return "đã chuyển, chờ chương trình gửi" if snapshot.handed_over else "đã chốt, chưa chuyển gửi"
+
+
+def is_overtaken(snapshot: Snapshot, message: Message | None) -> bool:
+    """Whether a person has decided since a report was told to wait for one: the ledger knows better then."""
+    if message is None or snapshot.state not in {ReportState.HELD, ReportState.LOCKED}:
+        return False
+    return message.state in UNDER_WAY or message.state is State.SUPERSEDED
 
 
 def report_lines(snapshot: Snapshot, message: Message | None) -> Iterator[str]:
@@ -81,7 +90,7 @@ def report_lines(snapshot: Snapshot, message: Message | None) -> Iterator[str]:
         yield f"  Thay thế: {report.replaces_packet_id}"
     yield f"  Chốt lúc {local_time(report.created_at)}: {snapshot.reason_made}"
     yield f"  Tình trạng: {standing_vi(snapshot, message)}"
-    if snapshot.reason_vi:
+    if snapshot.reason_vi and not is_overtaken(snapshot, message):
         yield f"    {snapshot.reason_vi}"
     yield ""
     for one in report.observations:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import explain
 from ebrvt_connect.ops.built_in import BUILT_IN
-from ebrvt_connect.ops.composition import system_settings
-from ebrvt_connect.ops.config import ConfigInvalid, load_config
+from ebrvt_connect.ops.composition import refuse_unknown_report_links, system_settings
+from ebrvt_connect.ops.config import ConfigInvalid, load_agencies, load_config
 from ebrvt_connect.ops.ledger_access import opened_ledger
 from ebrvt_connect.ops.report_making import DeskSettings, ReportMaking
 
@@ -23,11 +23,6 @@ CONFIG_NO_REPORT_DESK = explain(
     "Chưa xác định được bàn báo cáo trong {place} (hiện có: {known}).",
     'Khai báo một hệ thống có adapter = "ledger"; nếu có nhiều, chọn bằng --desk.',
 )
-CONFIG_REPORT_LINK_UNKNOWN = explain(
-    "CONFIG_REPORT_LINK_UNKNOWN",
-    "Bàn báo cáo {desk} lấy số liệu từ liên kết “{link}” nhưng liên kết này chưa được khai báo.",
-    "Sửa dossier_links, document_links của bàn báo cáo cho đúng tên trong [[links]].",
-)
 
 _LEDGER = next(iter(BUILT_IN))
 
@@ -40,13 +35,9 @@ def opened_desk(config: Path | None, desk: str | None = None) -> Iterator[Report
     settings = system_settings(loaded, name)
     if not isinstance(settings, DeskSettings):
         raise TypeError(f"system {name} is no report desk")
-    known = {link.name for link in loaded.config.links}
-    for link in (*settings.dossier_links, *settings.document_links):
-        if link not in known:
-            detail = f"systems.{name}.settings: no link {link!r}; known: {', '.join(sorted(known))}"
-            raise ConfigInvalid(CONFIG_REPORT_LINK_UNKNOWN, detail, desk=name, link=link)
+    refuse_unknown_report_links(loaded, name)
     with opened_ledger(config) as ledger:
-        yield ReportMaking(settings, ledger)
+        yield ReportMaking(settings, ledger, load_agencies(loaded))
 
 
 def _desk(loaded: LoadedConfig, wanted: str | None) -> str:

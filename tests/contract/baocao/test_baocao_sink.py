@@ -335,7 +335,7 @@ def test_key_that_cannot_be_opened_stops_this_system_only(settings, adapter, ope
 
 
 def test_ping_asks_for_the_periods_of_the_regime(adapter):
-    assert adapter.ping() == "4 periods, 1 open"
+    assert adapter.ping() == "4 kỳ báo cáo, 1 kỳ đang mở"
 
 
 def test_what_was_received_survives_the_end_of_the_process(tmp_path, clock, host, adapter):
@@ -406,12 +406,25 @@ def test_record_that_is_no_report_is_held_before_anything_leaves(adapter):
         adapter.prepare(Work(work(report()).message, status))
 
 
-def test_trouble_that_is_no_refusal_is_handed_on_when_asking(adapter, send, desk):
+def test_a_refusal_of_the_question_in_doubt_is_handed_on(adapter, send, desk):
     record = report()
     payload, _ = send(record)
     desk.arm("soap-fault-client", "GetReportStatus")
 
     with pytest.raises(Rejected) as refusal:
-        ask(adapter, record, payload)
+        ask(adapter, record, payload, State.IN_DOUBT)
 
     assert refusal.value.code == "SOAP_FAULT_CLIENT"
+
+
+def test_a_refusal_of_the_question_is_no_refusal_of_the_report(adapter, send, desk):
+    record = report()
+    payload, _ = send(record)
+    desk.arm("soap-fault-client", "GetReportStatus")
+
+    with pytest.raises(RetryLater) as trouble:
+        ask(adapter, record, payload)
+
+    assert trouble.value.code == "BAOCAO_NOT_TOLD"
+    assert "SOAP_FAULT_CLIENT" in trouble.value.explanation_vi
+    assert ask(adapter, record, payload) == AskAgain(POLL)

@@ -107,6 +107,18 @@ def test_a_second_report_of_a_period_says_which_one_it_replaces(ebrvt):
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_correction_is_of_the_period_it_replaces_and_a_trial_where_that_was_one(ebrvt):
+    """What the advice of a returned report says is run as it stands."""
+    first = build(ebrvt, "--json", "--test")
+    second = ebrvt("report", "build", "--replaces", packet(first), "--json")
+    report = second.data["report"]
+    assert (report["period"], report["test"], report["version"]) == ("2019-Q3", True, 2)
+    neither = ebrvt("report", "build")
+    assert (neither.code, neither.out) == (64, "")
+    assert "--period" in neither.err
+
+
+@pytest.mark.usefixtures("filled")
 def test_a_period_to_come_is_refused_but_for_a_trial(ebrvt):
     refused = ebrvt("report", "build", "--period", "2999-Q1")
     assert refused.code == 1
@@ -215,3 +227,30 @@ def test_a_returned_report_that_nobody_answers_is_told_as_turned_down(ebrvt, fil
     status = ebrvt("report", "status")
     assert (status.code, "sai kỳ" in status.out) == (1, True)
     assert "Tình trạng: bị trả lại\n    sai kỳ\n" in ebrvt("report", "show", "--desk", "ban-bao-cao").out
+
+
+def test_a_held_report_that_did_arrive_is_told_to_await_its_decision(ebrvt, filled):
+    filled.bo.on_submit = failing(held)
+    code = packet(build(ebrvt, "--json"))
+    ebrvt("report", "submit")
+    filled.flow()
+    assert ebrvt("report", "status").code == 2
+    (message,) = filled.ledger.messages(link="bao-cao")
+    confirmed = ebrvt("held", "confirm", message.id, "--why", "Bộ đã nhận")
+    assert (confirmed.code, "chờ phê duyệt" in confirmed.out) == (0, True)
+    status = ebrvt("report", "status")
+    assert status.code == 0
+    assert f"{code}  Báo cáo NQ17 kỳ 2019-Q3, lần 1: chờ phê duyệt" in status.out
+
+
+def test_a_held_report_with_a_successor_is_told_as_replaced_and_cannot_be_released(ebrvt, filled):
+    filled.bo.on_submit = failing(held)
+    first = packet(build(ebrvt, "--json"))
+    ebrvt("report", "submit")
+    filled.flow()
+    build(ebrvt, "--replaces", first)
+    filled.flow()
+    status = ebrvt("report", "status").out
+    assert f"{first}  Báo cáo NQ17 kỳ 2019-Q3, lần 1: đã được thay thế" in status
+    (message,) = filled.ledger.messages(link="bao-cao")
+    assert ebrvt("held", "release", message.id, "--why", "x").code != 0

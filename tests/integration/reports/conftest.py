@@ -2,8 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from ebrvt_connect.model.dossier import Channel
 from tests.integration.engine.databases import EITHER, made
-from tests.integration.reports.desk_bench import ReportBench
+from tests.integration.reports.desk_bench import ReportBench, document, dossier
 
 
 @pytest.fixture(params=EITHER)
@@ -18,3 +19,11 @@ def province(store_url) -> Iterator[ReportBench]:
     made_bench = ReportBench(store_url)
     yield made_bench
     made_bench.close()
+
+
+@pytest.fixture
+def over(province) -> ReportBench:
+    """The quarter is over, with figures of one half."""
+    province.flow(dossier(1), dossier(2, channel=Channel.DIRECT), document(1))
+    province.close_period()
+    return province

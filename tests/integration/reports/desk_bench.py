@@ -10,6 +10,7 @@ import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from ebrvt_connect.engine import steering
 from ebrvt_connect.engine.drain import Drain
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
@@ -19,7 +20,7 @@ from ebrvt_connect.model.dossier import Channel, Dossier, DossierCode, DossierSt
 from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.period import VIETNAM, ReportingPeriod
-from ebrvt_connect.model.report import Observation, Report
+from ebrvt_connect.model.report import Observation, Report, ReportState
 from ebrvt_connect.ops.report_desk import ReportDesk
 from ebrvt_connect.ops.report_making import DeskSettings, ReportMaking
 from ebrvt_connect.ports.adapter import AskAgain, Item, Surroundings
@@ -28,13 +29,14 @@ from ebrvt_connect.ports.gate import Judgement
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.retry import Ladder
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.snapshots import Snapshot
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.memory import MemoryBlobs, MemorySystem
 
 HELD = explain("TEST_HELD", "Chưa đạt.", "Xem lại.")
 
 Q3 = ReportingPeriod.parse("2019-Q3")
-BEGIN = datetime(2019, 7, 1, 8, tzinfo=VIETNAM)
+BEGIN = datetime(2019, 8, 20, 8, tzinfo=VIETNAM)
 CLOSED = datetime(2019, 9, 16, 8, tzinfo=VIETNAM)
 SETTINGS = DeskSettings(
     organization=AgencyCode.parse("H06"),
@@ -261,3 +263,15 @@ class ReportBench:
 
     def states(self, link: str) -> list[State]:
         return [message.state for message in self.ledger.messages(link=link)]
+
+
+def state(province: ReportBench, frozen: Snapshot) -> ReportState | None:
+    """What the desk was told of a report last."""
+    return province.making.known(frozen.report.packet_id).state
+
+
+def release(province: ReportBench) -> None:
+    """A person lets the first report go."""
+    message = province.ledger.messages(link="bao-cao")[0]
+    steering.release(province.ledger, message.id, by="test", why="đã sửa", now=province.clock.now())
+    province.flow()

@@ -6,7 +6,6 @@ import pytest
 
 from ebrvt_connect.engine import steering
 from ebrvt_connect.errors import HeldForPerson, Rejected
-from ebrvt_connect.model.dossier import Channel
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.period import VIETNAM, ReportingPeriod
 from ebrvt_connect.model.report import ReportState, ReportStatus
@@ -14,22 +13,9 @@ from ebrvt_connect.ops.report_desk import ReportDesk
 from ebrvt_connect.ops.report_making import ReportMaking
 from ebrvt_connect.ports.adapter import NotThere, Surroundings, Work
 from ebrvt_connect.ports.decisions import REPORT_LOCKED
-from ebrvt_connect.store.snapshots import Freeze, Told
+from ebrvt_connect.store.snapshots import Freeze
 from tests.integration.engine.bench import failing, held, reconcile_first, rejected
-from tests.integration.reports.desk_bench import Q3, ReportBench, document, dossier
-
-
-@pytest.fixture
-def over(province) -> ReportBench:
-    """The quarter is over, with figures of one half."""
-    province.flow(dossier(1), dossier(2, channel=Channel.DIRECT), document(1))
-    province.close_period()
-    return province
-
-
-def state(province, frozen) -> ReportState | None:
-    return province.making.snapshots.get(frozen.report.packet_id).state
-
+from tests.integration.reports.desk_bench import Q3, ReportBench, dossier, release, state
 
 # --- freezing ---------------------------------------------------------------------------------------
 
@@ -61,8 +47,8 @@ def test_a_trial_does_not_stand_in_the_way_of_the_report_that_counts(over):
 def test_a_frozen_report_waits_until_it_is_handed_over(over):
     frozen = over.report(hand_over=False)
     assert over.states("bao-cao") == []
-    over.making.hand_over(frozen.report.packet_id)
-    over.making.hand_over(frozen.report.packet_id)
+    over.making.hand_over(frozen.report.packet_id, over.clock.now())
+    over.making.hand_over(frozen.report.packet_id, over.clock.now())
     over.flow()
     assert [r.packet_id for r in over.arrived()] == [frozen.report.packet_id]
 
@@ -70,7 +56,7 @@ def test_a_frozen_report_waits_until_it_is_handed_over(over):
 def test_reports_handed_over_out_of_order_all_leave(over):
     first = over.report(hand_over=False)
     second = over.report(hand_over=True, test=True)
-    over.making.hand_over(first.report.packet_id)
+    over.making.hand_over(first.report.packet_id, over.clock.now())
     over.flow()
     assert [r.packet_id for r in over.arrived()] == [second.report.packet_id, first.report.packet_id]
 
@@ -87,15 +73,16 @@ def test_only_the_newest_can_be_replaced_and_sent(over):
     with pytest.raises(Rejected, match="REPORT_NOT_NEWEST"):
         over.report(replaces=first.report.packet_id)
     with pytest.raises(Rejected, match="REPORT_NOT_NEWEST"):
-        over.making.hand_over(first.report.packet_id)
+        over.making.hand_over(first.report.packet_id, over.clock.now())
     # The ministry never got the first: it cannot be told to replace it.
     assert (second.report.version, second.report.replaces_packet_id) == (2, "")
 
 
 def test_an_unknown_report_is_refused(over):
-    for what in (over.making.hand_over, over.making.known):
-        with pytest.raises(Rejected, match="REPORT_UNKNOWN"):
-            what("không-có")
+    with pytest.raises(Rejected, match="REPORT_UNKNOWN"):
+        over.making.hand_over("không-có", over.clock.now())
+    with pytest.raises(Rejected, match="REPORT_UNKNOWN"):
+        over.making.known("không-có")
     with pytest.raises(Rejected, match="REPORT_UNKNOWN"):
         over.report(replaces="không-có")
 
@@ -283,14 +270,31 @@ def test_a_conclusion_for_a_person_stands_when_it_is_told_again(over):
 
 
 def test_old_news_does_not_overwrite_newer(over):
+    over.bo.on_prepare = failing(held)
     first = over.report()
-    work = returned_status(over, first.report.packet_id)
-    later = Told(state=ReportState.APPROVED, at=over.clock.now() + timedelta(hours=1))
-    over.making.snapshots.tell(first.report.packet_id, later, None, over.clock.now())
+    (old,) = over.ledger.messages(link="bao-cao~feedback")
+    over.bo.on_prepare = lambda _work: None
+    release(over)
+    over.approves()
+    assert state(over, first) is ReportState.APPROVED
     over.flow(dossier(3))
+    returned = returned_status(over, first.report.packet_id).record
+    work = Work(old, returned)
     over.desk.submit(work, over.desk.prepare(work))
     assert state(over, first) is ReportState.APPROVED
     assert len(over.making.snapshots.all()) == 1
+
+
+def test_what_was_decided_is_heard_although_the_clock_was_set_back(over):
+    over.bo.on_prepare = failing(held)
+    first = over.report()
+    assert state(over, first) is ReportState.HELD
+    over.bo.on_prepare = lambda _work: None
+    over.clock.jump(over.clock.now() - timedelta(hours=1))
+    release(over)
+    over.approves()
+    assert over.states("bao-cao") == [State.DONE]
+    assert state(over, first) is ReportState.APPROVED
 
 
 def test_a_return_a_person_has_answered_already_is_not_answered_again(over):

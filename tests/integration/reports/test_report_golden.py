@@ -1,14 +1,17 @@
 """Golden: never invented, never counted twice, whatever way dossiers and documents came into the ledger."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from ebrvt_adapters.qlvb.mapping import lane_of
 
+from ebrvt_connect.engine import steering
 from ebrvt_connect.errors import Rejected
-from ebrvt_connect.model.document import Confidentiality
+from ebrvt_connect.model.document import Business, BusinessKind, Confidentiality
 from ebrvt_connect.model.dossier import Channel, DossierCode, DossierStage
 from ebrvt_connect.model.message import State
+from ebrvt_connect.model.period import ReportingPeriod
 from ebrvt_connect.model.report import Missing
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import writing
@@ -247,3 +250,145 @@ def test_what_is_counted_does_not_depend_on_when_the_daemon_got_to_it(province):
     province.clock.advance(timedelta(days=3))
     province.flow()
     assert province.making.compute(Q3, province.clock.now()) == once
+
+
+# --- documents about documents ------------------------------------------------------------------------
+
+Q4 = ReportingPeriod.parse("2019-Q4")
+
+
+def about(number, first, kind=BusinessKind.REVOKE, day=date(2019, 10, 1), **changes):
+    """A document of its own that revokes or updates another: offered in the lane its mapping gives it."""
+    record = document(
+        number,
+        document_id=f"H06.15,{day:%Y/%m/%d},{number}/UBND-VP",
+        promulgated_on=day,
+        business=Business(kind=kind, document_id=first.document_id),
+        **changes,
+    )
+    assert lane_of(record) == first.document_id
+    return document_item(record, lane=lane_of(record))
+
+
+def of_period(province, code, period):
+    found = province.making.compute(period, max(province.clock.now(), period.ends_at)).observations
+    (one,) = (o for o in found if o.indicator_code == code)
+    return int(one.numerator), int(one.denominator)
+
+
+def test_a_document_that_is_revoked_in_the_next_quarter_stays_issued_and_sent_in_its_own(province):
+    province.flow(document(1), document(2))
+    province.qlvb.outbox.append(about(9, document(1)))
+    province.flow()
+    assert province.states("van-ban-di") == [State.DONE] * 3
+    assert (province.parts(SENT), province.parts(SIGNED)) == ((2, 2), (2, 2))
+    assert of_period(province, SENT, Q4) == (1, 1)
+
+
+def test_a_held_revocation_is_not_sent_because_what_it_revokes_was(province):
+    province.flow(document(1))
+    province.gate.holds = {"v9"}
+    province.qlvb.outbox.append(about(9, document(1)))
+    province.flow()
+    assert province.states("van-ban-di") == [State.DONE, State.HELD]
+    assert province.parts(SENT) == (1, 1)
+    assert (of_period(province, SENT, Q4), of_period(province, SIGNED, Q4)) == ((0, 1), (0, 0))
+
+
+def test_a_sent_revocation_does_not_make_the_held_document_sent(province):
+    province.gate.holds = {"v1"}
+    province.flow(document(1))
+    assert province.parts(SENT) == (0, 1)
+    (message,) = province.ledger.messages(link="van-ban-di")
+    steering.skip(province.ledger, message.id, by="test", why="x", now=province.clock.now())
+    province.qlvb.outbox.append(about(9, document(1), day=date(2019, 8, 20)))
+    province.flow()
+    assert province.states("van-ban-di") == [State.CANCELLED, State.DONE]
+    assert province.parts(SENT) == (1, 2)
+
+
+def test_an_update_with_a_number_of_its_own_is_a_second_document(province):
+    province.flow(document(1))
+    province.qlvb.outbox.append(about(9, document(1), BusinessKind.UPDATE, date(2019, 8, 20)))
+    province.flow()
+    assert (province.parts(SENT), province.parts(SIGNED)) == ((2, 2), (2, 2))
+
+
+def test_a_secret_revocation_does_not_take_out_the_document_it_is_about(province):
+    province.flow(document(1))
+    province.gate.holds = {"v9"}
+    province.qlvb.outbox.append(
+        about(9, document(1), day=date(2019, 8, 20), confidentiality=Confidentiality.SECRET)
+    )
+    province.flow()
+    assert (province.parts(SENT), province.parts(SIGNED)) == ((1, 1), (1, 1))
+
+
+def test_an_update_says_nothing_about_the_signature_of_the_first(province):
+    province.gate.verdicts = {"v9": verdict("TOTAL_FAILED")}
+    province.flow(document(1))
+    province.qlvb.outbox.append(about(9, document(1), BusinessKind.UPDATE, date(2019, 8, 20)))
+    province.flow()
+    assert province.parts(SIGNED) == (1, 2)
+
+
+def test_a_report_returned_after_a_revocation_of_the_next_quarter_is_unchanged(province):
+    province.flow(dossier(1), document(1), document(2))
+    province.close_period()
+    first = province.report()
+    province.qlvb.outbox.append(about(9, document(1), day=date(2019, 9, 16)))
+    province.flow()
+    province.returns()
+    (kept,) = province.making.snapshots.all()
+    assert (kept.report.packet_id, kept.code) == (first.report.packet_id, "REPORT_UNCHANGED")
+
+
+def test_a_document_whose_number_is_corrected_in_its_source_is_one_document(province):
+    province.flow(document(1))
+    corrected = document(11, abstract="sửa số")
+    province.qlvb.outbox.append(document_item(corrected, "v1", version="2"))
+    province.flow()
+    assert province.states("van-ban-di") == [State.DONE, State.DONE]
+    assert province.parts(SENT) == (1, 1)
+
+
+def test_an_unreadable_revision_of_a_document_makes_no_second_one(province):
+    province.flow(document(1))
+    unreadable = document_item(document(1), "v1", version="2", lane="v1", business_key="")
+    province.qlvb.outbox.append(replace(unreadable, record=None, fault=held()))
+    province.flow(document(2))
+    assert province.states("van-ban-di") == [State.DONE, State.HELD, State.DONE]
+    found = province.observations()[SENT]
+    assert (found.numerator, found.denominator) == (2, 2)
+    assert "Có 1 văn bản không đọc được nội dung" in found.note
+
+
+# --- dossiers at other times --------------------------------------------------------------------------
+
+
+def test_a_dossier_that_is_to_end_in_the_future_is_not_resolved_yet(province):
+    ends = at(9, 10)
+    planned = dossier(1, stage=DossierStage.COMPLETED, finished_at=ends, returned_at=None)
+    province.flow(planned, dossier(2))
+    found = province.observations()[ONLINE]
+    assert (found.numerator, found.denominator) == (1, 1)
+    assert "Có 1 hồ sơ thiếu hoặc sai trạng thái, ngày tiếp nhận hay ngày kết thúc xử lý" in found.note
+    province.close_period()
+    assert province.parts(ONLINE) == (2, 2)
+
+
+def test_a_dossier_opened_again_and_resolved_in_two_quarters_is_told(province):
+    province.flow(dossier(1), dossier(2, stage=DossierStage.IN_PROGRESS, finished_at=None, returned_at=None))
+    province.clock.jump(Q4.ends_at)
+    again = {"finished_at": at(10, 1), "returned_at": at(10, 2), "updated_at": at(10, 2), "revision": "2"}
+    province.flow(dossier(1, **again), dossier(2, **again))
+    q4 = province.making.compute(Q4, province.clock.now()).observations[0]
+    assert (q4.numerator, q4.denominator) == (2, 2)
+    assert "Có 1 hồ sơ đã kết thúc xử lý ở kỳ trước, được mở lại" in q4.note
+
+
+def test_a_dossier_told_in_several_revisions_of_one_quarter_was_not_opened_again(province):
+    province.flow(dossier(1))
+    province.flow(dossier(1, revision="2", finished_at=at(7, 19)))
+    found = province.observations()[ONLINE]
+    assert (found.numerator, found.denominator, found.note) == (1, 1, "")

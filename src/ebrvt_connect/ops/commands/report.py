@@ -31,7 +31,7 @@ def command() -> None:
 
 @command.command(epilog="Example: ebrvt report build --period 2026-Q4 --test")
 @click.option(
-    "--period", "period", required=True, help="The reporting period: 2026-Q3, 2026-S1, 2026-09, 2026."
+    "--period", "period", help="The reporting period: 2026-Q3, 2026-S1, 2026-09, 2026; with --replaces, its."
 )
 @click.option("--test", "test", is_flag=True, help="A trial that does not count; the period may be open.")
 @click.option("--regime", "regime", help="The regime of reports, where it is to be made sure of.")
@@ -42,7 +42,7 @@ def command() -> None:
 @as_json
 def build(
     *,
-    period: str,
+    period: str | None,
     test: bool,
     regime: str | None,
     replaces: str,
@@ -58,12 +58,15 @@ def build(
     from ebrvt_connect.model.period import ReportingPeriod
     from ebrvt_connect.ops.reporting import opened_desk
 
-    wanted = ReportingPeriod.parse(period)
+    if period is None and not replaces:
+        raise click.UsageError("thiếu --period (kỳ báo cáo), hoặc --replaces (mã báo cáo được thay thế)")
     with opened_desk(config, desk) as making:
         if regime not in {None, making.settings.regime}:
-            raise click.BadParameter(f"this desk reports {making.settings.regime}", param_hint="--regime")
-        if replaces == _LATEST:
-            replaces = _found(making, _LATEST).report.packet_id
+            raise click.BadParameter(f"bàn báo cáo này lập {making.settings.regime}", param_hint="--regime")
+        replaced = _found(making, replaces).report if replaces else None
+        if replaced is not None:
+            replaces, test = replaced.packet_id, test or replaced.test
+        wanted = replaced.period if replaced and period is None else ReportingPeriod.parse(period or "")
         frozen = making.freeze(wanted, datetime.now(UTC), reason=f"{by} lập", test=test, replaces=replaces)
         _tell(making, frozen, json_out=json_out)
     note(f"Kiểm tra số liệu rồi chạy: ebrvt report submit {frozen.report.packet_id}")
@@ -89,8 +92,9 @@ def show(*, report: str, sheet: Path | None, desk: str | None, config: Path | No
         found = _found(making, report)
         if sheet is not None:
             if sheet.exists():
-                raise click.BadParameter(f"{sheet} is there already", param_hint="--xlsx")
+                raise click.BadParameter(f"đã có tệp {sheet}; hãy chọn tên khác", param_hint="--xlsx")
             write_sheet(found, sheet)
+            note(f"Đã ghi {sheet}")
         _tell(making, found, json_out=json_out)
 
 
@@ -99,13 +103,20 @@ def show(*, report: str, sheet: Path | None, desk: str | None, config: Path | No
 @_desk
 @config_path
 def submit(*, report: str, desk: str | None, config: Path | None) -> None:
-    """Hand a frozen report to the daemon, which sends it (chuyển gửi); again comes to the same."""
+    """Hand a frozen report to the daemon, which sends it (chuyển gửi); again comes to the same.
+
+    Exit code: 1 if another has replaced it, or the one it replaces is under way.
+    """
+    from ebrvt_connect.model.message import State
     from ebrvt_connect.ops.report_words import standing_vi
     from ebrvt_connect.ops.reporting import opened_desk
 
     with opened_desk(config, desk) as making:
-        handed = making.hand_over(_found(making, report).report.packet_id)
-        say(f"{handed.report.packet_id}: {standing_vi(handed, _message(making, handed))}")
+        handed = making.hand_over(_found(making, report).report.packet_id, datetime.now(UTC))
+        message = _message(making, handed)
+        say(f"{handed.report.packet_id}: {standing_vi(handed, message)}")
+        if message is not None and message.state is State.HELD:
+            note("Chưa gửi thêm lần nào: báo cáo đang chờ người quyết định, xem bằng ebrvt held list.")
 
 
 @command.command(epilog="Example: ebrvt report status --json")
@@ -119,7 +130,7 @@ def status(context: click.Context, *, desk: str | None, config: Path | None, jso
     Exit code: 1 if the newest version of a report was turned down, 2 if one waits for a person.
     """
     from ebrvt_connect.ops.report_desk import title_of
-    from ebrvt_connect.ops.report_words import standing_vi
+    from ebrvt_connect.ops.report_words import is_overtaken, standing_vi
     from ebrvt_connect.ops.reporting import opened_desk
 
     with opened_desk(config, desk) as making:
@@ -132,9 +143,9 @@ def status(context: click.Context, *, desk: str | None, config: Path | None, jso
     else:
         for snapshot, message in told:
             say(f"{snapshot.report.packet_id}  {title_of(snapshot.report)}: {standing_vi(snapshot, message)}")
-            if snapshot.reason_vi:
+            if snapshot.reason_vi and not is_overtaken(snapshot, message):
                 say(f"    {snapshot.reason_vi}")
-    context.exit(int(_exit_code(found)))
+    context.exit(int(_exit_code(told)))
 
 
 def _found(making: ReportMaking, report: str) -> Snapshot:
@@ -144,10 +155,7 @@ def _found(making: ReportMaking, report: str) -> Snapshot:
 
 
 def _message(making: ReportMaking, snapshot: Snapshot) -> Message | None:
-    from ebrvt_connect.model.message import Kind
-
-    found = making.ledger.find(snapshot.report.packet_id)
-    return next((message for message in found if message.kind is Kind.REPORT), None)
+    return making.message(snapshot.report.packet_id)
 
 
 def _tell(making: ReportMaking, snapshot: Snapshot, *, json_out: bool) -> None:
@@ -176,12 +184,17 @@ def _data(snapshot: Snapshot, message: Message | None) -> dict[str, Any]:
     }
 
 
-def _exit_code(snapshots: list[Snapshot]) -> ExitCode:
-    """By what was not replaced."""
+def _exit_code(told: list[tuple[Snapshot, Message | None]]) -> ExitCode:
+    """By what was not replaced, and is not under way again."""
     from ebrvt_connect.model.report import ReportState
+    from ebrvt_connect.ops.report_words import is_overtaken
 
-    replaced = {snapshot.replaces for snapshot in snapshots}
-    states = {s.state for s in snapshots if s.report.packet_id not in replaced}
+    replaced = {snapshot.replaces for snapshot, _ in told}
+    states = {
+        snapshot.state
+        for snapshot, message in told
+        if snapshot.report.packet_id not in replaced and not is_overtaken(snapshot, message)
+    }
     if states & {ReportState.RETURNED, ReportState.INVALID}:
         return ExitCode.NO
     return ExitCode.UNDECIDED if states & {ReportState.HELD, ReportState.LOCKED} else ExitCode.DONE
