@@ -58,7 +58,7 @@ class Khuonmau(Source, Sink):
 
     def ping(self) -> str:
         """Read one row."""
-        return f"{len(self.client.statuses(0, limit=1).rows)} row"
+        return f"đọc thử được {len(self.client.statuses(0, limit=1).rows)} dòng"
 
     def close(self) -> None:
         """Give back connections."""

@@ -21,7 +21,7 @@ from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.catalogue import provenance
 from ebrvt_connect.ops.composition import exposures, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import load_agencies
-from ebrvt_connect.ops.words import local_time
+from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
 from ebrvt_connect.store.connect import ServerFacts, server_facts
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemoryBlobs
@@ -263,10 +263,11 @@ def _dialect(loaded: LoadedConfig, name: str) -> Finding:
     system = loaded.config.systems[name]
     known = provenance(system.adapter, system.dialect)
     if known == "sandbox":
-        said = f"Cấu hình dùng được; giao diện {system.adapter} do dự án tự đặt ra."
+        said = f"Cấu hình dùng được; giao diện {system.adapter} {PROVENANCE_VI[known]}."
         cure = "Đối chiếu với giao diện thật của nhà cung cấp trước khi vận hành."
         return Finding(f"system-{name}", Grade.WARN, said, cure)
-    return Finding(f"system-{name}", Grade.PASS, f"Cấu hình dùng được; giao diện {system.adapter} ({known}).")
+    said = f"Cấu hình dùng được; giao diện {system.adapter} {PROVENANCE_VI.get(known, known)}."
+    return Finding(f"system-{name}", Grade.PASS, said)
 
 
 def _reached(adapter: Adapter, name: str) -> Finding:
@@ -276,6 +277,35 @@ def _reached(adapter: Adapter, name: str) -> Finding:
         said = f"{error.explanation_vi} [{error.code}]"
         away = error.effect in _UNREACHED
         return Finding(f"reach-{name}", Grade.FAIL, said, error.advice_vi, remote=away)
+
+
+_TITLES_VI = {
+    "configuration": "Tệp cấu hình",
+    "clock": "Đồng hồ",
+    "agencies": "Mã định danh",
+    "trust": "Kho tin cậy",
+    "certificates": "Chứng thư",
+    "revocation-lists": "Danh sách thu hồi",
+    "schemas": "Lược đồ",
+    "store": "Sổ cái",
+    "database-server": "Máy chủ cơ sở dữ liệu",
+    "disk": "Ổ đĩa",
+    "links": "Liên kết",
+}
+_SYSTEM_TITLES_VI = {
+    "system-": "Hệ thống {}",
+    "transport-": "Đường truyền tới {}",
+    "reach-": "Kết nối tới {}",
+    "paused-": "Tạm dừng {}",
+}
+
+
+def title_vi(name: str) -> str:
+    """What a check is called for people; programs know it by its name."""
+    for prefix, title in _SYSTEM_TITLES_VI.items():
+        if name.startswith(prefix):
+            return title.format(name.removeprefix(prefix))
+    return _TITLES_VI.get(name, name)
 
 
 _CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[Finding]]] = {

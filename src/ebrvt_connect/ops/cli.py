@@ -54,6 +54,11 @@ _COMMANDS = {
 }
 _CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "TLS_FILE_")
 """The trust folder, the register of signers and the files for TLS are configuration, too."""
+_WRONG_CALL_CODES = ("ADAPTER_NAME_", "ADAPTER_FOLDER_", "SYSTEM_UNKNOWN")
+"""What was asked for cannot be meant: another name has to be given."""
+_HELP_WANTED = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""A group called without a command: its help is the answer. Older click has no such exception."""
+_STOPPED_VI = "Đã dừng; chạy lại lệnh để làm tiếp."
 _INTERRUPTED = 130
 
 
@@ -81,9 +86,10 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, epilog="Example: ebrvt verify cong-van.pdf --trust trust/")
 @click.version_option(__version__, prog_name="ebrvt")
 def ebrvt() -> None:
-    """Interlink documents between provincial systems and the national axis.
+    """Interlink a province's systems with national ones: documents, dossiers and reports.
 
-    Kết nối, liên thông văn bản điện tử: xác minh chữ ký số, gửi nhận qua trục liên thông.
+    Kết nối, liên thông văn bản điện tử, hồ sơ thủ tục hành chính và báo cáo: xác minh chữ ký số, gửi nhận
+    qua trục liên thông, đồng bộ Cổng Dịch vụ công quốc gia, nộp báo cáo.
     """
 
 
@@ -99,19 +105,53 @@ def _run(arguments: Sequence[str] | None) -> int:
         return int(ebrvt.main(args=arguments, prog_name="ebrvt", standalone_mode=False) or ExitCode.DONE)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.Abort:
-        return _INTERRUPTED
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted()
     except click.ClickException as misuse:
+        return _misused(misuse)
+    except Exception as escaped:  # noqa: BLE001 - the last fence: a code to quote instead of a traceback
+        return _interrupted() if _while_stopping(escaped) else _failed(escaped)
+
+
+def _interrupted() -> int:
+    note(_STOPPED_VI)
+    return _INTERRUPTED
+
+
+def _while_stopping(failure: BaseException) -> bool:
+    """Whether a failure came of stopping on Ctrl-C: the person who stopped it is not to read of errors."""
+    cause: BaseException | None = failure
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def _misused(misuse: click.ClickException) -> ExitCode:
+    if isinstance(misuse, _HELP_WANTED):
         misuse.show()
-        return ExitCode.USAGE
-    except InvalidValue as refusal:
-        tell(refusal.code, refusal.detail, refusal.sentence_vi, refusal.advice_vi)
-        return ExitCode.CONFIGURATION if _is_configuration(refusal.code) else ExitCode.NO
-    except ConnectError as failure:
+    else:
+        from ebrvt_connect.ops.misuse import misuse_vi
+
+        note(misuse_vi(misuse))
+    return ExitCode.USAGE
+
+
+def _failed(failure: Exception) -> ExitCode:
+    if isinstance(failure, InvalidValue):
+        tell(failure.code, failure.detail, failure.sentence_vi, failure.advice_vi)
+        return _refusal_code(failure)
+    if isinstance(failure, ConnectError):
         tell(failure.code, str(failure), failure.explanation_vi, failure.advice_vi)
         return exit_code_of(failure)
-    except Exception as escaped:  # noqa: BLE001 - the last fence: a code to quote instead of a traceback
-        return _escaped(escaped)
+    return _escaped(failure)
+
+
+def _refusal_code(refusal: InvalidValue) -> ExitCode:
+    from ebrvt_connect.ops.config import ConfigInvalid
+
+    if isinstance(refusal, ConfigInvalid) or _is_configuration(refusal.code):
+        return ExitCode.CONFIGURATION
+    return ExitCode.USAGE if refusal.code.startswith(_WRONG_CALL_CODES) else ExitCode.NO
 
 
 def exit_code_of(failure: ConnectError) -> ExitCode:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
-from ebrvt_connect.errors import explain
+from ebrvt_connect.errors import ConnectError, Scope, explain
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.catalogue import CONFIG_DIALECT_UNKNOWN, adapter_class, directions, provenance
@@ -21,10 +22,14 @@ from ebrvt_connect.ops.config import (
     ConfigInvalid,
     load_agencies,
     refuse_plain_secrets,
+    system_loc,
+    unread_vi,
     with_paths,
     with_secrets,
+    wrong_value,
 )
 from ebrvt_connect.ops.config_model import GATES_OF, Environment
+from ebrvt_connect.ops.config_words import perhaps
 from ebrvt_connect.ops.dossier_gate import DossierGate
 from ebrvt_connect.ops.gate import DocumentGate
 from ebrvt_connect.ops.words import KINDS_VI
@@ -39,9 +44,7 @@ from ebrvt_connect.transport.trust_folder import load_trust_folder
 from ebrvt_connect.trust.policy import POLICIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pydantic import BaseModel
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ebrvt_connect.model.ids import AgencyHistory
     from ebrvt_connect.ops.config import LoadedConfig
@@ -55,7 +58,17 @@ if TYPE_CHECKING:
 CONFIG_LINK_INVALID = explain(
     "CONFIG_LINK_INVALID",
     "Liên kết “{link}” khai báo sai ({place}): {what}.",
-    "Sửa mục [[links]]: mỗi liên kết một tên, from và to là tên hệ thống có trong [systems].",
+    "Sửa mục [[links]] theo nguyên nhân đã nêu: from là hệ thống cung cấp, to là hệ thống nhận.",
+)
+CONFIG_REPORT_LINK_UNKNOWN = explain(
+    "CONFIG_REPORT_LINK_UNKNOWN",
+    "Bàn báo cáo {desk} lấy số liệu từ liên kết “{link}” nhưng liên kết này chưa được khai báo{perhaps}.",
+    "Sửa dossier_links, document_links của bàn báo cáo cho đúng tên trong [[links]].",
+)
+CONFIG_FILE_UNUSABLE = explain(
+    "CONFIG_FILE_UNUSABLE",
+    "Mục {key} ({place}) chỉ tới tệp {file} nhưng không đọc được: {why}.",
+    "Sửa đường dẫn (tính từ nơi đặt tệp cấu hình), đặt tệp vào đó hoặc cấp quyền đọc rồi chạy lại.",
 )
 CONFIG_LINKS_CONTRADICT = explain(
     "CONFIG_LINKS_CONTRADICT",
@@ -69,6 +82,7 @@ CONFIG_INSECURE = explain(
 )
 
 _PLAIN_HTTP = "http"
+_DESK_LINKS = ("dossier_links", "document_links")
 _TRANSPORT_PATHS = frozenset({"ca", "client_certificate", "client_key"})
 
 
@@ -109,7 +123,17 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
             systems[name] = open_with(settings, loaded, name, clock, blobs, ledger)
             closing.callback(systems[name].close)
         gates = {link.name: _gate(loaded, link, trust, history, blobs, clock) for link in config.links}
-        engine = _engine(loaded, ledger, systems, gates, clock)
+
+        def reopen(name: str) -> Adapter:
+            """With the secrets as they are now; what still works with the old one keeps it to the end."""
+            try:
+                opened = open_system(loaded, name, clock, blobs, ledger)
+            except ConfigInvalid as wrong:
+                raise wrong.held(system=name, operation="open", scope=Scope.SYSTEM) from wrong
+            closing.callback(opened.close)
+            return opened
+
+        engine = _engine(loaded, ledger, systems, gates, clock, reopen)
         yield Composition(loaded, ledger, blobs, systems, engine, tuple(warnings))
 
 
@@ -123,13 +147,36 @@ def refuse_wrong_links(loaded: LoadedConfig) -> None:
                     loaded,
                     link,
                     f"system {system!r} is not configured (known: {', '.join(known) or 'none'})",
-                    f"hệ thống “{system}” chưa được khai báo",
+                    f"hệ thống “{system}” chưa được khai báo{perhaps(system, known)}",
                 )
         if link.name in seen:
             raise _wrong_link(loaded, link, "two links have this name", "trùng tên với một liên kết khác")
         seen.add(link.name)
         _refuse_wrong_gates(loaded, link)
         _refuse_wrong_directions(loaded, link)
+    for name in known:
+        refuse_unknown_report_links(loaded, name)
+
+
+def refuse_unknown_report_links(loaded: LoadedConfig, name: str) -> None:
+    """A report desk counts what existing links carry; raises `ConfigInvalid` `CONFIG_REPORT_LINK_UNKNOWN`."""
+    system = loaded.config.systems[name]
+    if built_in(system.adapter) is None:
+        return
+    known = [link.name for link in loaded.config.links]
+    for setting in _DESK_LINKS:
+        named = system.settings.get(setting)
+        for link in named if isinstance(named, list | tuple) else ():
+            if link not in known:
+                place = loaded.writing.place(system_loc(name, (setting,)))
+                detail = f"{place}: systems.{name}.settings: no link {link!r}; known: {', '.join(known)}"
+                raise ConfigInvalid(
+                    CONFIG_REPORT_LINK_UNKNOWN,
+                    detail,
+                    desk=name,
+                    link=link,
+                    perhaps=perhaps(str(link), known),
+                )
 
 
 def _refuse_wrong_directions(loaded: LoadedConfig, link: LinkConfig) -> None:
@@ -137,16 +184,31 @@ def _refuse_wrong_directions(loaded: LoadedConfig, link: LinkConfig) -> None:
     gives, takes = (
         directions(loaded.config.systems[system].adapter) for system in (link.source, link.target)
     )
+    first = link.carries[0]
     for kind in link.carries:
-        ways = {"source", *(f"with {other}" for other in link.carries if other is not kind)}
-        if not ways.intersection(gives.get(kind, ())):
-            detail = f"{link.source!r} gives no {kind} (it gives {_named(gives, 'source')})"
+        # The source is asked for the first kind; the others come along with it.
+        way = "source" if kind is first else f"with {first}"
+        if way not in gives.get(kind, ()):
+            detail = f"{link.source!r} gives no {kind} as {way} (it gives {_named(gives, 'source')})"
             what_vi = f"hệ thống “{link.source}” không cung cấp {KINDS_VI[kind]}"
+            what_vi += _turned_round(link, gives, takes)
+            if other := next((k for k in link.carries[1:] if f"with {k}" in gives.get(kind, ())), None):
+                what_vi = f"{KINDS_VI[kind]} đi cùng {KINDS_VI[other]}: viết “{other}” đứng đầu trong carries"
             raise _wrong_link(loaded, link, detail, what_vi)
         if "sink" not in takes.get(kind, ()):
             detail = f"{link.target!r} takes no {kind} (it takes {_named(takes, 'sink')})"
             what_vi = f"hệ thống “{link.target}” không nhận {KINDS_VI[kind]}"
+            what_vi += _turned_round(link, gives, takes)
             raise _wrong_link(loaded, link, detail, what_vi)
+
+
+def _turned_round(
+    link: LinkConfig, gives: Mapping[str, Sequence[str]], takes: Mapping[str, Sequence[str]]
+) -> str:
+    """A hint where the target gives, and the source takes, all that the link carries."""
+    other_way = all("sink" in gives.get(kind, ()) and takes.get(kind) for kind in link.carries)
+    gives_first = "source" in takes.get(link.carries[0], ())
+    return "; có lẽ from và to bị đảo" if other_way and gives_first else ""
 
 
 def _named(ways: Mapping[str, Sequence[str]], direction: str) -> str:
@@ -163,9 +225,10 @@ def _refuse_wrong_gates(loaded: LoadedConfig, link: LinkConfig) -> None:
     for gate in link.gates:
         if gate not in known:
             detail = f"gate {gate!r} does not judge what it carries ({', '.join(link.carries)})"
-            raise _wrong_link(
-                loaded, link, detail, f"cổng kiểm tra “{gate}” không áp dụng cho loại được chuyển"
-            )
+            carried = ", ".join(KINDS_VI[kind] for kind in link.carries)
+            whose = " và ".join(KINDS_VI[kind] for kind, gates in GATES_OF.items() if gate in gates)
+            what_vi = f"cổng kiểm tra “{gate}” chỉ áp dụng cho {whose}, liên kết này chuyển {carried}"
+            raise _wrong_link(loaded, link, detail, what_vi)
 
 
 def open_system(
@@ -190,7 +253,10 @@ def open_with(
     adapter, surroundings = loaded.config.systems[name].adapter, Surroundings(name, clock, blobs)
     ours = built_in(adapter)
     if ours is None:
-        return adapter_class(adapter).open(settings, surroundings)
+        try:
+            return adapter_class(adapter).open(settings, surroundings)
+        except ConnectError as failure:
+            raise ConfigInvalid.of(failure) from failure
     if ledger is None:
         raise ValueError(f"system {name} is made from the ledger and was given none")
     return ours.open(settings, surroundings, ledger)
@@ -212,8 +278,10 @@ def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
     try:
         settings = kind.settings_type.model_validate(with_paths(kind.settings_type, values, loaded))
     except ValidationError as failure:
-        raise _wrong_setting(failure, key, loaded) from None  # it carries the values, secrets among them
+        # It carries the values, secrets among them: it is not chained.
+        raise wrong_value(failure, kind.settings_type, loaded.writing, name) from None
     _refuse_insecure(loaded, name, settings)
+    _refuse_missing_files(loaded, name, settings)
     return settings
 
 
@@ -250,7 +318,11 @@ def _open_blobs(loaded: LoadedConfig) -> LocalBlobs:
     except OSError as failure:
         place = str(loaded.path)
         raise ConfigInvalid(
-            CONFIG_INVALID, f"{place}: store.blobs: {failure}", key="store.blobs", place=place
+            CONFIG_INVALID,
+            f"{place}: store.blobs: {failure}",
+            key="store.blobs",
+            place=place,
+            what="không tạo được thư mục này",
         ) from failure
     finally:
         seat.leave()
@@ -264,16 +336,36 @@ def _transport(loaded: LoadedConfig, system: SystemConfig) -> dict[str, Any]:
     }
 
 
-def _wrong_setting(failure: ValidationError, key: str, loaded: LoadedConfig) -> ConfigInvalid:
-    first = failure.errors(include_url=False, include_input=False)[0]
-    where = ".".join([key, *(str(part) for part in first["loc"])])
-    return ConfigInvalid(
-        CONFIG_INVALID, f"{loaded.path}: {where}: {first['msg']}", key=where, place=str(loaded.path)
-    )
+def _refuse_missing_files(loaded: LoadedConfig, name: str, settings: BaseModel) -> None:
+    """What the settings name must be there: found at the start, not when the first thing is signed."""
+    for loc, file in _files(settings):
+        try:
+            file.open("rb").close()
+        except OSError as failure:
+            where = system_loc(name, loc)
+            key, place = ".".join(map(str, where)), loaded.writing.place(where)
+            detail = f"{place}: {key}: {file}: {failure.strerror or type(failure).__name__}"
+            why = unread_vi(failure)
+            raise ConfigInvalid(
+                CONFIG_FILE_UNUSABLE, detail, key=key, place=place, file=str(file), why=why
+            ) from failure
+
+
+def _files(value: object, loc: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], Path]]:
+    """Every path in settings, with where it stands."""
+    if isinstance(value, Path):
+        yield loc, value
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from _files(getattr(value, name), (*loc, field.alias or name))
+    elif isinstance(value, list | tuple):
+        for nth, inner in enumerate(value):
+            yield from _files(inner, (*loc, nth))
 
 
 def _wrong_link(loaded: LoadedConfig, link: LinkConfig, detail: str, what_vi: str) -> ConfigInvalid:
-    place = str(loaded.path)
+    nth = next(n for n, one in enumerate(loaded.config.links) if one is link)
+    place = loaded.writing.place(("links", nth, "name"))
     return ConfigInvalid(
         CONFIG_LINK_INVALID, f"{place}: link {link.name}: {detail}", link=link.name, what=what_vi, place=place
     )
@@ -360,10 +452,11 @@ def _engine(
     systems: Mapping[str, Adapter],
     gates: Mapping[str, Gate | None],
     clock: Clock,
+    reopen: Callable[[str], Adapter],
 ) -> Engine:
     links = [_link_spec(link) for link in loaded.config.links]
     try:
-        return Engine(ledger, systems, links, gates, _engine_settings(loaded), clock)
+        return Engine(ledger, systems, links, gates, _engine_settings(loaded), clock, reopen=reopen)
     except ValueError as failure:
         place = str(loaded.path)
         raise ConfigInvalid(CONFIG_LINKS_CONTRADICT, f"{place}: {failure}", place=place) from failure

@@ -7,26 +7,27 @@ line. Secrets are references (`{ file = ... }`, `{ env = ... }`, `{ credential =
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import stat
 import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.errors import ConnectError, Explanation, InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyHistory, CodeSuccession
 from ebrvt_connect.ops.config_model import AgenciesFile, Config
+from ebrvt_connect.ops.config_words import kinds_of, line_of, nearest_key, what_is_wrong
 from ebrvt_connect.ops.redaction import remember_secret, remember_url_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ebrvt_connect.ops.config_words import Loc
 
 CONFIG_NOT_FOUND = explain(
     "CONFIG_NOT_FOUND",
@@ -40,8 +41,8 @@ CONFIG_UNREADABLE = explain(
 )
 CONFIG_INVALID = explain(
     "CONFIG_INVALID",
-    "Cấu hình sai ở mục {key} ({place}).",
-    "Sửa giá trị theo gợi ý; xem docs/operate/configuration.md.",
+    "Cấu hình sai ở mục {key} ({place}): {what}.",
+    "Sửa mục đó rồi chạy lại; cách viết từng mục có ở docs/operate/configuration.md.",
 )
 CONFIG_UNKNOWN_KEY = explain(
     "CONFIG_UNKNOWN_KEY",
@@ -50,7 +51,7 @@ CONFIG_UNKNOWN_KEY = explain(
 )
 CONFIG_SECRET = explain(
     "CONFIG_SECRET",
-    "Không đọc được khóa bí mật cho mục {key}.",
+    "Khóa bí mật của mục {key} không dùng được: {why}.",
     "Lưu bí mật vào tệp chỉ chủ sở hữu đọc được (chmod 600) và tham chiếu bằng {{ file = ... }}.",
 )
 
@@ -58,10 +59,48 @@ _PREFIX = "EBRVT_"
 _RESERVED_FOR_TESTS = "EBRVT_TEST_"
 _NAMES_THE_FILE = "EBRVT_CONFIG"
 _REFERENCE_KINDS = frozenset({"file", "env", "credential", "command"})
+SYSTEM_TABLES = frozenset({"transport", "credentials"})
+"""What of an adapter's settings has a table of its own in the file."""
+_SETTINGS = "settings"
+_REFERENCES_VI = {"file": "tệp", "env": "biến môi trường", "credential": "tệp", "command": "lệnh lấy khóa"}
+_UNREAD_VI: dict[type[Exception], str] = {
+    FileNotFoundError: "không có tệp này",
+    PermissionError: "không có quyền đọc",
+    IsADirectoryError: "đây là thư mục, không phải tệp",
+    UnicodeDecodeError: "không phải văn bản UTF-8",
+    tomllib.TOMLDecodeError: "sai cú pháp TOML",
+    ValidationError: "sai cấu trúc",
+}
 
 
 class ConfigInvalid(InvalidValue):
     """The configuration cannot be used as it is; the command line ends with code 4."""
+
+    @classmethod
+    def of(cls, failure: ConnectError) -> ConfigInvalid:
+        """What kept a system from being opened from its settings: nothing remote has a part in that yet."""
+        sentence, advice = (
+            text.replace("{", "{{").replace("}", "}}") for text in (failure.explanation_vi, failure.advice_vi)
+        )
+        return cls(Explanation(failure.code, sentence, advice), str(failure), **failure.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Where the values of a configuration were written."""
+
+    path: Path
+    text: str
+    origins: Mapping[str, str]
+    """As `LoadedConfig.origins`."""
+
+    def place(self, loc: Loc) -> str:
+        """`file:line` for a value of the file, the layer's name otherwise."""
+        origin = self.origins.get(_key(loc), "file")
+        if origin != "file":
+            return origin
+        line = line_of(loc, self.text)
+        return f"{self.path}:{line}" if line else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -72,6 +111,13 @@ class LoadedConfig:
     path: Path
     origins: Mapping[str, str]
     """Dotted key -> `file`, `environment`, `credentials` or `command line`; the rest are defaults."""
+    text: str = ""
+    """The file as it was read: where in it a value stands."""
+
+    @property
+    def writing(self) -> Writing:
+        """Where its values were written."""
+        return Writing(self.path, self.text, self.origins)
 
     @property
     def folder(self) -> Path:
@@ -93,6 +139,14 @@ class LoadedConfig:
         """Where the store is, for people: no user, no password."""
         place = urlsplit(self.store_url())
         return place.path.removeprefix("/") if place.scheme == "sqlite" else f"{place.hostname}{place.path}"
+
+
+class _ReadByOthers(PermissionError):
+    """A secret that its group or others can read."""
+
+    def __init__(self, mode: int) -> None:
+        super().__init__("can be read by others")
+        self.mode = mode
 
 
 def find_config(given: Path | None) -> Path:
@@ -121,9 +175,9 @@ def load_config(given: Path | None = None, overrides: Mapping[str, Any] | None =
     try:
         config = Config.model_validate(merged)
     except ValidationError as failure:
-        raise _refusal(failure, path, text, origins) from failure
+        raise wrong_value(failure, Config, Writing(path, text, origins)) from failure
     remember_url_password(config.store.url)
-    return LoadedConfig(config, path, origins)
+    return LoadedConfig(config, path, origins, text)
 
 
 def load_agencies(loaded: LoadedConfig) -> AgencyHistory:
@@ -139,8 +193,9 @@ def load_agencies(loaded: LoadedConfig) -> AgencyHistory:
         rows = AgenciesFile.model_validate(tomllib.loads(path.read_text("utf-8-sig"))).succession
     except (OSError, ValueError) as failure:
         why = _first_words(failure) if isinstance(failure, ValidationError) else str(failure)
+        what = f"không đọc được tệp ({unread_vi(failure)})"
         raise ConfigInvalid(
-            CONFIG_INVALID, f"{path}: {why}", key="province.agencies", place=path
+            CONFIG_INVALID, f"{path}: {why}", key="province.agencies", place=path, what=what
         ) from failure
     return AgencyHistory.of(
         CodeSuccession(r.old, r.new, r.since, tuple((old.qd20, str(new)) for old, new in r.codes.items()))
@@ -163,10 +218,11 @@ def refuse_plain_secrets(model: type[BaseModel], values: Mapping[str, Any], key:
     """Refuse a secret written into the file itself, also in inner tables; raises `ConfigInvalid`."""
     for name, field in model.model_fields.items():
         given, where = values.get(field.alias or name), f"{key}.{name}"
-        kinds = _kinds(field.annotation)
+        kinds = kinds_of(field.annotation)
         if SecretStr in kinds and given is not None and not is_reference(given):
             detail = f"{where} holds a secret itself, expected a reference"
-            raise ConfigInvalid(CONFIG_SECRET, detail, key=where)
+            why = "khóa được ghi thẳng trong cấu hình, chương trình chỉ nhận tham chiếu"
+            raise ConfigInvalid(CONFIG_SECRET, detail, key=where, why=why)
         inner = next((k for k in kinds if issubclass(k, BaseModel)), None)
         if inner is not None and isinstance(given, dict):
             refuse_plain_secrets(inner, given, where)
@@ -177,20 +233,13 @@ def with_paths(model: type[BaseModel], values: Mapping[str, Any], loaded: Loaded
     made = dict(values)
     for name, field in model.model_fields.items():
         key = field.alias or name
-        given, kinds = made.get(key), _kinds(field.annotation)
+        given, kinds = made.get(key), kinds_of(field.annotation)
         if Path in kinds and isinstance(given, str):
             made[key] = loaded.resolve(given)
         inner = next((k for k in kinds if issubclass(k, BaseModel)), None)
         if inner is not None and isinstance(given, dict):
             made[key] = with_paths(inner, given, loaded)
     return made
-
-
-def _kinds(annotation: object) -> list[type]:
-    """The classes an annotation names, whatever they are wrapped in (`X | None`, `tuple[X, ...]`)."""
-    if isinstance(annotation, type) and not get_args(annotation):
-        return [annotation]
-    return [kind for argument in get_args(annotation) for kind in _kinds(argument)]
 
 
 def is_reference(value: object) -> bool:
@@ -205,11 +254,34 @@ def _resolve(reference: Mapping[str, Any], loaded: LoadedConfig, key: str) -> st
     except (OSError, LookupError, TypeError, ValueError, subprocess.SubprocessError) as failure:
         detail = f"secret {key}: cannot read its {kind} reference ({type(failure).__name__})"
         # What failed is not chained: a command's error carries what the command has printed.
-        raise ConfigInvalid(CONFIG_SECRET, detail, key=key) from None
+        raise ConfigInvalid(CONFIG_SECRET, detail, key=key, why=_no_secret_vi(kind, where, failure)) from None
     if not secret:
-        raise ConfigInvalid(CONFIG_SECRET, f"secret {key}: its {kind} reference is empty", key=key)
+        detail, why = f"secret {key}: its {kind} reference is empty", f"{_REFERENCES_VI[kind]} rỗng"
+        raise ConfigInvalid(CONFIG_SECRET, detail, key=key, why=why)
     remember_secret(secret)
     return secret
+
+
+def _no_secret_vi(kind: str, where: object, failure: Exception) -> str:
+    """Why a reference brought no secret; what a command has printed is not told."""
+    called = f"{_REFERENCES_VI[kind]} {where}" if isinstance(where, str) else _REFERENCES_VI[kind]
+    if isinstance(failure, _ReadByOthers):
+        return f"{called} cho người khác đọc (quyền {failure.mode:04o}); cần chmod 600"
+    if kind == "command":
+        return f"{called} không chạy được hoặc báo lỗi"
+    if kind == "credential" and isinstance(failure, KeyError):
+        return "không có thư mục $CREDENTIALS_DIRECTORY"
+    if isinstance(failure, LookupError):
+        return f"không có {called}"
+    return f"{called}: {unread_vi(failure)}"
+
+
+def unread_vi(failure: Exception) -> str:
+    """Why a file could not be read, as half a sentence."""
+    for kind, said in _UNREAD_VI.items():
+        if isinstance(failure, kind):
+            return said
+    return "không đọc được"
 
 
 def _secret(kind: str, where: Any, loaded: LoadedConfig) -> str:  # noqa: ANN401 - whatever the file says
@@ -229,9 +301,9 @@ def _secret_file(path: Path) -> str:
     """A secret only its owner can read; systemd hands credentials out by group, in a folder of its own."""
     given_by_systemd = os.environ.get("CREDENTIALS_DIRECTORY")
     allowed = given_by_systemd and path.resolve().is_relative_to(Path(given_by_systemd).resolve())
-    if path.stat().st_mode & (stat.S_IROTH if allowed else stat.S_IROTH | stat.S_IRGRP):
-        msg = f"{path.name} can be read by others"
-        raise PermissionError(msg)
+    mode = path.stat().st_mode
+    if mode & (stat.S_IROTH if allowed else stat.S_IROTH | stat.S_IRGRP):
+        raise _ReadByOthers(stat.S_IMODE(mode))
     return path.read_text("utf-8").rstrip("\r\n")
 
 
@@ -277,7 +349,8 @@ def _from_names(values: Iterator[tuple[str, str]]) -> dict[str, Any]:
 def _contradiction(name: str) -> ConfigInvalid:
     """`EBRVT_STORE=a` beside `EBRVT_STORE__URL=b`: a value and a table at once."""
     detail = f"{name}: another name makes a value of what this one makes a table of"
-    return ConfigInvalid(CONFIG_INVALID, detail, key=name, place="environment")
+    what = "biến môi trường khác đã dùng tên này như một giá trị hoặc một bảng"
+    return ConfigInvalid(CONFIG_INVALID, detail, key=name, place="environment", what=what)
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
@@ -296,45 +369,41 @@ def _dotted(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def _refusal(failure: ValidationError, path: Path, text: str, origins: Mapping[str, str]) -> ConfigInvalid:
-    errors = failure.errors(include_url=False, include_input=False)
+def wrong_value(
+    failure: ValidationError,
+    model: type[BaseModel],
+    writing: Writing,
+    system: str = "",
+) -> ConfigInvalid:
+    """What `model` refused, with its key, its place and what would be right; the value is not repeated.
+
+    With `system` the values are those of one linked system, as its adapter sees them.
+    """
+    errors: list[Any] = failure.errors(include_url=False)
     # A misspelt key often leaves a required one missing: told the other way round nobody would find it.
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    key = ".".join(str(part) for part in first["loc"])
-    place = _place(first["loc"], path, text, origins.get(key, "file"))
+    inner: Loc = first["loc"]
+    loc = system_loc(system, inner) if system else inner
+    key, place = _key(loc), writing.place(loc)
     if first["type"] == "extra_forbidden":
-        nearest = _nearest(first["loc"])
+        nearest = nearest_key(inner, model, but=SYSTEM_TABLES if _SETTINGS in loc else frozenset())
         detail = f"{place}: unknown key {key!r}; nearest known: {nearest}"
         return ConfigInvalid(CONFIG_UNKNOWN_KEY, detail, key=key, place=place, nearest=nearest)
-    return ConfigInvalid(CONFIG_INVALID, f"{place}: {key}: {first['msg']}", key=key, place=place)
+    what = what_is_wrong(first)
+    return ConfigInvalid(CONFIG_INVALID, f"{place}: {key}: {first['msg']}", key=key, place=place, what=what)
+
+
+def system_loc(system: str, loc: Loc = ()) -> Loc:
+    """Where the file has a value that an adapter's settings have at `loc`: most are in an inner table."""
+    inner = (_SETTINGS,) if loc and loc[0] not in SYSTEM_TABLES else ()
+    return ("systems", system, *inner, *loc)
+
+
+def _key(loc: Loc) -> str:
+    return ".".join(str(part) for part in loc)
 
 
 def _first_words(failure: ValidationError) -> str:
     """The first thing that is wrong, and where; never the value, which may be a secret."""
     first = failure.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-
-
-def _place(loc: tuple[int | str, ...], path: Path, text: str, origin: str) -> str:
-    """`file:line` for a value of the file, the layer's name otherwise."""
-    if origin != "file":
-        return origin
-    names = [re.escape(part) for part in loc if isinstance(part, str)]
-    wanted = re.compile(rf"(^|[\s{{,])\"?{names[-1]}\"?\s*=|^\s*\[+.*\b{names[-1]}\b" if names else r"^")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if wanted.search(line.split("#")[0]):
-            return f"{path}:{number}"
-    return str(path)
-
-
-def _nearest(loc: tuple[int | str, ...]) -> str:
-    """The known key most like the unknown one, looked for beside it."""
-    model: type[BaseModel] | None = Config
-    for part in loc[:-1]:
-        if isinstance(part, str) and model is not None and part in model.model_fields:
-            kinds = _kinds(model.model_fields[part].annotation)
-            model = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
-    fields = (model or Config).model_fields
-    names = [field.alias or name for name, field in fields.items()]
-    close = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.0)
-    return close[0] if close else "?"

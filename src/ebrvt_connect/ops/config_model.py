@@ -12,8 +12,31 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import Kind
+from ebrvt_connect.ops.config_words import perhaps
+
+CONFIG_DURATION = explain(
+    "CONFIG_DURATION",
+    "Thời lượng phải kèm đơn vị và dài hơn 0.",
+    "Viết ví dụ “500ms”, “10s”, “5m”, “2h” hoặc “1d”.",
+)
+CONFIG_FOLDER = explain(
+    "CONFIG_FOLDER",
+    "Phải là một thư mục của máy này.",
+    "Ghi đường dẫn thư mục, tính từ nơi đặt tệp cấu hình.",
+)
+CONFIG_BREAKER_RESTS = explain(
+    "CONFIG_BREAKER_RESTS",
+    "Mục breaker_rest không được dài hơn breaker_longest_rest.",
+    "Giảm breaker_rest hoặc tăng breaker_longest_rest.",
+)
+CONFIG_KINDS = explain(
+    "CONFIG_KINDS",
+    "Chỉ nhận một hoặc nhiều loại khác nhau trong: {allowed}{perhaps}.",
+    "Sửa carries của liên kết.",
+)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)")
@@ -26,7 +49,8 @@ def parse_duration(value: object) -> object:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     # A bare number would have no unit; pydantic would take it for seconds.
-    raise ValueError('expected a duration with its unit, such as "500ms", "10s", "5m", "2h" or "1d"')
+    detail = 'expected a duration with its unit, such as "500ms", "10s", "5m", "2h" or "1d"'
+    raise InvalidValue(CONFIG_DURATION, detail)
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
@@ -35,7 +59,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timede
 
 def _a_folder(value: str) -> str:
     if not value or "://" in value:
-        raise ValueError("expected a folder of this machine")
+        raise InvalidValue(CONFIG_FOLDER, "expected a folder of this machine")
     return value
 
 
@@ -77,7 +101,9 @@ class RetryConfig(Section):
     @model_validator(mode="after")
     def _rests_in_order(self) -> RetryConfig:
         if self.breaker_rest > self.breaker_longest_rest:
-            raise ValueError("breaker_rest must not be longer than breaker_longest_rest")
+            raise InvalidValue(
+                CONFIG_BREAKER_RESTS, "breaker_rest must not be longer than breaker_longest_rest"
+            )
         return self
 
 
@@ -121,7 +147,14 @@ def _kinds(value: object) -> tuple[Kind, ...]:
     """A word or a list of words, each of them a kind and none of them twice."""
     words = value if isinstance(value, list | tuple) else (value,)
     if not words or len(set(map(str, words))) < len(words) or not set(map(str, words)) <= set(Kind):
-        raise ValueError(f"expected one or several different of {', '.join(Kind)}")
+        allowed = ", ".join(Kind)
+        strange = next((str(word) for word in words if str(word) not in set(Kind)), "")
+        raise InvalidValue(
+            CONFIG_KINDS,
+            f"expected one or several different of {allowed}",
+            allowed=allowed,
+            perhaps=perhaps(strange, Kind),
+        )
     return tuple(Kind(word) for word in words)
 
 

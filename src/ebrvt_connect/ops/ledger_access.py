@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ebrvt_connect.errors import explain
-from ebrvt_connect.ops.config import CONFIG_INVALID, ConfigInvalid, load_config
+from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.ops.config import ConfigInvalid, load_config
+from ebrvt_connect.ops.config_words import perhaps
 from ebrvt_connect.store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ CONFIG_STORE_ABSENT = explain(
     "CONFIG_STORE_ABSENT",
     "Chưa có sổ cái tại {place}.",
     "Kiểm tra mục store.url trong cấu hình, hoặc chạy ebrvt run lần đầu để tạo.",
+)
+
+SYSTEM_UNKNOWN = explain(
+    "SYSTEM_UNKNOWN",
+    "Cấu hình không có hệ thống “{system}” (hiện có: {known}){perhaps}.",
+    "Gọi lại lệnh với đúng tên hệ thống trong mục [systems].",
 )
 
 
@@ -40,13 +47,9 @@ def opened_ledger(config: Path | None) -> Iterator[Ledger]:
 
 
 def refuse_unknown_system(config: Path | None, system: str) -> None:
-    """Raise `ConfigInvalid` for a system the configuration does not name."""
-    loaded = load_config(config)
-    if system not in loaded.config.systems:
-        known = ", ".join(loaded.config.systems)
-        raise ConfigInvalid(
-            CONFIG_INVALID,
-            f"no system {system!r}; known: {known}",
-            key=f"systems.{system}",
-            place=str(loaded.path),
-        )
+    """Raise `InvalidValue` `SYSTEM_UNKNOWN` for a system the configuration does not name."""
+    names = list(load_config(config).config.systems)
+    if system not in names:
+        known = ", ".join(names) or "chưa có"
+        detail = f"no system {system!r}; known: {known}"
+        raise InvalidValue(SYSTEM_UNKNOWN, detail, system=system, known=known, perhaps=perhaps(system, names))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import Effect
+from ebrvt_connect.model.document import StatusCode
+from ebrvt_connect.model.dossier import DossierExchange
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.ports.ledger import Step
 
@@ -68,9 +71,54 @@ ACTIONS_VI = {
     "denied": "từ chối",
     "skipped": "bỏ qua",
     "confirmed": "xác nhận đã đến nơi",
+    "arrived": "xác nhận đã đến nơi, chờ kết quả",
     "superseded": "thay bằng bản mới",
 }
 """What a person decided, by the name the transition table gives it."""
+TOLD_VI: dict[Kind, dict[str, str]] = {
+    Kind.DOCUMENT_STATUS: {
+        StatusCode.ARRIVED: "đã đến",
+        StatusCode.REFUSED: "từ chối tiếp nhận",
+        StatusCode.ACCEPTED: "đã tiếp nhận",
+        StatusCode.ASSIGNED: "phân công xử lý",
+        StatusCode.IN_PROGRESS: "đang xử lý",
+        StatusCode.FINISHED: "hoàn thành",
+        StatusCode.RECALL: "lấy lại",
+        StatusCode.CHANGE_ACCEPTED: "đồng ý lấy lại, cập nhật",
+        StatusCode.CHANGE_REFUSED: "không đồng ý lấy lại, cập nhật",
+        StatusCode.SENT: "đã gửi",
+        StatusCode.HELD: "bị giữ",
+        StatusCode.FAILED: "không gửi được",
+    },
+    Kind.DOSSIER_STATUS: {
+        DossierExchange.QUEUED: "chờ gửi",
+        DossierExchange.SENT: "đã gửi",
+        DossierExchange.ACCEPTED: "đã được tiếp nhận",
+        DossierExchange.REFUSED: "bị từ chối",
+        DossierExchange.HELD: "bị giữ",
+    },
+}
+"""What a status says, by the code it says it with (QCVN 102:2016); those of reports are in `report_words`."""
+PROVENANCE_VI = {
+    "captured": "theo bản ghi trao đổi với hệ thống thật",
+    "seen-in-code": "theo mã nguồn và tài liệu đã công bố",
+    "sandbox": "do dự án tự đặt ra",
+}
+"""How a dialect is known, by the word of the adapter's manifest."""
+_SYSTEMS_OWN = (
+    ("superseded", re.compile(r"message (\d+)"), "bản mới hơn (thông điệp số {}) thay thế bản này"),
+    ("requeued", re.compile(r"goes again after message (\d+)"), "gửi lại sau thông điệp số {}, bản sửa lỗi"),
+)
+"""Lines of a story that no person has caused, though they stand among persons' decisions."""
+
+
+def decision_vi(code: str, detail: str) -> str:
+    """What was decided about a message, and by whom: a person with a reason, or the program by itself."""
+    for own, pattern, said in _SYSTEMS_OWN:
+        found = pattern.search(detail) if code == own else None
+        if found:
+            return f"chương trình: {said.format(found[1])}"
+    return f"{STEPS_VI[Step.PERSON]}: {ACTIONS_VI.get(code, code)}, {detail}"
 
 
 def paused_text(system: str, reason_vi: str, code: str) -> str:

@@ -55,7 +55,7 @@ def test_a_good_end_is_0_with_a_table_and_the_place_of_the_report(ebrvt, told):
     told(SUMMARY)
     answer = ebrvt("demo")
     assert answer.code == 0
-    assert "✓ Không mất, không trùng. (12.5 giây)" in answer.out
+    assert "✓ Không mất, không trùng. (12,5 giây)" in answer.out
     assert "Hồ sơ đã đồng bộ lên Cổng DVCQG" in answer.out
     assert "– 7803/TTr-UBND: Chưa ký số." in answer.out
     assert "report.html" in answer.err

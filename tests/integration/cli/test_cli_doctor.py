@@ -136,8 +136,8 @@ def test_the_text_marks_each_check_and_names_the_cure(ebrvt, province):
     answer = ebrvt("doctor")
     assert answer.code == 3
     lines = answer.out.splitlines()
-    assert lines[0].startswith("✓ configuration: Đọc được")
-    assert any(line.startswith("✗ reach-axis: ") for line in lines)
+    assert lines[0].startswith("✓ Tệp cấu hình: Đọc được")
+    assert any(line.startswith("✗ Kết nối tới axis: ") for line in lines)
     assert any(line.startswith("    → ") for line in lines)
     assert "Nguồn của từng giá trị cấu hình (còn lại là mặc định):" in lines
 

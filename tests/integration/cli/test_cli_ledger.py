@@ -199,8 +199,8 @@ def test_a_story_tells_every_try_and_what_came_back(ebrvt, carried):
     assert "gửi (lần 1): sẽ thử lại [TEST_TROUBLE]" in text
     assert "gửi: xong, mã bên nhận r" in text
     assert "Hiện nay: đã xong" in text
-    assert "trạng thái SENT – H06.15 → dms: đã xong" in text
-    assert "trạng thái 03 – H06.15 → dms: đã xong" in text
+    assert "trạng thái “đã gửi” [SENT] – H06.15 → dms: đã xong" in text
+    assert "trạng thái “đã tiếp nhận” [03] – H06.15 → dms: đã xong" in text
 
 
 def test_a_held_one_tells_why_and_what_to_do(ebrvt, carried):
@@ -257,7 +257,7 @@ def test_a_dossiers_story_lists_its_progress_and_what_its_source_was_told(ebrvt,
     assert f"Mã hồ sơ: {code}" in text
     assert "Trạng thái, tiến độ kèm theo:" in text
     assert "bước 1 Thẩm định → axis: đã xong" in text
-    assert "trạng thái ACCEPTED – axis → dms: đã xong" in text
+    assert "trạng thái “đã được tiếp nhận” [ACCEPTED] – hệ thống axis → dms: đã xong" in text
     assert text.count("trong sổ cái") == 1, "its progress has no story of its own here"
 
 
@@ -267,7 +267,8 @@ def test_why_a_dossier_was_refused_is_told_with_what_its_source_heard(ebrvt, ben
     bench.store(dossier_item(1), link=DOSSIERS)
     bench.drain()
     text = ebrvt("explain", str(dossier_code(1))).out
-    assert "trạng thái REFUSED – axis (Hệ thống thử nghiệm gặp sự cố.) → dms: đã xong" in text
+    heard = "trạng thái “bị từ chối” [REFUSED] – hệ thống axis (Hệ thống thử nghiệm gặp sự cố.)"
+    assert f"{heard} → dms: đã xong" in text
 
 
 def test_what_nobody_knows_is_1(ebrvt, carried):
@@ -315,7 +316,7 @@ def test_a_persons_no_is_told_to_the_source(word, state, ebrvt, carried):
     assert state in answer.out
     carried.drain()
     assert "d2" not in [work.message.external_id for work in carried.axis.arrived]
-    assert "trạng thái FAILED" in ebrvt("explain", "d2").out
+    assert "trạng thái “không gửi được” [FAILED]" in ebrvt("explain", "d2").out
 
 
 def test_what_did_arrive_is_confirmed_and_told_to_the_source_as_sent(ebrvt, bench):
@@ -325,13 +326,13 @@ def test_what_did_arrive_is_confirmed_and_told_to_the_source_as_sent(ebrvt, benc
     answer = ebrvt("held", "confirm", "1", "--why", "bên nhận đã gọi điện", "--by", "Lan")
     assert (answer.code, answer.out) == (0, "số 1  7/UBND-VP: đã xong\n")
     bench.drain()
-    assert "trạng thái SENT" in ebrvt("explain", "d7").out
+    assert "trạng thái “đã gửi” [SENT]" in ebrvt("explain", "d7").out
     assert bench.keys() == []
 
 
 def test_what_never_left_is_not_confirmed(ebrvt, carried):
     answer = ebrvt("held", "confirm", "2", "--why", "x")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.out) == (1, "")
     assert "ACTION_NOT_POSSIBLE" in answer.err
 
 
@@ -350,11 +351,18 @@ def test_a_reason_is_required(ebrvt, carried):
 @pytest.mark.parametrize(("number", "code"), [("999", "MESSAGE_UNKNOWN"), ("1", "ACTION_NOT_POSSIBLE")])
 def test_what_cannot_be_released_is_told(number, code, ebrvt, carried):
     answer = ebrvt("held", "release", number, "--why", "x")
-    assert (answer.code, answer.out) == (2, "")
+    assert (answer.code, answer.out) == (1, "")
     assert code in answer.err
 
 
 def test_an_unknown_system_cannot_be_paused(ebrvt, bench):
-    answer = ebrvt("pause", "asix", "--why", "x")
-    assert (answer.code, answer.out) == (4, "")
-    assert "axis" in answer.err
+    for call in (["pause", "asix", "--why", "x"], ["resume", "asix"]):
+        answer = ebrvt(*call)
+        assert (answer.code, answer.out) == (64, "")
+        assert "SYSTEM_UNKNOWN: Cấu hình không có hệ thống “asix”" in answer.err
+        assert "(hiện có: dms, axis); có lẽ là “axis”." in answer.err
+
+
+def test_what_cannot_be_done_is_told_in_the_words_of_the_list(ebrvt, carried):
+    answer = ebrvt("held", "return", "1", "--why", "x")
+    assert "“đã xong” nên không thể thực hiện thao tác “trả lại”" in answer.err

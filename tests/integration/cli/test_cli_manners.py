@@ -14,6 +14,7 @@ from ebrvt_connect import __version__
 from ebrvt_connect.errors import HeldForPerson, ReconcileFirst, Rejected, RetryLater, explain
 from ebrvt_connect.ops import cli
 from ebrvt_connect.ops.cli import ebrvt as ebrvt_group
+from ebrvt_connect.ops.config import ConfigInvalid
 from ebrvt_connect.ops.redaction import remember_secret
 
 HEAVY = {"pydantic", "sqlalchemy", "dbos", "zeep", "pyhanko", "lxml", "requests", "reportlab", "jinja2"}
@@ -127,6 +128,15 @@ def test_each_effect_has_its_exit_code(effect, code, ebrvt, failing_command):
     assert "no answer from the remote" in answer.err
 
 
+def test_what_is_wrong_with_the_configuration_is_4_whatever_its_code(ebrvt, failing_command):
+    """A list that an adapter cannot read, for instance: its code is the adapter's own."""
+    failing_command(ConfigInvalid.of(HeldForPerson(TROUBLE, "cannot read {list}.toml", system="cong")))
+    answer = ebrvt("trouble")
+    assert (answer.code, answer.out) == (4, "")
+    assert "TEST_COMMAND_TROUBLE: Lệnh thử nghiệm gặp sự cố." in answer.err
+    assert "cannot read {list}.toml" in answer.err
+
+
 def test_an_internal_error_is_70_with_a_code_and_neither_traceback_nor_data(ebrvt, failing_command):
     failing_command(ZeroDivisionError("079123456789 of Nguyễn Văn Mẫu"))
     answer = ebrvt("trouble")
@@ -170,8 +180,33 @@ def test_a_file_that_cannot_be_written_is_named_and_no_internal_error(ebrvt, fai
 def test_an_interruption_ends_with_130_and_no_traceback(ebrvt, failing_command):
     failing_command(KeyboardInterrupt())
     answer = ebrvt("trouble")
-    assert answer.code == 130
-    assert "Traceback" not in answer.err
+    assert (answer.code, answer.out) == (130, "")
+    assert answer.err.strip() == "Đã dừng; chạy lại lệnh để làm tiếp."
+
+
+def test_what_fails_because_it_was_interrupted_is_no_failure_of_its_own(ebrvt, failing_command):
+    """The feeder of the demonstration finds its sandbox gone: that is Ctrl-C, and no network error."""
+    failure = RetryLater(TROUBLE, "connection refused", system="sandbox")
+    failure.__context__ = KeyboardInterrupt()
+    failing_command(failure)
+    answer = ebrvt("trouble")
+    assert (answer.code, answer.out, answer.err) == (130, "", "Đã dừng; chạy lại lệnh để làm tiếp.\n")
+
+
+def test_a_wrong_call_is_told_in_vietnamese(ebrvt):
+    answer = ebrvt("held", "release", "3")
+    assert answer.err == (
+        "Gọi lệnh sai: thiếu --why.\n"
+        "  Cách gọi: ebrvt held release [OPTIONS] IDS...\n"
+        "  Xem thêm: ebrvt held release --help\n"
+    )
+
+
+@pytest.mark.parametrize("code", ["REPORT_RETURNED", "SIGNER_NOT_REGISTERED", "CONFIG_INVALID"])
+def test_a_code_is_explained_without_names_of_places_to_be_filled(code, ebrvt):
+    told = ebrvt("explain", code).out
+    assert "…" in told
+    assert not re.search(r"\{\w+\}", told)
 
 
 def test_a_secret_the_program_knows_is_blotted_out_of_its_diagnostics(ebrvt, failing_command):

@@ -107,7 +107,7 @@ UNUSABLE = ["", "A", "a", "Ab", "1ab", "a-b", "a__b", "ab_", "sổ", "../ab", "c
 def test_name_that_cannot_be_used_is_refused_and_nothing_is_written(ebrvt, tmp_path, name):
     answer = ebrvt("new-adapter", "--", name)
 
-    assert answer.code == 1
+    assert answer.code == 64
     assert "ADAPTER_NAME_INVALID" in answer.err
     assert list(tmp_path.iterdir()) == []
 
@@ -116,7 +116,7 @@ def test_name_that_cannot_be_used_is_refused_and_nothing_is_written(ebrvt, tmp_p
 def test_name_that_is_taken_is_refused(ebrvt, tmp_path, name):
     answer = ebrvt("new-adapter", name)
 
-    assert answer.code == 1
+    assert answer.code == 64
     assert "ADAPTER_NAME_TAKEN" in answer.err
     assert list(tmp_path.iterdir()) == []
 
@@ -128,7 +128,7 @@ def test_nothing_is_written_over(ebrvt, tmp_path):
 
     answer = ebrvt("new-adapter", "ab")
 
-    assert answer.code == 1
+    assert answer.code == 64
     assert "ADAPTER_FOLDER_TAKEN" in answer.err
     assert [path.name for path in mine.iterdir()] == ["notes.txt"]
 

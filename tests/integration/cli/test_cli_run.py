@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -170,3 +171,42 @@ def test_every_diagnostic_line_of_the_daemon_is_a_sentence_or_json(province, ebr
         assert line.startswith(("ebrvt ", "{")), line
         if line.startswith("{"):
             assert {"event", "level", "logger", "timestamp"} <= set(json.loads(line))
+
+
+def within(seconds: float, holds) -> bool:
+    """Look again and again, until it holds or the time is over."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def test_a_system_that_is_resumed_is_opened_with_the_password_as_it_is_now(
+    province, sandbox, desk, daemon, ebrvt_process, tmp_path
+):
+    """An operator corrects the secret and resumes, as the advice says: nobody restarts the daemon."""
+    province(qlvb=sandbox.url("qlvb"), vxp=sandbox.url("vxp"))
+    secret = tmp_path / "secrets" / "vxp"
+    secret.write_text("sai\n")
+    seed(sandbox, desk.issued(timestamper=desk.stamped()), "vb-1")
+    daemon()
+    assert within(40, lambda: "đang tạm dừng" in ebrvt_process("status").out)
+    assert accepted(sandbox) == []
+    secret.unlink()
+    assert ebrvt_process("resume", "axis").code == 0
+    assert within(20, lambda: "CONFIG_SECRET" in ebrvt_process("status").out), "no secret: paused again"
+    secret.touch(mode=0o600)
+    secret.write_text(AXIS_SECRET + "\n")
+    assert ebrvt_process("resume", "axis").code == 0
+    assert within(20, lambda: accepted(sandbox) == ["125/BC-STTTT"])
+
+
+def test_what_a_person_releases_goes_at_once(province, sandbox, desk, daemon, ebrvt_process):
+    """It waited for the next sweep, up to a minute, while the operator looked at the screen."""
+    province(qlvb=sandbox.url("qlvb"), vxp=sandbox.url("vxp"))
+    seed(sandbox, desk.signed(role="person", timestamper=desk.stamped()), "vb-1")
+    daemon()
+    assert within(40, lambda: "NOT_SIGNED_BY_ISSUING_AGENCY" in ebrvt_process("status").out)
+    assert ebrvt_process("held", "release", "1", "--why", "đã xác minh bằng điện thoại").code == 0
+    assert within(15, lambda: accepted(sandbox) == ["125/BC-STTTT"])

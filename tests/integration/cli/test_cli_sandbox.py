@@ -72,10 +72,10 @@ def test_the_worlds_are_kept_in_a_named_folder(start_sandbox, tmp_path):
     ("option", "content", "told"),
     [
         ("--faults", "[{}]", "system"),
-        ("--faults", "not json", "sandbox cannot start"),
+        ("--faults", "not json", "không khởi động được môi trường mô phỏng"),
         ("--faults", '[{"system": "nobody", "kind": "down"}]', "nobody"),
-        ("--config", "qlvb = 5", "sandbox cannot start"),
-        ("--config", "[broken", "sandbox cannot start"),
+        ("--config", "qlvb = 5", "không khởi động được môi trường mô phỏng"),
+        ("--config", "[broken", "không khởi động được môi trường mô phỏng"),
     ],
 )
 def test_a_wrong_file_is_a_wrong_call(option, content, told, ebrvt_process, tmp_path):

@@ -11,7 +11,7 @@ START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 990.0, 20.0, 210.0
 
 
-def message(link: str, second: float, state: State = State.DONE) -> Message:
+def message(link: str, second: float, state: State = State.DONE, kind: Kind = Kind.DOCUMENT) -> Message:
     at = START + timedelta(seconds=second)
     return Message(
         id=1,
@@ -19,7 +19,7 @@ def message(link: str, second: float, state: State = State.DONE) -> Message:
         link=link,
         source="a",
         target="b",
-        kind=Kind.DOCUMENT,
+        kind=kind,
         lane="l",
         shard=0,
         state=state,
@@ -102,6 +102,21 @@ def test_ticks_are_round_and_few(seconds, labels):
     assert told == labels if isinstance(labels, list) else len(told) == labels
 
 
+def test_each_decision_on_a_report_is_a_mark_of_its_own():
+    approved = message("bao-cao", 9, State.DONE, Kind.REPORT)
+    returned = message("bao-cao", 2, State.REFUSED, Kind.REPORT)
+    undecided = message("bao-cao", 5, State.AWAITING, Kind.REPORT)
+
+    marks = drawn(approved, undecided, returned)["marks"]
+
+    assert [(mark["label"], mark["x"], mark["anchor"]) for mark in marks] == [
+        ("báo cáo bị trả lại", 238.0, "start"),
+        ("báo cáo được duyệt", 896.0, "end"),
+    ]
+    assert len({mark["y"] for mark in marks}) == 2, "labels that are close do not cover each other"
+
+
 def test_an_empty_ledger_can_be_drawn():
     chart = drawn()
+    assert chart["marks"] == []
     assert [tick["label"] for tick in chart["y_ticks"]] == ["0", "1"]

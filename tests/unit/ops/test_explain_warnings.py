@@ -21,8 +21,8 @@ def test_warnings_of_record_and_payload_are_listed():
 
     assert list(_warning_lines(message)) == [
         "  Cảnh báo chất lượng dữ liệu (2):",
-        "    status: Trạng thái lạ. [STATUS_ODD]",
-        "    NgayHenTra: Không có ngày hẹn trả. [DUE_DATE_MISSING]",
+        "    Trạng thái lạ. [STATUS_ODD, trường status]",
+        "    Không có ngày hẹn trả. [DUE_DATE_MISSING, trường NgayHenTra]",
     ]
 
 

@@ -27,14 +27,14 @@ def command(*, tests: tuple[Path, ...], only: str) -> None:
     Exit code: 1 if a promise is not kept.
     """
     if find_spec("pytest") is None:
-        raise click.UsageError("pytest is not installed here; pip install pytest")
+        raise click.UsageError("chưa cài pytest; cài bằng: pip install pytest")
     named = [str(path) for path in tests or (Path("tests"),)]
     if not Path(named[0]).exists():
-        raise click.UsageError("no folder ./tests here; name the adapter's tests")
+        raise click.UsageError("không có thư mục ./tests ở đây; nêu thư mục phép thử của bộ kết nối")
     narrowed = ["-k", only] if only else []
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *narrowed, *named]
     ended = subprocess.run(run, check=False).returncode
     if ended in {_FAILED, _BROKE_OFF}:
         raise click.exceptions.Exit(ExitCode.NO)
     if ended:
-        raise click.UsageError("pytest found nothing to run there; its own words are above")
+        raise click.UsageError("pytest không tìm thấy phép thử nào để chạy; xem thông báo phía trên")

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.ops.checks import Finding
 
+_ORIGINS_VI = {
+    "file": "tệp cấu hình",
+    "environment": "biến môi trường",
+    "credentials": "thư mục $CREDENTIALS_DIRECTORY",
+    "command line": "dòng lệnh",
+}
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
 
 
@@ -43,13 +49,15 @@ def command(context: click.Context, *, config: Path | None, offline: bool, json_
 
 
 def _say(findings: Sequence[Finding], origins: Mapping[str, str]) -> None:
+    from ebrvt_connect.ops.checks import title_vi
+
     for finding in findings:
-        say(f"{_MARKS[finding.grade]} {finding.name}: {finding.cause_vi}")
+        say(f"{_MARKS[finding.grade]} {title_vi(finding.name)}: {finding.cause_vi}")
         if finding.cure_vi:
             say(f"    → {finding.cure_vi}")
     say("\nNguồn của từng giá trị cấu hình (còn lại là mặc định):")
     for key, origin in sorted(origins.items()):
-        say(f"  {key}: {origin}")
+        say(f"  {key}: {_ORIGINS_VI.get(origin, origin)}")
 
 
 def _exit_code(findings: Sequence[Finding]) -> ExitCode:

@@ -94,7 +94,7 @@ def build(*, metadata: Path, files: tuple[Path, ...], out: Path) -> None:
         if isinstance(record, Document):
             write_new(out, write_document(record, blobs, passed_at=SystemClock().now()))
         elif files:
-            msg = f"{metadata} describes a status; a status carries no files"
+            msg = f"{shown_path(metadata)} mô tả một trạng thái; gói tin trạng thái không kèm tệp"
             raise click.UsageError(msg)
         else:
             write_new(out, [write_status(record)])
@@ -104,7 +104,7 @@ def build(*, metadata: Path, files: tuple[Path, ...], out: Path) -> None:
 def _refuse_existing(*targets: Path) -> None:
     for target in targets:
         if target.exists() or target.is_symlink():
-            msg = f"{shown_path(target)} exists already; nothing was written"
+            msg = f"đã có {shown_path(target)}; chương trình không ghi đè nên chưa ghi gì"
             raise click.UsageError(msg)
 
 

@@ -13,14 +13,16 @@ from ebrvt_connect.ops.console import as_json, config_path, language, say, say_j
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from ebrvt_connect.model.message import Message
+    from ebrvt_connect.model.message import Kind, Message
     from ebrvt_connect.ports.ledger import Exchange
     from ebrvt_connect.store.queries import Story
 
 _TAKEN = "taken"
 """How the story names that the remote took a thing and decides later (`Event.TAKEN`)."""
+_PLACE = re.compile(r"\{\{|\}\}|\{\w+\}")
+"""A place to be filled in, or a doubled brace, which is a brace."""
 _CATALOGUE_CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
@@ -67,21 +69,26 @@ def _meaning(code: str) -> dict[str, str] | None:
     """What an error code, or the code of a finding on a signature, means."""
     if not _CATALOGUE_CODE.fullmatch(code):
         return None
-    from ebrvt_connect.ops.error_catalogue import as_read, full_catalogue
+    from ebrvt_connect.ops.error_catalogue import full_catalogue
     from ebrvt_connect.trust.findings import CATALOGUE
 
     if entry := full_catalogue().get(code):
-        sentence, advice = as_read(entry.sentence_vi), as_read(entry.advice_vi)
+        sentence, advice = _with_gaps(entry.sentence_vi), _with_gaps(entry.advice_vi)
         return {"code": entry.code, "sentence_vi": sentence, "advice_vi": advice}
     if kind := CATALOGUE.get(code):
         return {
             "code": kind.code,
             "severity": kind.weight.severity.value,
-            "message_vi": kind.message_vi,
-            "message_en": kind.message_en,
+            "message_vi": _with_gaps(kind.message_vi),
+            "message_en": _with_gaps(kind.message_en),
             "legal_ref": kind.legal_ref,
         }
     return None
+
+
+def _with_gaps(template: str) -> str:
+    """A sentence nothing has happened for yet: `…` stands for what is filled in then."""
+    return _PLACE.sub(lambda match: match[0][0] if match[0][0] == match[0][-1] else "…", template)
 
 
 def _meaning_text(meaning: dict[str, str], lang: str) -> str:
@@ -120,11 +127,10 @@ def _exchange_data(exchange: Exchange) -> dict[str, Any]:
 
 def _lines(story: Story, lang: str) -> Iterator[str]:
     from ebrvt_connect.model.message import Kind, State
-    from ebrvt_connect.ops.words import KEYS_VI, KINDS_VI, STATES_VI, local_time
+    from ebrvt_connect.ops.words import KEYS_VI, STATES_VI, local_time
 
     message = story.message
-    called = message.title or message.external_id
-    yield f"{KINDS_VI[message.kind].capitalize()} {called} (số {message.id} trong sổ cái)"
+    yield f"{_called(message)} (số {message.id} trong sổ cái)"
     yield f"  Từ {message.source} tới {message.target}, liên kết {message.link}"
     yield f"  {KEYS_VI[message.kind]}: {message.business_key or '–'}"
     came = "tạo ra để báo lại" if message.link.endswith("~feedback") else f"lấy từ {message.source} và lưu"
@@ -146,15 +152,25 @@ def _lines(story: Story, lang: str) -> Iterator[str]:
         yield f"    {when}  {said} → {m.target}: {STATES_VI[m.state]}"
 
 
+def _called(message: Message) -> str:
+    """What it is and what it is called, without saying twice what the title says already."""
+    from ebrvt_connect.ops.words import KINDS_VI
+
+    kind, title = KINDS_VI[message.kind].capitalize(), message.title or message.external_id
+    return title if title.casefold().startswith(f"{kind.casefold()} ") else f"{kind} {title}"
+
+
 def _exchange_line(exchange: Exchange) -> str:
-    from ebrvt_connect.ops.words import ACTIONS_VI, EFFECTS_VI, STEPS_VI, local_time
+    from ebrvt_connect.ops.words import EFFECTS_VI, STEPS_VI, decision_vi, local_time
     from ebrvt_connect.ports.ledger import Step
 
     when, what = local_time(exchange.ended_at), STEPS_VI[exchange.step]
     if exchange.effect is not None:
-        return f"  {when}  {what} (lần {exchange.attempt}): {EFFECTS_VI[exchange.effect]} [{exchange.code}]"
+        # What is judged has not been tried yet: there is nothing to count.
+        nth = f" (lần {exchange.attempt})" if exchange.attempt else ""
+        return f"  {when}  {what}{nth}: {EFFECTS_VI[exchange.effect]} [{exchange.code}]"
     if exchange.step is Step.PERSON:
-        return f"  {when}  {what}: {ACTIONS_VI.get(exchange.code, exchange.code)}, {exchange.detail}"
+        return f"  {when}  {decision_vi(exchange.code, exchange.detail)}"
     told = f", mã bên nhận {exchange.external_id}" if exchange.external_id else ""
     ended = "bên nhận đã nhận, chờ phê duyệt" if exchange.code == _TAKEN else "xong"
     return f"  {when}  {what}: {ended}{told}"
@@ -172,7 +188,7 @@ def _warning_lines(message: Message) -> Iterator[str]:
     if warnings:
         yield f"  Cảnh báo chất lượng dữ liệu ({len(warnings)}):"
     for one in warnings:
-        yield f"    {one['field']}: {one['message_vi']} [{one['code']}]"
+        yield f"    {one['message_vi']} [{one['code']}{_behind(', trường ', one['field'])}]"
 
 
 def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
@@ -195,9 +211,23 @@ def _related_words(message: Message) -> str:
         agency = data.get("reporter") or {}
         told_by = _behind(" – ", agency.get("name") or agency.get("code"))
         note = f" ({data['note']})" if data.get("note") else ""
-        return f"trạng thái {data.get('code', '?')}{told_by}{note}"
+        return f"trạng thái {_told(message.kind, data.get('code'))}{told_by}{note}"
     reason = f" ({data['reason_vi']})" if data.get("reason_vi") else ""
-    return f"trạng thái {data.get('state', '?')}{_behind(' – ', data.get('system'))}{reason}"
+    by = _behind(" – hệ thống ", data.get("system"))
+    return f"trạng thái {_told(message.kind, data.get('state'))}{by}{reason}"
+
+
+def _told(kind: Kind, code: str | None) -> str:
+    """A status in words with its code behind; a code nobody knows stands alone."""
+    from ebrvt_connect.model.message import Kind
+    from ebrvt_connect.ops.report_words import REPORT_STATES_VI
+    from ebrvt_connect.ops.words import TOLD_VI
+
+    words: Mapping[str, str] = TOLD_VI.get(kind, {})
+    if kind is Kind.REPORT_STATUS:
+        words = {state.value: said for state, said in REPORT_STATES_VI.items()}
+    said = words.get(code or "")
+    return f"“{said}” [{code}]" if said else code or "?"
 
 
 def _behind(sign: str, text: str | None) -> str:

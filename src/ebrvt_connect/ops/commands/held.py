@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.errors import Rejected, explain
+from ebrvt_connect.errors import HeldForPerson, Rejected, explain
 from ebrvt_connect.ops.console import as_json, by_whom, config_path, say, say_json
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ _ids = click.argument("ids", nargs=-1, required=True, type=int)
 
 @click.group(epilog='Example: ebrvt held release 12 --why "đã đối chiếu bản giấy"')
 def command() -> None:
-    """Decide on held messages (các thông điệp bị giữ)."""
+    """Decide on held messages (các thông điệp bị giữ).
+
+    Exit code: 1 if there is no such message, or what was asked is not possible as it stands.
+    """
 
 
 @command.command("list", epilog="Example: ebrvt held list --json")
@@ -82,7 +85,10 @@ def release(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> 
 @by_whom
 @config_path
 def confirm(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> None:
-    """Mark messages that did arrive as done (xác nhận đã đến nơi); the source is told, nothing is sent."""
+    """Mark messages that did arrive as done (xác nhận đã đến nơi); the source is told, nothing is sent.
+
+    A report that did arrive is asked after until it is decided.
+    """
     from ebrvt_connect.engine import steering
 
     _act(config, ids, lambda ledger, n, now: steering.confirm(ledger, n, by=by, why=why, now=now))
@@ -119,5 +125,30 @@ def _act(config: Path | None, ids: tuple[int, ...], decide: Callable[..., Messag
 
     with opened_ledger(config) as ledger:
         for message_id in ids:
-            message = decide(ledger, message_id, datetime.now(UTC))
+            try:
+                message = decide(ledger, message_id, datetime.now(UTC))
+            except HeldForPerson as refusal:
+                raise _as_answer(refusal) from refusal
             say(f"số {message.id}  {message.title}: {STATES_VI[message.state]}")
+
+
+def _as_answer(refusal: HeldForPerson) -> Exception:
+    """What cannot be done is a plain no to the person who asked, with state and action in their words."""
+    from ebrvt_connect.engine.steering import ACTION_NOT_POSSIBLE
+    from ebrvt_connect.model.message import State
+    from ebrvt_connect.ops.words import ACTIONS_VI, STATES_VI
+    from ebrvt_connect.store.steering import MESSAGE_UNKNOWN
+
+    about = refusal.facts.get("message_id")
+    if refusal.code == MESSAGE_UNKNOWN.code:
+        return Rejected(MESSAGE_UNKNOWN, refusal.detail, message_id=about)
+    if refusal.code != ACTION_NOT_POSSIBLE.code:
+        return refusal
+    state, action = str(refusal.facts["state"]), str(refusal.facts["action"])
+    return Rejected(
+        ACTION_NOT_POSSIBLE,
+        refusal.detail,
+        message_id=about,
+        state=STATES_VI[State(state)],
+        action=ACTIONS_VI.get(action, action),
+    )

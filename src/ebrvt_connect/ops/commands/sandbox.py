@@ -50,7 +50,7 @@ def command(
             until_stdin_closes=until_stdin_closes,
         )
     except (ValueError, LookupError, OverflowError, OSError) as failure:
-        msg = f"the sandbox cannot start: {_reason(failure)}"
+        msg = f"không khởi động được môi trường mô phỏng ({_reason(failure)})"
         raise click.UsageError(msg) from failure
 
 
@@ -60,4 +60,4 @@ def _reason(failure: Exception) -> str:
     if isinstance(failure, ValidationError):
         first = failure.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return f"no simulator {failure}" if isinstance(failure, KeyError) else str(failure)
+    return f"không có hệ thống mô phỏng {failure}" if isinstance(failure, KeyError) else str(failure)

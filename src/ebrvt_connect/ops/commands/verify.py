@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     policy, when = POLICIES[policy_id], _moment(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
     if beside and len(files) > 1:
-        msg = "--detached belongs to one signature: give one FILE with it"
+        msg = "--detached chỉ dùng cho một chữ ký: chỉ nêu một FILE"
         raise click.UsageError(msg)
     detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
     reports = [
@@ -110,7 +110,9 @@ def _content(path: Path, largest_bytes: int) -> bytes:
         with path.open("rb") as stream:
             return stream.read(largest_bytes + 1)
     except OSError as failure:
-        msg = f"cannot read {shown_path(path)}: {failure.strerror}"
+        from ebrvt_connect.ops.config import unread_vi
+
+        msg = f"không đọc được {shown_path(path)} ({unread_vi(failure)})"
         raise click.UsageError(msg) from failure
 
 
@@ -120,10 +122,10 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as failure:
-        msg = f"--at {text!r} is not an ISO 8601 time"
+        msg = f"--at “{text}” không phải thời điểm theo ISO 8601, ví dụ 2026-01-31T08:00:00+07:00"
         raise click.UsageError(msg) from failure
     if moment.tzinfo is None:
-        msg = f"--at {text!r} has no offset; write e.g. 2026-01-31T08:00:00+07:00"
+        msg = f"--at “{text}” thiếu múi giờ; viết ví dụ 2026-01-31T08:00:00+07:00"
         raise click.UsageError(msg)
     return moment
 

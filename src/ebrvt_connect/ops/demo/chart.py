@@ -23,6 +23,11 @@ _LINES = (
     ("tien-do", "Tiến độ hồ sơ", "#3d7f8c"),
 )
 """What is drawn: a link, or the part of one that `_drawn_as` sets apart."""
+_MARKED = {State.DONE: "báo cáo được duyệt", State.REFUSED: "báo cáo bị trả lại"}
+"""Reports are too few for a line that climbs beside hundreds: each decision is an upright line of its own."""
+_MARK_COLOUR = "#37474f"
+_MARK_ROWS = (12.0, -6.0)
+"""Heights of their labels above the plot, by turns, so that two that are close can both be read."""
 
 
 def draw_chart(
@@ -31,7 +36,7 @@ def draw_chart(
     finished_at: datetime,
     bands: Sequence[tuple[datetime, float, str]],
 ) -> dict[str, Any]:
-    """Points, ticks and bands in the coordinates of the template's 1000 x 260 box."""
+    """Points, ticks, bands and reports' marks in the coordinates of the template's box, 1000 wide."""
     span = max((finished_at - started_at).total_seconds(), 1.0)
     done = {
         name: sorted(
@@ -58,6 +63,8 @@ def draw_chart(
             {**_band(x, (at - started_at).total_seconds(), seconds), "label": str(nth)}
             for nth, (at, seconds, _) in enumerate(bands, start=1)
         ],
+        "marks": _marks(ledger, started_at, x),
+        "marks_colour": _MARK_COLOUR,
         "x_ticks": [
             {"x": x(second), "label": f"{second} s"} for second in range(0, int(span) + 1, _pace(span))
         ],
@@ -72,6 +79,27 @@ def _drawn_as(message: Message) -> str:
     if message.kind is Kind.PROGRESS:
         return "tien-do"
     return "trang-thai-di" if message.link == "van-ban-den~feedback" else message.link
+
+
+def _marks(
+    ledger: Sequence[Message], started_at: datetime, x: Callable[[float], float]
+) -> list[dict[str, Any]]:
+    """Where reports were decided, in that order; the label stays inside the box on either side."""
+    decided = sorted(
+        (message.updated_at, _MARKED[message.state])
+        for message in ledger
+        if message.kind is Kind.REPORT and message.state in _MARKED
+    )
+    return [
+        {
+            "x": (place := x((at - started_at).total_seconds())),
+            "y": _MARK_ROWS[nth % len(_MARK_ROWS)],
+            "anchor": "end" if place > (_LEFT + _RIGHT) / 2 else "start",
+            "label": label,
+            "colour": _MARK_COLOUR,
+        }
+        for nth, (at, label) in enumerate(decided)
+    ]
 
 
 def _band(x: Callable[[float], float], begin: float, seconds: float) -> dict[str, float]:

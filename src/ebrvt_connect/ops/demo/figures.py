@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.record import record_of
 from ebrvt_connect.model.report import Report
+from ebrvt_connect.ops.report_words import INDICATORS_VI, number_vi, value_vi
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.model.report import Observation
 
-INDICATORS_VI = {
-    "NQ17.02": "Hồ sơ giải quyết trực tuyến",
-    "NQ17.05": "Hồ sơ giải quyết đúng hạn",
-    "NQ17.16": "Văn bản trao đổi dưới dạng điện tử",
-    "NQ17.17": "Văn bản điện tử được ký số",
-}
 _STATES_VI = {
     State.DONE: ("được duyệt", "good"),
     State.REFUSED: ("bị trả lại", "warn"),
@@ -52,11 +46,7 @@ def _figure(one: Observation) -> dict[str, str]:
     return {
         "code": one.indicator_code,
         "name_vi": INDICATORS_VI.get(one.indicator_code, ""),
-        "numerator": _written(one.numerator),
-        "denominator": _written(one.denominator),
-        "value": f"{one.value} %".replace(".", ",") if one.value is not None else f"– ({one.missing})",
+        "numerator": number_vi(one.numerator),
+        "denominator": number_vi(one.denominator),
+        "value": value_vi(one),
     }
-
-
-def _written(number: Decimal | None) -> str:
-    return "" if number is None else f"{number:f}"

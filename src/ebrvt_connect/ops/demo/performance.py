@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import datetime, timedelta
 from itertools import chain
@@ -74,12 +75,18 @@ class _Run:
         self.composition.engine.start()
         self.feeder.start()
         try:
-            return self._wait(progress)
+            in_time = self._wait(progress)
+        except KeyboardInterrupt:
+            # What it has queued goes on next time; that it cannot now is no news to whoever stopped it.
+            logging.getLogger("dbos").setLevel(logging.CRITICAL)
+            raise
         finally:
             self.feeder.stop()
             self.composition.engine.stop()
-            if self.feeder.failure is not None:
-                raise self.feeder.failure
+        # Not while something else is on its way out: what the feeder met then came of stopping.
+        if self.feeder.failure is not None:
+            raise self.feeder.failure
+        return in_time
 
     def _wait(self, progress: Callable[[str], None]) -> bool:
         deadline = self.clock.monotonic() + _LONGEST.total_seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +15,7 @@ from ebrvt_connect.ops.demo.chart import draw_chart
 from ebrvt_connect.ops.demo.faults import FAULTS
 from ebrvt_connect.ops.demo.figures import report_rows
 from ebrvt_connect.ops.demo.picture import draw_flow
+from ebrvt_connect.ops.report_words import number_vi
 from ebrvt_connect.ops.words import VIETNAM_TIME, local_time
 
 if TYPE_CHECKING:
@@ -139,7 +141,16 @@ def table(told: Mapping[str, Any]) -> str:
     ]
     verdict = "✓ Không mất, không trùng." if told["ok"] else "✗ Chưa đạt."
     return "\n".join(
-        ["", *lines, "", "Bị giữ lại:", *held, *failed, "", f"{verdict} ({told['seconds']} giây)"]
+        [
+            "",
+            *lines,
+            "",
+            "Bị giữ lại:",
+            *held,
+            *failed,
+            "",
+            f"{verdict} ({_seconds_vi(told['seconds'])} giây)",
+        ]
     )
 
 
@@ -147,6 +158,7 @@ def _page(ending: Ending, told: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("ebrvt_connect.ops.demo"), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["seconds_vi"] = _seconds_vi
     return environment.get_template("report.html.j2").render(
         {
             **told,
@@ -163,6 +175,11 @@ def _page(ending: Ending, told: Mapping[str, Any]) -> str:
     )
 
 
+def _seconds_vi(seconds: float) -> str:
+    """To a tenth, with a comma."""
+    return number_vi(Decimal(f"{seconds:.1f}"))
+
+
 def _verdict_vi(ending: Ending) -> str:
     if not ending.in_time:
         return "Phiên chạy bị dừng trước khi hoàn tất; chạy lại để tiếp tục."
@@ -176,7 +193,7 @@ def _fault_rows(ending: Ending) -> list[dict[str, Any]]:
     told = {fault.id: fault for fault in FAULTS}
     return [
         {
-            "at": f"{(fired.at - ending.started_at).total_seconds():.1f}",
+            "at": _seconds_vi((fired.at - ending.started_at).total_seconds()),
             "name_vi": told[fired.id].name_vi,
             "story_vi": told[fired.id].story_vi,
         }

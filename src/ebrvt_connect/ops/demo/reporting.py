@@ -52,8 +52,7 @@ class ReportOfficer:
         self._making.freeze(self._period, now, reason=reason, test=True, replaces=replaces, hand_over=True)
 
     def _newest(self) -> Snapshot | None:
-        wanted = self._making.settings
-        return self._making.snapshots.newest(wanted.regime, self._period, str(wanted.organization), test=True)
+        return self._making.newest(self._period, self._clock.now(), test=True)
 
     def _synchronised(self) -> int:
         done = self._ledger.messages(states=[State.DONE], kinds=[Kind.DOSSIER])

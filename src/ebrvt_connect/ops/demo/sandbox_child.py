@@ -46,8 +46,14 @@ class SandboxChild:
         self.systems: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
-        """Start the child; it takes a second or two until it is ready."""
-        self._child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        """Start the child; it takes a second or two until it is ready.
+
+        In a session of its own: Ctrl-C on the terminal is for us, and whoever still speaks to the sandbox is
+        not to find it gone. It ends when we close its standard input, or are no more.
+        """
+        self._child = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
         return self
 
     def __exit__(
