@@ -17,6 +17,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +41,19 @@ _SOON = timedelta(milliseconds=30)
 _BATCH = 10
 
 
+def _in_wal(journal: sqlite3.Connection) -> None:
+    """Two daemons that begin together both switch the mode; SQLite does not wait for the other's switch."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            journal.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
 class DurableRemote(Source, Sink):
     """Offers `items` documents, and accepts anything any number of times: each acceptance is a row."""
 
@@ -54,7 +68,7 @@ class DurableRemote(Source, Sink):
         self.items = items
         self.lock = threading.Lock()
         self.journal = sqlite3.connect(folder / f"{name}.db", check_same_thread=False, isolation_level=None)
-        self.journal.execute("PRAGMA journal_mode=WAL")
+        _in_wal(self.journal)
         self.journal.execute(
             "CREATE TABLE IF NOT EXISTS effect"
             " (id INTEGER PRIMARY KEY, key TEXT, lane TEXT, sha TEXT, pid INTEGER)"

@@ -1,16 +1,30 @@
-"""The gate over documents whose files are no PDFs: XML and CMS are judged, the rest says it is not."""
+"""The gate over documents whose files are no PDFs: XML, CMS and Office packages are judged."""
 
 import pytest
 
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import workbook_xlsx
+from ebrvt_connect.testing.sample_ooxml import PackageSignature, office_parts, packed, signed_package
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from tests.unit.ops.test_gate import GateDesk, verdicts
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
 
 MAIN, APPENDIX = AttachmentRole.MAIN, AttachmentRole.APPENDIX
 PAPER = result_paper_xml("Báo cáo", {"Quý": "III"})
+
+
+def signed_workbook(signers):
+    """By the leader, then the seal."""
+    parts = office_parts("xlsx")
+    for signer in signers:
+        parts = signed_package(parts, signer, PackageSignature(signed_at=AT))
+    return parts
+
+
+def with_another_sheet(parts):
+    sheet = next(name for name in parts if "/worksheets/sheet" in name)
+    return parts | {sheet: parts[sheet].replace(b"<sheetData>", b"<sheetData><row/>")}
 
 
 @pytest.fixture
@@ -50,9 +64,21 @@ def test_xml_and_cms_of_another_agency_stay(gate, signers):
         (lambda s: signed_xml(PAPER, s).replace(b"III", b"IV"), False, "TOTAL_FAILED"),
         (lambda s: signed_cms(PAPER, s, signed_at=AT, detached=True), False, "INDETERMINATE"),
         (lambda _: workbook_xlsx(), True, "INDETERMINATE"),
-        (lambda _: workbook_xlsx() + b"_xmlsignatures/sig1.xml", False, "INDETERMINATE"),
+        (lambda s: packed(signed_workbook(s)), True, "TOTAL_PASSED"),
+        (lambda s: packed(with_another_sheet(signed_workbook(s))), False, "TOTAL_FAILED"),
+        (lambda _: workbook_xlsx() + b"_xmlsignatures/sig1.xml", False, "TOTAL_FAILED"),
     ],
-    ids=["unsigned XML", "a page", "signed", "changed", "content elsewhere", "workbook", "signed workbook"],
+    ids=[
+        "unsigned XML",
+        "a page",
+        "signed",
+        "changed",
+        "content elsewhere",
+        "workbook",
+        "signed workbook",
+        "changed workbook",
+        "workbook with a tail",
+    ],
 )
 def test_an_appendix_goes_unsigned_or_well_signed(gate, signers, make, passed, verdict):
     judgement = gate.judge((MAIN, signed_xml(PAPER, signers())), (APPENDIX, make(signers())))

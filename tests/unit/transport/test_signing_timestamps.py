@@ -22,7 +22,7 @@ from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.verify import verify_bytes
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-DOWN = explain("TSA_LINE_DOWN_IN_TEST", "Mất đường truyền.", "Thử lại.")
+DOWN = explain("TEST_TSA_LINE_DOWN", "Mất đường truyền.", "Thử lại.")
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_a_signature_without_a_timestamp_is_made_when_asked_and_said_aloud(autho
         assert report.signatures[0].best_time.proof == "claimed"
         assert signer.signed == 1, "the signature that was made is the one that goes out"
 
-    assert [reason.code for reason in told] == ["TSA_LINE_DOWN_IN_TEST"] * 2
+    assert [reason.code for reason in told] == ["TEST_TSA_LINE_DOWN"] * 2
 
 
 def test_asking_for_the_way_out_changes_nothing_where_a_timestamp_comes(authority, letter, pki, verdict):
