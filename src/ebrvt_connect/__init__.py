@@ -12,7 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ebrvt_connect.api import VN_2025, load_trust_folder, sign_pdf, verify
+    from ebrvt_connect.api import (
+        ETSI_STRICT,
+        VN_2025,
+        VN_LEGACY_2018,
+        load_trust_folder,
+        sign_pdf,
+        verify,
+    )
     from ebrvt_connect.errors import ConnectError, HeldForPerson, ReconcileFirst, Rejected, RetryLater
     from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
     from ebrvt_connect.trust.verdict import Indication, VerificationReport
@@ -20,7 +27,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ETSI_STRICT",
     "VN_2025",
+    "VN_LEGACY_2018",
     "AgencyCode",
     "ConnectError",
     "DocumentNumber",
@@ -37,7 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("VN_2025", "load_trust_folder", "sign_pdf", "verify"),
+    "api": ("ETSI_STRICT", "VN_2025", "VN_LEGACY_2018", "load_trust_folder", "sign_pdf", "verify"),
     "errors": ("ConnectError", "HeldForPerson", "ReconcileFirst", "Rejected", "RetryLater"),
     "model.ids": ("AgencyCode", "DocumentNumber"),
     "trust.verdict": ("Indication", "VerificationReport"),

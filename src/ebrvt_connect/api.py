@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ebrvt_connect.transport.clock import SystemClock
-from ebrvt_connect.trust.policy import POLICIES, VN_2025, VerificationPolicy
+from ebrvt_connect.trust.policy import (
+    ETSI_STRICT,
+    POLICIES,
+    VN_2025,
+    VN_LEGACY_2018,
+    VerificationPolicy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +37,16 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.revocation import RevocationArchive
     from ebrvt_connect.trust.verdict import SignatureRole, VerificationReport
 
-__all__ = ["POLICIES", "VN_2025", "VerificationPolicy", "load_trust_folder", "sign_pdf", "verify"]
+__all__ = [
+    "ETSI_STRICT",
+    "POLICIES",
+    "VN_2025",
+    "VN_LEGACY_2018",
+    "VerificationPolicy",
+    "load_trust_folder",
+    "sign_pdf",
+    "verify",
+]
 
 
 def verify(

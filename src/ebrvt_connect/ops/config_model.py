@@ -120,7 +120,7 @@ class TrustConfig(Section):
     """The pinned trust folder and the verification policy."""
 
     folder: Path = Path("trust")
-    policy: Literal["VN_2025"] = "VN_2025"
+    policy: Literal["VN_2025", "VN_LEGACY_2018", "ETSI_STRICT"] = "VN_2025"
     revocation: Literal["offline"] = "offline"
 
 

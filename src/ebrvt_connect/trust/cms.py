@@ -141,13 +141,14 @@ def _fenced(
 
 def _examine(signed: SignedData, subject: _Subject, index: int, grounds: Grounds) -> SignatureReport:
     """Raises `CmsMalformed`, and whatever a hostile encoding makes a parser raise."""
-    policy = grounds.policy
     tokens = [
         judge_token(grounds, token, message_imprint_checker(signed.signer_info))
         for token in signed.timestamp_tokens()
     ]
     claimed = in_utc(signed.claimed_time())
     best = best_time(claimed, (t.proves for t in tokens if t.proves), grounds)
+    grounds = grounds.as_proven(best)
+    policy = grounds.policy
     chain = grounds.chain_of(signed, grounds.trust.for_signing, best.value)
     certificate = judge_certificate(grounds, signed, chain, best.value, proven=best.proof == "timestamp")
     context = validation_context(

@@ -300,6 +300,15 @@ WEAK_DIGEST = kind(
     "Digest {algorithm} is no longer secure.",
     TT15_I,
 )
+OUTDATED_DIGEST = kind(
+    "OUTDATED_DIGEST",
+    WARNING,
+    "Chữ ký dùng thuật toán băm cũ ({algorithm}); chấp nhận vì dấu thời gian chứng minh đã ký khi thuật toán "
+    "còn an toàn.",
+    "The signature uses an outdated digest ({algorithm}); accepted since a timestamp proves that it was made "
+    "while the digest was still safe.",
+    TT15_I,
+)
 WEAK_KEY = kind(
     "WEAK_KEY",
     unclear(SubIndication.CRYPTO_CONSTRAINTS_FAILURE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
-    from ebrvt_connect.trust.verdict import SignatureReport
+    from ebrvt_connect.trust.verdict import BestTime, SignatureReport
 
 
 class Evidence(Protocol):
@@ -82,6 +82,11 @@ class Grounds:
             raise ValueError(f"the time of a verification must be aware, got {at!r}")
         archive = trust.revocation if revocation is None else trust.revocation + revocation
         return cls(policy, trust, archive, at)
+
+    def as_proven(self, best: BestTime) -> Grounds:
+        """The grounds for what was signed then, where a timestamp proves it."""
+        proven = best.value if best.proof == "timestamp" else None
+        return replace(self, policy=self.policy.as_of(proven))
 
     def lies_ahead(self, moment: datetime) -> bool:
         """Whether a time is later than the check by more than clocks may differ."""
@@ -196,6 +201,8 @@ def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:
     policy = grounds.policy
     if signed.digest not in policy.digests:
         yield policy.notice(findings.WEAK_DIGEST, algorithm=signed.digest)
+    elif signed.digest in policy.outdated_digests:
+        yield policy.notice(findings.OUTDATED_DIGEST, algorithm=signed.digest)
     if not key_allowed(signed.leaf, policy):
         yield policy.notice(findings.WEAK_KEY, key=key_description(signed.leaf))
     if not digest_allowed(signed.leaf, policy):

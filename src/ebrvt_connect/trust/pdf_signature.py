@@ -87,6 +87,7 @@ def examine_signature(
     ]
     claimed = _claimed_time(signed, embedded)
     best = best_time(claimed, (*(t.proves for t in tokens if t.proves), *proven), grounds)
+    grounds = grounds.as_proven(best)
     chain = grounds.chain_of(signed, grounds.trust.for_signing, best.value)  # 4
     certificate = judge_certificate(grounds, signed, chain, best.value, proven=best.proof == "timestamp")
     asked = _ask_pyhanko(embedded, signed, chain, certificate, best, grounds)  # 5

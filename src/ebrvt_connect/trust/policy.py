@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pydantic import AwareDatetime
+
 from ebrvt_connect.model.text import Value
+from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.catalogue import Weight, noticed
 from ebrvt_connect.trust.findings import CATALOGUE
 from ebrvt_connect.trust.verdict import (
@@ -56,6 +60,10 @@ class VerificationPolicy(Value):
         "sha3_512",
     )
     """Digests that may pass, anywhere in signature, certificate or timestamp (TT 15/2025 Phụ lục I)."""
+    outdated_digests: tuple[str, ...] = ()
+    """Digests that may pass in signature and certificate besides, if a timestamp proves an early time."""
+    outdated_until: AwareDatetime | None = None
+    """Before this time; the timestamp itself must do without them."""
     rsa_bits: int = 2048
     """Shortest RSA key that may pass."""
     ec_bits: int = 256
@@ -71,6 +79,12 @@ class VerificationPolicy(Value):
     appearance_percent: int = 15
     """How much of the smallest page the appearance of a later signature may cover."""
     overrides: tuple[Override, ...] = ()
+
+    def as_of(self, proven: datetime | None) -> VerificationPolicy:
+        """The rules for what a timestamp proves to be of that time; these rules where nothing is proven."""
+        if proven is None or self.outdated_until is None or proven >= self.outdated_until:
+            return self
+        return self.model_copy(update={"digests": (*self.digests, *self.outdated_digests)})
 
     @property
     def reference(self) -> PolicyReference:
@@ -114,7 +128,36 @@ VN_2025 = VerificationPolicy(
 )
 """State agencies from 2025 on: a claimed time passes with a warning while the certificate lives."""
 
-POLICIES: Mapping[str, VerificationPolicy] = MappingProxyType({VN_2025.id: VN_2025})
+VN_LEGACY_2018 = VerificationPolicy(
+    id="VN_LEGACY_2018",
+    version="1",
+    legal_basis="NĐ 130/2018/NĐ-CP Điều 9; TT 22/2020/TT-BTTTT (hết hiệu lực)",
+    outdated_digests=("sha1",),
+    outdated_until=datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=7))),
+)
+"""Documents from before 2025: SHA-1 passes where a timestamp proves a time before 2020.
+
+In January 2020 collisions with a chosen prefix were published: from then on SHA-1 proves nothing.
+"""
+
+ETSI_STRICT = VerificationPolicy(
+    id="ETSI_STRICT",
+    version="1",
+    legal_basis="ETSI EN 319 102-1",
+    overrides=(
+        Override(
+            code=findings.NO_TIMESTAMP,
+            severity=Severity.ERROR,
+            indication=Indication.INDETERMINATE,
+            sub_indication=SubIndication.NO_POE,
+        ),
+    ),
+)
+"""Nobody's word counts: without a timestamp the signing time is not known, and nothing passes."""
+
+POLICIES: Mapping[str, VerificationPolicy] = MappingProxyType(
+    {policy.id: policy for policy in (VN_2025, VN_LEGACY_2018, ETSI_STRICT)}
+)
 """The policies by id, for configuration and the command line."""
 
 OUTDATED_SUBFILTERS = frozenset({"adbe.pkcs7.sha1", "adbe.x509.rsa_sha1"})

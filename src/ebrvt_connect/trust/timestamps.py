@@ -78,9 +78,11 @@ def _broken(
     grounds: Grounds, content: cms.SignedData, imprint_of: Callable[[str], bytes]
 ) -> tuple[Finding, ...]:
     """About something else, or its digest is not one that counts."""
-    imprint = timestamp_info(content)["message_imprint"]
+    info = timestamp_info(content)
+    imprint = info["message_imprint"]
     algorithm = imprint["hash_algorithm"]["algorithm"].native
-    if algorithm not in grounds.policy.digests:
+    # What it was made over is as old as it says; its own signature is held to today's rules below.
+    if algorithm not in grounds.policy.as_of(info["gen_time"].native).digests:
         return (grounds.policy.notice(findings.TIMESTAMP_NOT_TRUSTED, reason=f"thuật toán băm {algorithm}"),)
     if imprint_of(algorithm) != imprint["hashed_message"].native:
         return (grounds.policy.notice(findings.TIMESTAMP_BROKEN, reason="dấu thời gian của nội dung khác"),)

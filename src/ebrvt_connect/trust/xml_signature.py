@@ -113,6 +113,7 @@ def examine_xml_signature(
     tokens = list(_tokens(signature, grounds))
     claimed = properties.claimed_time or content.claimed_time
     best = best_time(claimed, (t.proves for t in tokens if t.proves), grounds)
+    grounds = grounds.as_proven(best)
     chain = grounds.chain_of(shown, grounds.trust.for_signing, best.value)  # 4
     certificate = judge_certificate(grounds, shown, chain, best.value, proven=best.proof == "timestamp")
     found = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
@@ -167,7 +168,9 @@ def _shown(
     leaf = properties.certificate_named(certificates) or _lowest(certificates)
     _, mechanism, digest = METHODS[signature.method]
     digests = (digest, *(reference.digest for reference in signature.references), *content.digests)
-    weakest = next((d for d in digests if d not in policy.digests), digest)
+    weak = [d for d in digests if d not in policy.digests]
+    # Whatever never passes is worse than what passes where it is old enough.
+    weakest = next((d for d in weak if d not in policy.outdated_digests), weak[0] if weak else digest)
     return _Shown(leaf, tuple(c for c in certificates if c != leaf), weakest, mechanism)
 
 

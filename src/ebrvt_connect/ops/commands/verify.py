@@ -22,7 +22,13 @@ _DEFAULT_TRUST = Path("trust")
 
 @click.command(epilog="Example: ebrvt verify cong-van.pdf --trust trust/ --json")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--policy", "policy_id", type=click.Choice(["VN_2025"]), default="VN_2025", show_default=True)
+@click.option(
+    "--policy",
+    "policy_id",
+    type=click.Choice(["VN_2025", "VN_LEGACY_2018", "ETSI_STRICT"]),
+    default="VN_2025",
+    show_default=True,
+)
 @click.option(
     "--trust", "trust_folder", type=_Folder, help="The pinned trust folder (default: ./trust if there)."
 )
