@@ -12,23 +12,21 @@ so nothing here is ever in doubt for long. Objects are safe to share between thr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from ebrvt_adapters.motcua import faults, wire
-from ebrvt_connect.codec.feed import Cursor, Page, page_of
+from ebrvt_connect.codec.feed import Cursor, Page
 from ebrvt_connect.codec.jsonfields import WireValue, written_moment
 from ebrvt_connect.codec.jsonwire import json_value, write_json
 from ebrvt_connect.errors import InvalidValue, RetryLater
-from ebrvt_connect.transport.failures import is_web_page
-from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport, path_of
-from ebrvt_connect.transport.patience import with_patience
-from ebrvt_connect.transport.problems import is_plain_acceptance
+from ebrvt_connect.transport.http import HttpRequest, path_of
+from ebrvt_connect.transport.rest_client import RestClient
 from ebrvt_connect.transport.transfer import Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from ebrvt_adapters.motcua.settings import MotcuaSettings
@@ -36,13 +34,10 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
 
-T = TypeVar("T")
-
 Inbox = Literal["dossiers", "supplements", "payments", "enquiries"]
 """What the one-stop shop takes from elsewhere, as the paths name it."""
 
 _JSON = "application/json; charset=utf-8"
-_SMALL_BYTES = 1024 * 1024
 _CREATED = 201
 _MOST_PAGES = 1000
 """A list that is longer than so many pages goes round in circles."""
@@ -57,27 +52,19 @@ class FiledReply:
     raw: bytes
 
 
-class MotcuaClient:
+class MotcuaClient(RestClient):
     """The one-stop shop as one account sees it."""
 
     def __init__(self, settings: MotcuaSettings, clock: Clock, *, system: str = "motcua") -> None:
         """Opens no connection. `system` is how errors name this connection."""
+        super().__init__(
+            settings,
+            clock,
+            system=system,
+            judge=faults.failure_of,
+            unreadable=faults.REPLY_UNREADABLE,
+        )
         self._settings = settings
-        self._clock = clock
-        self._system = system
-        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        """Use it in a `with` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     # --- dossiers -----------------------------------------------------------------------------------------
 
@@ -215,19 +202,6 @@ class MotcuaClient:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def _page(self, operation: str, path: str, query: tuple[tuple[str, str], ...]) -> Page:
-        reply = self._answered(self._get(operation, path, query))
-        try:
-            return page_of(reply.body, self._settings.largest_page_bytes)
-        except ValueError as failure:
-            raise self._unreadable(operation, "a page that cannot be read") from failure
-
-    def _get(self, operation: str, path: str, query: tuple[tuple[str, str], ...] = ()) -> HttpRequest:
-        most = self._settings.largest_page_bytes
-        return self._request(
-            operation=operation, method="GET", path=path, query=query, max_response_bytes=most
-        )
-
     def _put(self, operation: str, path: str, content: Mapping[str, Any]) -> None:
         request = self._request(
             operation=operation,
@@ -237,51 +211,6 @@ class MotcuaClient:
             body=write_json(dict(content)),
         )
         self._told(request)
-
-    def _request(
-        self,
-        *,
-        operation: str,
-        method: str,
-        path: str,
-        query: tuple[tuple[str, str], ...] = (),
-        headers: tuple[tuple[str, str], ...] = (),
-        body: bytes = b"",
-        deadline_seconds: float | None = None,
-        max_response_bytes: int = _SMALL_BYTES,
-    ) -> HttpRequest:
-        return HttpRequest(
-            operation=operation,
-            method=method,
-            path=path,
-            query=query,
-            headers=(("Authorization", self._settings.credentials.authorization), *headers),
-            body=body,
-            safe=True,
-            deadline_seconds=deadline_seconds or self._settings.call_seconds,
-            max_response_bytes=max_response_bytes,
-        )
-
-    def _answered(self, request: HttpRequest) -> HttpReply:
-        return self._patiently(lambda: self._once(request))
-
-    def _told(self, request: HttpRequest) -> None:
-        """A write without an answer of its own."""
-        reply = self._answered(request)
-        if not is_plain_acceptance(reply):
-            raise self._unreadable(request.operation, f"HTTP {reply.status} with a body that accepts nothing")
-
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        return with_patience(attempt, clock=self._clock)
-
-    def _once(self, request: HttpRequest) -> HttpReply:
-        reply = self._transport.send(request)
-        if not reply.ok or is_web_page(reply):
-            raise faults.failure_of(reply, system=self._system, operation=request.operation)
-        return reply
-
-    def _unreadable(self, operation: str, detail: str) -> RetryLater:
-        return RetryLater(faults.REPLY_UNREADABLE, detail, system=self._system, operation=operation)
 
 
 def _fields(value: WireValue) -> dict[str, Any]:

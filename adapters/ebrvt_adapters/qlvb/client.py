@@ -12,31 +12,26 @@ so nothing here is ever in doubt for long. Objects are safe to share between thr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from ebrvt_adapters.qlvb import faults, wire
-from ebrvt_connect.codec.feed import Cursor, Page, page_of
+from ebrvt_connect.codec.feed import Cursor, Page
 from ebrvt_connect.codec.jsonwire import JsonLimits, JsonValue, json_value, write_json
 from ebrvt_connect.codec.multipart import MultipartBody, Part
-from ebrvt_connect.errors import InvalidValue, RetryLater
-from ebrvt_connect.transport.failures import is_web_page
-from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport, path_of
-from ebrvt_connect.transport.patience import with_patience
-from ebrvt_connect.transport.problems import is_plain_acceptance
+from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.transport.http import HttpRequest, path_of
+from ebrvt_connect.transport.rest_client import RestClient
 from ebrvt_connect.transport.transfer import Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ebrvt_adapters.qlvb.settings import QlvbSettings
     from ebrvt_connect.model.message import BlobRef
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
-    from ebrvt_connect.transport.connection import Body
-
-T = TypeVar("T")
 
 Feed = Literal["outgoing", "incoming-events", "outgoing-events"]
 """The three feeds, as `POST /api/ack` names them."""
@@ -45,7 +40,6 @@ METADATA = "metadata"
 """The part that holds the IncomingDocument."""
 
 _JSON = "application/json; charset=utf-8"
-_SMALL_BYTES = 1024 * 1024
 _CREATED = 201
 _AGENCIES = TypeAdapter(tuple[wire.AgencyRow, ...])
 
@@ -71,34 +65,26 @@ def file_part(seq: int, name: str, media_type: str, blob: BlobRef, blobs: Blobs)
     )
 
 
-class QlvbClient:
+class QlvbClient(RestClient):
     """The document system as one account sees it."""
 
     def __init__(self, settings: QlvbSettings, clock: Clock, *, system: str = "qlvb") -> None:
         """Opens no connection. `system` is how errors name this connection."""
+        super().__init__(
+            settings,
+            clock,
+            system=system,
+            judge=faults.failure_of,
+            unreadable=faults.REPLY_UNREADABLE,
+        )
         self._settings = settings
-        self._clock = clock
-        self._system = system
-        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        """Use it in a `with` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     # --- documents that go out ----------------------------------------------------------------------------
 
     def outgoing(self, after: Cursor | None = None, *, limit: int | None = None) -> Page:
         """Issued documents past a place in the feed, ordered by time of change and id."""
         place = (("updatedAfter", after.updated_after), ("afterId", after.after_id)) if after else ()
-        return self._page("GET /api/outgoing", path_of("api", "outgoing"), place, limit)
+        return self._feed("GET /api/outgoing", path_of("api", "outgoing"), place, limit)
 
     def outgoing_document(self, document_id: str) -> bytes:
         """One outgoing document as its JSON; `Rejected` `QLVB_NOT_FOUND` where there is none."""
@@ -167,12 +153,12 @@ class QlvbClient:
     def incoming_events(self, after_seq: int = 0, *, limit: int | None = None) -> Page:
         """What clerks did with incoming documents, past a number."""
         path = path_of("api", "incoming", "events")
-        return self._page("GET /api/incoming/events", path, (("afterSeq", str(after_seq)),), limit)
+        return self._feed("GET /api/incoming/events", path, (("afterSeq", str(after_seq)),), limit)
 
     def outgoing_events(self, after_seq: int = 0, *, limit: int | None = None) -> Page:
         """Recalls, updates and replacements asked by issuers, past a number."""
         path = path_of("api", "outgoing", "events")
-        return self._page("GET /api/outgoing/events", path, (("afterSeq", str(after_seq)),), limit)
+        return self._feed("GET /api/outgoing/events", path, (("afterSeq", str(after_seq)),), limit)
 
     def acknowledge(self, feed: Feed, cursor: JsonValue) -> None:
         """Tell how far a feed has been stored (`POST /api/ack`); advice, which changes nothing there."""
@@ -197,26 +183,8 @@ class QlvbClient:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def _page(self, operation: str, path: str, place: tuple[tuple[str, str], ...], limit: int | None) -> Page:
-        query = (*place, ("limit", str(limit or self._settings.page)))
-        most = self._settings.largest_page_bytes
-        reply = self._answered(self._get(operation, path, query, most))
-        try:
-            return page_of(reply.body, most)
-        except ValueError as failure:
-            raise self._unreadable(operation, "a page that cannot be read") from failure
-
-    def _get(
-        self,
-        operation: str,
-        path: str,
-        query: tuple[tuple[str, str], ...] = (),
-        limit_bytes: int | None = None,
-    ) -> HttpRequest:
-        most = limit_bytes or self._settings.largest_page_bytes
-        return self._request(
-            operation=operation, method="GET", path=path, query=query, max_response_bytes=most
-        )
+    def _feed(self, operation: str, path: str, place: tuple[tuple[str, str], ...], limit: int | None) -> Page:
+        return self._page(operation, path, (*place, ("limit", str(limit or self._settings.page))))
 
     def _download_request(self, document_id: str, seq: int) -> HttpRequest:
         return self._request(
@@ -228,48 +196,3 @@ class QlvbClient:
             deadline_seconds=self._settings.transfer_seconds,
             max_response_bytes=self._settings.largest_attachment_bytes,
         )
-
-    def _request(
-        self,
-        *,
-        operation: str,
-        method: str,
-        path: str,
-        query: tuple[tuple[str, str], ...] = (),
-        headers: tuple[tuple[str, str], ...] = (),
-        body: bytes | Body = b"",
-        deadline_seconds: float | None = None,
-        max_response_bytes: int = _SMALL_BYTES,
-    ) -> HttpRequest:
-        return HttpRequest(
-            operation=operation,
-            method=method,
-            path=path,
-            query=query,
-            headers=(("Authorization", self._settings.credentials.authorization), *headers),
-            body=body,
-            safe=True,
-            deadline_seconds=deadline_seconds or self._settings.call_seconds,
-            max_response_bytes=max_response_bytes,
-        )
-
-    def _answered(self, request: HttpRequest) -> HttpReply:
-        return self._patiently(lambda: self._once(request))
-
-    def _told(self, request: HttpRequest) -> None:
-        """A write without an answer of its own."""
-        reply = self._answered(request)
-        if not is_plain_acceptance(reply):
-            raise self._unreadable(request.operation, f"HTTP {reply.status} with a body that accepts nothing")
-
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        return with_patience(attempt, clock=self._clock)
-
-    def _once(self, request: HttpRequest) -> HttpReply:
-        reply = self._transport.send(request)
-        if not reply.ok or is_web_page(reply):
-            raise faults.failure_of(reply, system=self._system, operation=request.operation)
-        return reply
-
-    def _unreadable(self, operation: str, detail: str) -> RetryLater:
-        return RetryLater(faults.REPLY_UNREADABLE, detail, system=self._system, operation=operation)
