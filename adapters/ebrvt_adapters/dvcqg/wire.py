@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ebrvt_connect.codec.jsonfields import LooseText
 from ebrvt_connect.codec.jsonwire import write_json
 
 if TYPE_CHECKING:
@@ -107,16 +108,6 @@ def parse_time(text: str) -> datetime:
 # --- answers ----------------------------------------------------------------------------------------------
 
 
-def _as_text(value: object) -> object:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-"""A text; the portal also sends numbers and nulls where one stands."""
-
-
 class WireValue(BaseModel):
     """A thing of the portal under its own names; unknown fields are kept."""
 
@@ -126,9 +117,9 @@ class WireValue(BaseModel):
 class Envelope(WireValue):
     """What every answer begins with. An answer without `error_code` is none."""
 
-    error_code: Annotated[str, BeforeValidator(_as_text)] = Field(min_length=1)
-    message: Text = ""
-    session: Text = Field(default="", repr=False)
+    error_code: LooseText = Field(min_length=1)
+    message: LooseText = ""
+    session: LooseText = Field(default="", repr=False)
     """Login only: a secret."""
     result: Any = None
 
@@ -144,18 +135,18 @@ def envelope_of(value: object) -> Envelope | None:
 class LinhVuc(WireValue):
     """A field of administration: a row of LayDanhMucLinhVuc, and one in a procedure."""
 
-    ma: Text = Field(default="", alias="MALINHVUC")
-    ten: Text = Field(default="", alias="TENLINHVUC")
-    nganh: Text = Field(default="", alias="MANGANH")
+    ma: LooseText = Field(default="", alias="MALINHVUC")
+    ten: LooseText = Field(default="", alias="TENLINHVUC")
+    nganh: LooseText = Field(default="", alias="MANGANH")
     """The ministry in charge."""
 
 
 class ThuTuc(WireValue):
     """A procedure as LayThuTuc gives it; only what a dossier needs is named, the rest is kept."""
 
-    ma: Text = Field(default="", alias="MATTHC")
-    ten: Text = Field(default="", alias="TENTTHC")
-    trang_thai: Text = Field(default="", alias="TRANGTHAI")
+    ma: LooseText = Field(default="", alias="MATTHC")
+    ten: LooseText = Field(default="", alias="TENTTHC")
+    trang_thai: LooseText = Field(default="", alias="TRANGTHAI")
     """"1" is public."""
     linh_vuc: tuple[LinhVuc, ...] = Field(default=(), alias="LINHVUCTHUCHIEN")
 
@@ -163,31 +154,31 @@ class ThuTuc(WireValue):
 class TenThuTuc(WireValue):
     """A row of LayDanhSachTTHC and LayDanhSachTTHCDonVi."""
 
-    ma: Text = Field(default="", alias="MATTHC")
-    ten: Text = Field(default="", alias="TENTTHC")
+    ma: LooseText = Field(default="", alias="MATTHC")
+    ten: LooseText = Field(default="", alias="TENTTHC")
 
 
 class TaiKhoan(WireValue):
     """A row of TraCuuTechID."""
 
-    technical_id: Text = Field(default="", alias="TECHNICALID")
+    technical_id: LooseText = Field(default="", alias="TECHNICALID")
 
 
 class TienDo(WireValue):
     """A progress entry in TraCuuHoSo. Synthetic: no answer of the real portal to it is known."""
 
-    nguoi_xu_ly: Text = Field(default="", alias="NGUOIXULY")
-    thoi_diem: Text = Field(default="", alias="THOIDIEMXULY")
-    trang_thai: Text = Field(default="", alias="TRANGTHAI")
-    noi_dung: Text = Field(default="", alias="NOIDUNGXULY")
+    nguoi_xu_ly: LooseText = Field(default="", alias="NGUOIXULY")
+    thoi_diem: LooseText = Field(default="", alias="THOIDIEMXULY")
+    trang_thai: LooseText = Field(default="", alias="TRANGTHAI")
+    noi_dung: LooseText = Field(default="", alias="NOIDUNGXULY")
 
 
 class HoSoDaDongBo(WireValue):
     """A row of TraCuuHoSo. That there is one means: the dossier is there. All its fields are synthetic."""
 
-    ma: Text = Field(default="", alias="MAHOSO")
-    trang_thai: Text = Field(default="", alias="TRANGTHAIHOSO")
-    ma_bam: Text = Field(default="", alias="MABAMDULIEU")
+    ma: LooseText = Field(default="", alias="MAHOSO")
+    trang_thai: LooseText = Field(default="", alias="TRANGTHAIHOSO")
+    ma_bam: LooseText = Field(default="", alias="MABAMDULIEU")
     """SHA-256 (hex) of the `data` array it was last written by."""
     tien_do: tuple[TienDo, ...] | None = Field(default=None, alias="TIENDO")
     """None where the portal does not tell its entries."""

@@ -12,9 +12,11 @@ import hmac
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ebrvt_connect.codec.jsonfields import LooseText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -145,16 +147,6 @@ def parse_list_time(text: str) -> datetime | None:
 # --- answers ----------------------------------------------------------------------------------------------
 
 
-def _as_text(value: object) -> object:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-"""A text; the axis also sends numbers and nulls where one stands."""
-
-
 class WireValue(BaseModel):
     """A thing of the axis under its own names; unknown fields are kept."""
 
@@ -164,10 +156,10 @@ class WireValue(BaseModel):
 class Envelope(WireValue):
     """What every JSON answer begins with."""
 
-    status: Text = ""
-    error_code: Text = Field(alias="ErrorCode")
-    error_desc: Text = Field(default="", alias="ErrorDesc")
-    doc_id: Text = Field(default="", alias="DocId")
+    status: LooseText = ""
+    error_code: LooseText = Field(alias="ErrorCode")
+    error_desc: LooseText = Field(default="", alias="ErrorDesc")
+    doc_id: LooseText = Field(default="", alias="DocId")
     """`sendEdoc` only; `""` or `"0"` when it failed."""
     count: int | None = None
     data: Any = None
@@ -194,36 +186,36 @@ def envelope_of(value: object) -> Envelope | None:
 class ReceivedEdoc(WireValue):
     """A row of `getReceivedEdocList`."""
 
-    doc_id: Text = Field(alias="docId", min_length=1)
-    service_type: Text = Field(default="", alias="serviceType")
-    message_type: Text = Field(default="", alias="messageType")
-    created_time: Text = ""
-    updated_time: Text = ""
-    sender: Text = Field(default="", alias="from")
-    recipient: Text = Field(default="", alias="to")
-    status: Text = ""
-    status_desc: Text = ""
+    doc_id: LooseText = Field(alias="docId", min_length=1)
+    service_type: LooseText = Field(default="", alias="serviceType")
+    message_type: LooseText = Field(default="", alias="messageType")
+    created_time: LooseText = ""
+    updated_time: LooseText = ""
+    sender: LooseText = Field(default="", alias="from")
+    recipient: LooseText = Field(default="", alias="to")
+    status: LooseText = ""
+    status_desc: LooseText = ""
 
 
 class SentEdoc(WireValue):
     """A row of `getSentEdocList`: one for each document and recipient."""
 
-    service_type: Text = Field(default="", alias="serviceType")
-    message_type: Text = Field(default="", alias="messageType")
-    sender_doc_id: Text = Field(default="", alias="senderDocId")
+    service_type: LooseText = Field(default="", alias="serviceType")
+    message_type: LooseText = Field(default="", alias="messageType")
+    sender_doc_id: LooseText = Field(default="", alias="senderDocId")
     """What the real axis puts here is not known; our simulator puts the `DocId` of `sendEdoc`."""
-    receiver_doc_id: Text = Field(default="", alias="receiverDocId")
-    from_code: Text = Field(default="", alias="fromCode")
-    to_code: Text = Field(default="", alias="toCode")
-    title: Text = ""
-    notation: Text = ""
+    receiver_doc_id: LooseText = Field(default="", alias="receiverDocId")
+    from_code: LooseText = Field(default="", alias="fromCode")
+    to_code: LooseText = Field(default="", alias="toCode")
+    title: LooseText = ""
+    notation: LooseText = ""
     """The symbol alone or number/symbol."""
-    sent_time: Text = Field(default="", alias="sentTime")
-    received_time: Text = Field(default="", alias="receivedTime")
-    send_status: Text = Field(default="", alias="sendStatus")
-    send_status_desc: Text = Field(default="", alias="sendStatusDesc")
-    receive_status: Text = Field(default="", alias="receiveStatus")
-    receive_status_desc: Text = Field(default="", alias="receiveStatusDesc")
+    sent_time: LooseText = Field(default="", alias="sentTime")
+    received_time: LooseText = Field(default="", alias="receivedTime")
+    send_status: LooseText = Field(default="", alias="sendStatus")
+    send_status_desc: LooseText = Field(default="", alias="sendStatusDesc")
+    receive_status: LooseText = Field(default="", alias="receiveStatus")
+    receive_status_desc: LooseText = Field(default="", alias="receiveStatusDesc")
 
     @property
     def sent_at(self) -> datetime | None:
@@ -234,28 +226,28 @@ class SentEdoc(WireValue):
 class AgencyRow(WireValue):
     """A row of `getAgenciesList` and of `getAgenciesListQD20`."""
 
-    id: Text = ""
-    pid: Text = ""
-    code: Text = ""
+    id: LooseText = ""
+    pid: LooseText = ""
+    code: LooseText = ""
     """The QCVN 102 form in the first list, the QĐ 20 form in the second."""
-    name: Text = ""
-    mail: Text = ""
-    old_code: Text = Field(default="", alias="oldCode")
-    code102: Text = ""
+    name: LooseText = ""
+    mail: LooseText = ""
+    old_code: LooseText = Field(default="", alias="oldCode")
+    code102: LooseText = ""
 
 
 class UnitRow(WireValue):
     """A row of `getSynchronizeUnit`; `version` and `modifyDate` allow to follow changes only."""
 
-    id: Text = ""
-    pid: Text = ""
-    code: Text = ""
-    name: Text = ""
-    mail: Text = ""
+    id: LooseText = ""
+    pid: LooseText = ""
+    code: LooseText = ""
+    name: LooseText = ""
+    mail: LooseText = ""
     version: int = 0
-    center_code: Text = Field(default="", alias="centerCode")
+    center_code: LooseText = Field(default="", alias="centerCode")
     deleted: bool = False
-    modify_date: Text = Field(default="", alias="modifyDate")
+    modify_date: LooseText = Field(default="", alias="modifyDate")
     is_agency: bool = Field(default=True, alias="isAgency")
 
 

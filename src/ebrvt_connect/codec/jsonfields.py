@@ -137,6 +137,16 @@ Day = Annotated[date, BeforeValidator(parse_day)]
 MaybeDay = Annotated[date | None, BeforeValidator(maybe_day)]
 Moment = Annotated[datetime, BeforeValidator(parse_moment)]
 MaybeMoment = Annotated[datetime | None, BeforeValidator(maybe_moment)]
+
+
+def _as_text(value: object) -> object:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+LooseText = Annotated[str, BeforeValidator(_as_text)]
+"""A text of a remote that also sends numbers and nulls where one stands."""
 Sha256 = Annotated[str, Strict(), BeforeValidator(lower), Field(pattern=r"^[0-9a-f]{64}$")]
 
 
