@@ -62,6 +62,8 @@ class Shared:
     pressures: Mapping[str, Pressure]
     judges: ThreadPoolExecutor
     senders: ThreadPoolExecutor
+    holder: Callable[[], str]
+    """The name this daemon goes by, once it has one: a shard is held under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,10 @@ class Drain:
         if self._shared.standing.stopping():
             return
         try:
-            self._ledger.open_shard(self._system, self._shard, self._now())
+            holder = self._shared.holder()
+            if not self._ledger.open_shard(self._system, self._shard, self._now(), holder=holder):
+                _log.info("%s shard %s is being drained by another daemon", self._system, self._shard)
+                return
             self._tell()
             self._empty()
             self._ledger.close_shard(
@@ -116,6 +121,7 @@ class Drain:
                 now=self._now(),
                 sendable=not self._paused(),
                 not_before=self._pressure.resting_until(),
+                holder=holder,
             )
         except ConnectError as error:
             self._shared.standing.store_trouble(error)

@@ -90,6 +90,7 @@ class Engine:
                 sum(settings.limits_of(name).in_flight for name in systems) or 1,
                 thread_name_prefix="ebrvt-send",
             ),
+            holder=lambda: self._instance.name,
         )
         self._seat = Seat(ledger.url)
         self._instance = Instance(ledger.database, wanted=settings.executor, host=socket.gethostname())
@@ -99,6 +100,8 @@ class Engine:
         self._moved_at = clock.monotonic()
         self._dispatcher: Dispatcher | None = None
         self._sweep: Sweep | None = None
+        self._turns: dict[tuple[str, int], threading.Lock] = {}
+        """One drain of a shard at a time, should the dispatcher ever begin a second one here."""
 
     def start(self) -> None:
         """Take the seat, launch the dispatcher, wake what was left, and begin to fetch.
@@ -224,7 +227,8 @@ class Engine:
         return True
 
     def _drain(self, system: str, shard: int) -> None:
-        with self._standing.draining():
+        turn = self._turns.setdefault((system, shard), threading.Lock())
+        with turn, self._standing.draining():
             Drain(self._shared, system, shard).run()
 
     def _tick(self, link: str) -> None:

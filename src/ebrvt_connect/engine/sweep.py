@@ -192,8 +192,9 @@ class Sweep:
             silent = {*self._ledger.silent_executors(now, dead_after)} - {self._instance.name}
             living = {*self._ledger.living_executors(now, dead_after), self._instance.name}
             for executor in sorted(silent | (self._dispatcher.executors_at_work() - living)):
-                taken = self._dispatcher.take_over(executor)
+                # First its name, under which it holds its shards: they must be free when its work comes back.
                 self._ledger.forget_executor(executor)
+                taken = self._dispatcher.take_over(executor)
                 log = _log.warning if taken else _log.info
                 log("took over %s unfinished pieces of work of silent executor %s", taken, executor)
 

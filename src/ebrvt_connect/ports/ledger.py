@@ -222,8 +222,12 @@ class DrainLedger(Protocol):
     Every method may raise `HeldForPerson` `STORE_FULL` (scope store) or `RetryLater` `STORE_BUSY`.
     """
 
-    def open_shard(self, system: str, shard: int, now: datetime) -> None:
-        """Clear the shard's flag and commit: whoever stores a message from now on raises it again."""
+    def open_shard(self, system: str, shard: int, now: datetime, *, holder: str) -> bool:
+        """Clear the shard's flag, take it and commit: whoever stores a message from now on raises it again.
+
+        `holder` is the name this daemon goes by. False where another living daemon holds the shard: its
+        messages that are being sent are that one's, and no leftovers of a crash.
+        """
         ...
 
     def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
@@ -242,9 +246,16 @@ class DrainLedger(Protocol):
         ...
 
     def close_shard(
-        self, system: str, shard: int, *, now: datetime, sendable: bool, not_before: datetime | None
+        self,
+        system: str,
+        shard: int,
+        *,
+        now: datetime,
+        sendable: bool,
+        not_before: datetime | None,
+        holder: str,
     ) -> Rest:
-        """Activate the shard again if due work is left, or set its waking for what is due later.
+        """Let go of the shard; activate it again if due work is left, or set its waking for what is later.
 
         `sendable` is False while the system is paused; `not_before` holds the rest back until then.
         """

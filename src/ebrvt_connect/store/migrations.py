@@ -152,7 +152,10 @@ _REPORTS = (
 )
 """Frozen reports."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PLACES, _REPORTS)
+_HOLDERS = ("ALTER TABLE shard ADD COLUMN holder TEXT",)
+"""Which daemon drains a shard."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PLACES, _REPORTS, _HOLDERS)
 """Migration n is `MIGRATIONS[n - 1]`."""
 
 NEWEST = len(MIGRATIONS)

@@ -146,6 +146,7 @@ shard = sa.Table(
     sa.Column("pending", sa.Integer),
     sa.Column("seq", sa.BigInteger),
     sa.Column("wake_at", Instant),
+    sa.Column("holder", sa.Text),  # the daemon that drains it; NULL while nobody does
 )
 """Flags of work: raised by whoever stores a message, cleared by the drain."""
 

@@ -1,5 +1,10 @@
 """Shards: how work is found. Sixteen flags a system, raised with the message, cleared by the drain.
 
+A shard is drained by one daemon at a time, whatever the dispatcher says: the row tells who holds it. (DBOS
+3.4 now and then begins two workflows of one partition: it looks which runs and which comes first in one
+statement and claims in the next, and between the two an older one, delayed until then, may begin.) What a
+daemon that nobody knows any more holds is free.
+
 Raising is an upsert even where the flag is up already: it locks the row, so that on PostgreSQL a drain
 clearing the flag and a submitter storing a message can never miss each other. Flags come before message
 rows in a transaction, sorted, so that nobody waits in a circle and ids follow the order of commits.
@@ -148,23 +153,55 @@ class Shards:
         insert = insert_for(tx, schema.store_meta).values(key=_KNOCK, value=knock)
         tx.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": knock}))
 
-    def open_shard(self, system: str, shard: int, now: datetime) -> None:
-        """Clear the flag (and a waking that has come) and commit, before anything is read."""
+    def open_shard(self, system: str, shard: int, now: datetime, *, holder: str = "") -> bool:
+        """Clear the flag (and a waking that has come), take the shard and commit, before anything is read.
+
+        False where another living daemon holds it: that one looks once more before it lets go.
+        """
+        flags, living = schema.shard, sa.select(schema.executor.c.id)
+        held_by_another = sa.and_(flags.c.holder != holder, flags.c.holder.in_(living))
+        woken = sa.case((flags.c.wake_at <= now, None), else_=flags.c.wake_at)
+        with writing(self.database) as tx:
+            row = {"system": system, "shard": shard, "pending": 0, "seq": 0, "holder": holder}
+            taken_by = tx.scalar(
+                insert_for(tx, flags)
+                .values(row)
+                .on_conflict_do_update(
+                    index_elements=["system", "shard"],
+                    set_={
+                        "pending": 0,
+                        "wake_at": woken,
+                        "holder": sa.case((held_by_another, flags.c.holder), else_=holder),
+                    },
+                )
+                .returning(flags.c.holder)
+            )
+        crash_point("after_shard_opened")
+        return bool(taken_by == holder)
+
+    def close_shard(
+        self,
+        system: str,
+        shard: int,
+        *,
+        now: datetime,
+        sendable: bool,
+        not_before: datetime | None,
+        holder: str = "",
+    ) -> Rest:
+        """Let go of the shard, and activate it again for due work, or set one waking for what is due later.
+
+        Letting go comes first: it locks the row, so whoever raises the flag or wants the shard meanwhile
+        waits, and nothing that was stored before is overlooked.
+        """
+        crash_point("before_shard_closed")
         flags = schema.shard
         with writing(self.database) as tx:
             tx.execute(
                 flags.update()
-                .where(flags.c.system == system, flags.c.shard == shard)
-                .values(pending=0, wake_at=sa.case((flags.c.wake_at <= now, None), else_=flags.c.wake_at))
+                .where(flags.c.system == system, flags.c.shard == shard, flags.c.holder == holder)
+                .values(holder=None)
             )
-        crash_point("after_shard_opened")
-
-    def close_shard(
-        self, system: str, shard: int, *, now: datetime, sendable: bool, not_before: datetime | None
-    ) -> Rest:
-        """Activate again for due work, or set one waking for what is due later."""
-        crash_point("before_shard_closed")
-        with writing(self.database) as tx:
             due, later = self._outlook(tx, system, shard, now, sendable=sendable)
             if due and not_before is not None:
                 due, later = False, min(filter(None, (later, not_before)))
