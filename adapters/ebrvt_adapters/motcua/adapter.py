@@ -81,7 +81,7 @@ class Motcua(Source, Sink):
 
     def ping(self) -> str:
         """Read one dossier of the feed."""
-        return f"{len(self.client.dossiers(limit=1).rows)} dossier"
+        return f"đọc thử được {len(self.client.dossiers(limit=1).rows)} hồ sơ"
 
     def close(self) -> None:
         """Give back connections."""

@@ -493,6 +493,6 @@ def test_only_dossiers_are_asked_for(adapter):
 
 
 def test_the_doctor_is_answered(adapter, counter):
-    assert adapter.ping() == "0 dossier"
+    assert adapter.ping() == "đọc thử được 0 hồ sơ"
     counter.receive()
-    assert adapter.ping() == "1 dossier"
+    assert adapter.ping() == "đọc thử được 1 hồ sơ"
