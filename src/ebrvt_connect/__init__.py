@@ -16,12 +16,17 @@ if TYPE_CHECKING:
         ETSI_STRICT,
         VN_2025,
         VN_LEGACY_2018,
+        ToVerify,
+        VerifyLimits,
         load_trust_folder,
         sign_pdf,
         verify,
+        verify_many,
+        verify_packet,
     )
     from ebrvt_connect.errors import ConnectError, HeldForPerson, ReconcileFirst, Rejected, RetryLater
     from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
+    from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.verdict import Indication, VerificationReport
 
 __version__ = "0.1.0"
@@ -35,20 +40,37 @@ __all__ = [
     "DocumentNumber",
     "HeldForPerson",
     "Indication",
+    "PacketReport",
     "ReconcileFirst",
     "Rejected",
     "RetryLater",
+    "ToVerify",
     "VerificationReport",
+    "VerifyLimits",
     "__version__",
     "load_trust_folder",
     "sign_pdf",
     "verify",
+    "verify_many",
+    "verify_packet",
 ]
 
 _HOMES = {
-    "api": ("ETSI_STRICT", "VN_2025", "VN_LEGACY_2018", "load_trust_folder", "sign_pdf", "verify"),
+    "api": (
+        "ETSI_STRICT",
+        "VN_2025",
+        "VN_LEGACY_2018",
+        "ToVerify",
+        "VerifyLimits",
+        "load_trust_folder",
+        "sign_pdf",
+        "verify",
+        "verify_many",
+        "verify_packet",
+    ),
     "errors": ("ConnectError", "HeldForPerson", "ReconcileFirst", "Rejected", "RetryLater"),
     "model.ids": ("AgencyCode", "DocumentNumber"),
+    "trust.packet_report": ("PacketReport",),
     "trust.verdict": ("Indication", "VerificationReport"),
 }
 """The module each public name is defined in, below this package."""

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "edxml": "packets",
     "http": "calls",
     "verify": "verifying",
+    "formats": "formats",
     "sign": "signing",
     "soap": "soap_calls",
     "dossiers": "dossiers",

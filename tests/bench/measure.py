@@ -12,14 +12,17 @@ import hashlib
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 Act = Callable[[int], object]
 """Does something so many times."""
+Thing = TypeVar("Thing")
 
 _REFERENCE_TURNS = 60_000
 
@@ -126,16 +129,56 @@ def seconds_of(act: Act, turns: int) -> float:
     return time.perf_counter() - begun
 
 
-def rates(what: str, ours: Act, peers: Mapping[str, Act], sizes: Sizes, *, unit: str = "/s") -> list[Figure]:
-    """How often per second, ours against each peer; a ratio above 1 means ours is faster."""
+def cpu_seconds_of(act: Act, turns: int) -> float:
+    """Of this process alone: what else runs on the machine takes part only through its caches."""
+    begun = time.process_time()
+    act(turns)
+    return time.process_time() - begun
+
+
+def over(things: Sequence[Thing], act: Callable[[Thing], object]) -> Act:
+    """Each in its turn."""
+    following = cycle(things)
+
+    def turns(count: int) -> None:
+        for _ in range(count):
+            act(next(following))
+
+    return turns
+
+
+def rates(
+    what: str,
+    ours: Act,
+    peers: Mapping[str, Act],
+    sizes: Sizes,
+    *,
+    unit: str = "/s",
+    cpu: bool = False,
+) -> list[Figure]:
+    """How often per second, ours against each peer; a ratio above 1 means ours is faster.
+
+    `cpu` counts the seconds of CPU time, where nothing waits and one thread does it all.
+    """
     contestants = {"": ours, **peers}
     turns = {name: _turns_for(act, sizes.round_seconds) for name, act in contestants.items()}
+    clock = cpu_seconds_of if cpu else seconds_of
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(sizes.rounds):
         noise.listen()
         for name, act in contestants.items():
-            times[name].append(turns[name] / seconds_of(act, turns[name]))
+            times[name].append(turns[name] / (clock(act, turns[name]) or sys.float_info.epsilon))
     return [against(what, unit, times[""], peer, times[peer]) for peer in peers]
+
+
+def alone(what: str, act: Act, sizes: Sizes, *, unit: str = "/s") -> Figure:
+    """How often per second of CPU time, where nothing like it is there to be measured against."""
+    turns = _turns_for(act, sizes.round_seconds)
+    found = []
+    for _ in range(sizes.rounds):
+        noise.listen()
+        found.append(turns / (cpu_seconds_of(act, turns) or sys.float_info.epsilon))
+    return Figure(what=what, ours=statistics.median(found), unit=unit, spread_percent=spread(found))
 
 
 def _turns_for(act: Act, seconds: float) -> int:

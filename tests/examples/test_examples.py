@@ -45,6 +45,11 @@ PROMISED = {
         r"^so-lieu\.csv\.p7m TOTAL_PASSED agency: Sở ",
         r"^Dịch vụ ký số từ xa đã ký 1 lần$",
     ],
+    "06_verify_a_packet.py": [
+        r"^du-chu-ky\.edxml TOTAL_PASSED HỢP LỆ$",
+        r"^phu-luc-chua-ky\.edxml INDETERMINATE ",
+        r"^  Phụ lục\.pdf \(appendix\): .* \[APPENDIX_NOT_SIGNED\]$",
+    ],
 }
 
 

@@ -15,6 +15,7 @@ from ebrvt_connect import (
     DocumentNumber,
     HeldForPerson,
     Indication,
+    PacketReport,
     ReconcileFirst,
     Rejected,
     RetryLater,
@@ -23,6 +24,7 @@ from ebrvt_connect import (
     load_trust_folder,
     sign_pdf,
     verify,
+    verify_packet,
 )
 from ebrvt_connect.errors import Scope
 from ebrvt_connect.ports.signer import Signer
@@ -38,6 +40,9 @@ report = verify(Path("cong-van.pdf"), policy=VN_2025, trust=trust)
 assert_type(report, VerificationReport)
 assert_type(report.indication, Indication)
 assert_type(report.headline_vi, str)
+packet = verify_packet(Path("125.edxml"), policy=VN_2025, trust=trust)
+assert_type(packet, PacketReport)
+assert_type(packet.files[0].report, VerificationReport | None)
 assert_type(report.to_json(), str)
 for signature in report.signatures:
     assert_type(signature.signer.cn, str)

@@ -23,6 +23,7 @@ from ebrvt_connect.codec.edxml_values import read_document as document_of
 from ebrvt_connect.codec.edxml_values import read_status as status_of
 from ebrvt_connect.codec.edxml_words import (
     ATTACHMENT_MISSING,
+    ATTACHMENT_NOT_ANNOUNCED,
     EDXML_LIMITS,
     EDXML_NAMESPACE_UNKNOWN,
     EDXML_NOT_IN_SCHEMA,
@@ -245,6 +246,7 @@ def _wrong_namespace(tag: str) -> InvalidValue:
         EDXML_NAMESPACE_UNKNOWN,
         f"namespace {got!r} of {local_name(tag)!r}, expected {NAMESPACE!r}",
         namespace=got,
+        element=local_name(tag)[:80],
     )
 
 
@@ -286,8 +288,11 @@ def _received(
         node = Node(element, root.findings)
         content_id = _content_id(node)
         name, description = announced.get(content_id, ("", ""))
-        waiting.pop(content_id, None)
         own_name = node.text("AttachmentName") or name
+        if waiting.pop(content_id, None) is None and announced:
+            root.findings.warn(
+                ATTACHMENT_NOT_ANNOUNCED, "AttachmentEncoded/Attachment", own_name, name=own_name
+            )
         if not own_name:
             root.findings.warn(FIELD_ABSENT, "AttachmentName")
         yield Received(

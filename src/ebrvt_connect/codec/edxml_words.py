@@ -210,6 +210,11 @@ ATTACHMENT_MISSING = explain(
     "Gói tin có ghi tệp “{name}” nhưng không kèm nội dung tệp.",
     "Đề nghị bên gửi gửi lại văn bản cùng đủ tệp.",
 )
+ATTACHMENT_NOT_ANNOUNCED = explain(
+    "ATTACHMENT_NOT_ANNOUNCED",
+    "Gói tin kèm tệp “{name}” không có trong danh mục tệp của gói tin, hoặc kèm nhiều lần.",
+    "Hỏi lại bên gửi trước khi dùng tệp này: có thể tệp đã bị thêm vào.",
+)
 ATTACHMENT_NOT_UNPACKED = explain(
     "ATTACHMENT_NOT_UNPACKED",
     "Tệp đính kèm “{name}” là tệp nén không mở được ({reason}); được giữ nguyên dạng nén.",

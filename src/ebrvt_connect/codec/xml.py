@@ -160,13 +160,12 @@ class _Depth:
         self._depth -= 1
 
 
-class _Recorder:
-    """What the parser calls: it only writes down what came, under the limits."""
+class _Guard:
+    """What the parser calls: it refuses past the limits, and keeps nothing."""
 
     def __init__(self, limits: XmlLimits) -> None:
         self._limits = limits
         self._depth = _Depth(limits)
-        self.events: deque[Event] = deque()
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth.enter()
@@ -179,20 +178,34 @@ class _Recorder:
                 element=name,
                 limit=limit,
             )
-        self.events.append(Start(tag))
 
     def end(self, _tag: str) -> None:
         self._depth.leave()
-        self.events.append(End())
-
-    def data(self, text: str) -> None:
-        self.events.append(text)
 
     def doctype(self, _name: str, _public_id: str | None, _system_id: str | None) -> None:
         raise InvalidValue(XML_DTD_FORBIDDEN, "XML with a DOCTYPE: refused unread")
 
     def close(self) -> None:
         """Nothing was kept."""
+
+
+class _Recorder(_Guard):
+    """Besides, it writes down what came."""
+
+    def __init__(self, limits: XmlLimits) -> None:
+        super().__init__(limits)
+        self.events: deque[Event] = deque()
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        super().start(tag, attributes)
+        self.events.append(Start(tag))
+
+    def end(self, tag: str) -> None:
+        super().end(tag)
+        self.events.append(End())
+
+    def data(self, text: str) -> None:
+        self.events.append(text)
 
 
 class _Remarks(TypedDict):
@@ -259,6 +272,16 @@ class XmlStream:
             raise _malformed(failure) from failure
         yield from recorder.events
 
+    def refuse_excess(self) -> None:
+        """Raise what iterating would raise; nobody wants the events."""
+        parser = etree.XMLParser(target=_Guard(self._limits), **_HARDENED)  # type: ignore[call-overload]
+        try:
+            for piece in self._opened():
+                parser.feed(piece)
+            parser.close()
+        except etree.XMLSyntaxError as failure:
+            raise _malformed(failure) from failure
+
     def _pieces(self) -> Iterator[bytes]:
         """Pieces small enough that the events of one stay few, whatever the caller's chunks."""
         for chunk in self._chunks:
@@ -308,8 +331,7 @@ def parse_tree(data: bytes, limits: XmlLimits = XML_LIMITS, *, keep_remarks: boo
     `keep_remarks` keeps both, for whoever must see what a signature does and does not protect. Raises
     `InvalidValue` `XML_…` for anything not well-formed, oversize, not UTF-8, or with a DOCTYPE.
     """
-    for _ in XmlStream((data,), limits):
-        pass  # refuses whatever must be refused before a tree is made of it
+    XmlStream((data,), limits).refuse_excess()  # before a tree is made of it
     body, _ = _beginning(data)
     try:
         options = _HARDENED | _KEEPING if keep_remarks else _HARDENED

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tomllib
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +12,22 @@ import sqlalchemy as sa
 from cryptography import x509
 from ebrvt_schemas import open_schema
 
-from ebrvt_connect.errors import ConnectError, Effect, InvalidValue
+from ebrvt_connect.errors import ConnectError, Effect
 from ebrvt_connect.model.message import State
+from ebrvt_connect.ops import trust_desk_checks
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.catalogue import provenance
 from ebrvt_connect.ops.composition import exposures, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import load_agencies
+from ebrvt_connect.ops.named_check import Finding, Grade
+from ebrvt_connect.ops.trust_desk_checks import fenced
 from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
 from ebrvt_connect.store.connect import ServerFacts, server_facts
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemoryBlobs
-from ebrvt_connect.transport.trust_folder import load_trust_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Iterator
 
     from ebrvt_connect.ops.config import LoadedConfig
     from ebrvt_connect.ports.adapter import Adapter
@@ -37,53 +35,19 @@ if TYPE_CHECKING:
 
 _LITTLE_SPACE_BYTES = 2 * 1024**3
 _NO_SPACE_BYTES = 200 * 1024**2
-_EXPIRES_SOON = timedelta(days=60)
 _EARLIEST_SANE_YEAR = 2025
 _ENOUGH_CONNECTIONS = 100
 _EXPOSED_CURE = "Dùng https:// có kiểm tra chứng thư (mục ca); môi trường production từ chối cấu hình này."
 _UNREACHED = frozenset({Effect.RETRY_LATER, Effect.RECONCILE_FIRST})
 
 
-class Grade(StrEnum):
-    """How a check ended."""
-
-    PASS = "pass"  # noqa: S105 - an outcome, not a password
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found (kết quả kiểm tra)."""
-
-    name: str
-    grade: Grade
-    cause_vi: str
-    cure_vi: str = ""
-    remote: bool = False
-    """The trouble is a remote system's: it cannot be reached, or is in trouble itself."""
-
-
 def examine(loaded: LoadedConfig, clock: Clock, *, reach: bool) -> Iterator[Finding]:
     """All checks in order; `reach` asks the remote systems too. The blob store is left alone."""
     yield Finding("configuration", Grade.PASS, f"Đọc được {loaded.path}.")
     for name, check in _CHECKS.items():
-        yield from _fenced(name, check(loaded, clock))
+        yield from fenced(name, check(loaded, clock))
     for system in loaded.config.systems:
-        yield from _fenced(f"system-{system}", _system(loaded, clock, system, reach=reach))
-
-
-def _fenced(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """A check that cannot be made is a check that failed, in the words of what went wrong."""
-    try:
-        yield from findings
-    except ConnectError as error:
-        yield Finding(name, Grade.FAIL, f"{error.explanation_vi} [{error.code}]", error.advice_vi)
-    except InvalidValue as refusal:
-        yield Finding(name, Grade.FAIL, f"{refusal.sentence_vi} [{refusal.code}]", refusal.advice_vi)
-    except OSError as failure:
-        said = f"Không đọc được {failure.filename or 'tệp'} ({failure.strerror or type(failure).__name__})."
-        yield Finding(name, Grade.FAIL, said, "Kiểm tra đường dẫn và quyền đọc.")
+        yield from fenced(f"system-{system}", _system(loaded, clock, system, reach=reach))
 
 
 def _clock(_: LoadedConfig, clock: Clock) -> Iterator[Finding]:
@@ -108,33 +72,38 @@ def _agencies(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
         yield Finding("agencies", Grade.PASS, f"Có {len(successions)} đợt thay đổi mã định danh.")
 
 
+def _folder(loaded: LoadedConfig) -> Path:
+    return loaded.resolve(loaded.config.trust.folder)
+
+
 def _trust(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
-    folder = loaded.resolve(loaded.config.trust.folder)
-    store = load_trust_folder(folder)
-    anchors, signers = len(store.anchors), len(store.signers.signers)
-    if not anchors:
-        said = f"Kho tin cậy {folder} chưa có chứng thư gốc nào."
-        yield Finding("trust", Grade.FAIL, said, "Thêm chứng thư gốc và ghim SHA-256 của nó vào pins.toml.")
-    elif not signers:
-        said = "Sổ đăng ký người ký signers.toml trống."
-        yield Finding("trust", Grade.FAIL, said, "Khai báo chứng thư ký của từng cơ quan.")
-    else:
-        said = f"{anchors} chứng thư gốc, {signers} chứng thư ký đã đăng ký."
-        yield Finding("trust", Grade.PASS, said)
+    yield from trust_desk_checks.contents(_folder(loaded))
+
+
+def _pins(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+    yield from trust_desk_checks.pins(_folder(loaded))
+
+
+def _permissions(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+    yield from trust_desk_checks.permissions(_folder(loaded))
+
+
+def _anchors(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+    yield from trust_desk_checks.anchors(_folder(loaded), clock.now())
+
+
+def _branches(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+    yield from trust_desk_checks.branches(_folder(loaded))
 
 
 def _certificates(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
     """The trust folder's and our own for TLS; those of signers are known by their hash only."""
-    store = load_trust_folder(loaded.resolve(loaded.config.trust.folder))
-    every = [*(anchor.certificate for anchor in store.anchors), *store.intermediates]
+    own: list[x509.Certificate] = []
     for system in loaded.config.systems.values():
         path = system.transport.get("client_certificate")
         if isinstance(path, str):
-            every += _pem_certificates(loaded.resolve(path))
-    expiring = list(_expiring(every, clock.now()))
-    yield from expiring
-    if not expiring:
-        yield Finding("certificates", Grade.PASS, f"{len(every)} chứng thư còn hạn trên 60 ngày.")
+            own += _pem_certificates(loaded.resolve(path))
+    yield from trust_desk_checks.certificates(_folder(loaded), clock.now(), own)
 
 
 def _pem_certificates(path: Path) -> list[x509.Certificate]:
@@ -144,35 +113,8 @@ def _pem_certificates(path: Path) -> list[x509.Certificate]:
         raise OSError(0, "không phải tệp PEM", str(path)) from failure
 
 
-def _expiring(certificates: Iterable[x509.Certificate], now: datetime) -> Iterator[Finding]:
-    for certificate in certificates:
-        ends, name = certificate.not_valid_after_utc, certificate.subject.rfc4514_string()
-        if ends < now:
-            said = f"{name} đã hết hạn {local_time(ends)}."
-            yield Finding("certificates", Grade.FAIL, said, "Thay chứng thư mới.")
-        elif ends < now + _EXPIRES_SOON:
-            said = f"{name} sắp hết hạn {local_time(ends)}."
-            yield Finding("certificates", Grade.WARN, said, "Chuẩn bị thay chứng thư.")
-
-
 def _revocation(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
-    """Of each authority the newest list counts; older ones are kept for old signatures."""
-    lists = load_trust_folder(loaded.resolve(loaded.config.trust.folder)).revocation.crls
-    newest: dict[bytes, x509.CertificateRevocationList] = {}
-    for crl in sorted(lists, key=lambda crl: crl.last_update_utc):
-        newest[crl.issuer.public_bytes()] = crl
-    overdue = [c for c in newest.values() if c.next_update_utc is None or c.next_update_utc < clock.now()]
-    cure = "Tải danh sách thu hồi mới vào thư mục crl của kho tin cậy; thiếu nó, văn bản đi sẽ bị giữ lại."
-    for crl in overdue:
-        said = (
-            f"Danh sách thu hồi của {crl.issuer.rfc4514_string()} quá hạn {local_time(crl.next_update_utc)}."
-        )
-        yield Finding("revocation-lists", Grade.FAIL, said, cure)
-    if not lists:
-        yield Finding("revocation-lists", Grade.FAIL, "Chưa có danh sách thu hồi (CRL) nào.", cure)
-    elif not overdue:
-        said = f"{len(newest)} cơ quan chứng thực có danh sách thu hồi còn hạn."
-        yield Finding("revocation-lists", Grade.PASS, said)
+    yield from trust_desk_checks.revocation_lists(_folder(loaded), clock.now())
 
 
 def _schemas(_: LoadedConfig, __: Clock) -> Iterator[Finding]:
@@ -283,9 +225,7 @@ _TITLES_VI = {
     "configuration": "Tệp cấu hình",
     "clock": "Đồng hồ",
     "agencies": "Mã định danh",
-    "trust": "Kho tin cậy",
-    "certificates": "Chứng thư",
-    "revocation-lists": "Danh sách thu hồi",
+    **trust_desk_checks.TITLES_VI,
     "schemas": "Lược đồ",
     "store": "Sổ cái",
     "database-server": "Máy chủ cơ sở dữ liệu",
@@ -312,6 +252,10 @@ _CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[Finding]]] = {
     "clock": _clock,
     "agencies": _agencies,
     "trust": _trust,
+    "trust-pins": _pins,
+    "trust-permissions": _permissions,
+    "trust-anchors": _anchors,
+    "trust-branches": _branches,
     "certificates": _certificates,
     "revocation-lists": _revocation,
     "schemas": _schemas,

@@ -37,6 +37,8 @@ EXTRA_NOT_INSTALLED = explain(
 
 _COMMANDS = {
     "verify": "Verify the digital signatures of documents (kiểm tra chữ ký số).",
+    "evidence": "List, check again and delete what verdicts rested on (bằng chứng kiểm tra).",
+    "trust": "Keep the pinned trust folder: add, remove, list, check, refresh (kho tin cậy).",
     "edxml": "Show, check, unpack and build edXML packets (gói tin văn bản).",
     "sandbox": "Run the simulated remote systems on loopback.",
     "demo": "The main job on simulated remotes, from documents to report.",
@@ -52,7 +54,7 @@ _COMMANDS = {
     "conformance": "Hold an adapter to what every adapter promises.",
     "doctor": "Check configuration, trust, store and remotes; name cause and cure.",
 }
-_CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "TLS_FILE_")
+_CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "ONLINE_SETTINGS_", "TLS_FILE_")
 """The trust folder, the register of signers and the files for TLS are configuration, too."""
 _WRONG_CALL_CODES = ("ADAPTER_NAME_", "ADAPTER_FOLDER_", "SYSTEM_UNKNOWN")
 """What was asked for cannot be meant: another name has to be given."""

@@ -188,7 +188,11 @@ def load_agencies(loaded: LoadedConfig) -> AgencyHistory:
     named = loaded.config.province.agencies
     if named is None:
         return AgencyHistory()
-    path = loaded.resolve(named)
+    return read_agencies(loaded.resolve(named))
+
+
+def read_agencies(path: Path) -> AgencyHistory:
+    """The successions in one file; raises `ConfigInvalid` as `load_agencies`."""
     try:
         rows = AgenciesFile.model_validate(tomllib.loads(path.read_text("utf-8-sig"))).succession
     except (OSError, ValueError) as failure:

@@ -68,8 +68,18 @@ def say(text: str = "") -> None:
 
 def say_json(value: object) -> None:
     """A value as JSON on stdout: Vietnamese readable, times in ISO 8601, nothing that steers a terminal."""
+    click.echo(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """A value as `say_json` says it."""
     text = _nfc(json.dumps(value, ensure_ascii=False, indent=2, default=_as_text))
-    click.echo(_UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def say_raw(text: str) -> None:
+    """A piece of what is being said on stdout, to the letter."""
+    click.echo(text, nl=False)
 
 
 def note(text: str) -> None:

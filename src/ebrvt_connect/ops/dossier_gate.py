@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.api import verify
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.dossier import Dossier
 from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.ops.judging_files import judge_files
 from ebrvt_connect.ops.judging_words import held, why
 from ebrvt_connect.ports.gate import Judgement
 from ebrvt_connect.trust.signers import SEALED
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.errors import Explanation
     from ebrvt_connect.model.dossier import ResultPaper
     from ebrvt_connect.model.ids import AgencyHistory
-    from ebrvt_connect.model.message import BlobRef, Message
+    from ebrvt_connect.model.message import Message
     from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
@@ -87,18 +87,17 @@ class DossierGate:
         if not papers:
             return Judgement(passed=True)
         at = self._clock.now()
-        reports = [(paper, self._verify(paper, content, at)) for paper, content in papers]
-        verdict = json.dumps({"documents": [r.to_dict() for _, r in reports]}, ensure_ascii=False)
+        files = [(_name(paper), content.sha256) for paper, content in papers]
+        judged = judge_files(files, self._blobs, policy=self._policy, trust=self._trust, at=at)
+        verdict = json.dumps({"documents": [j.report.to_dict() for j in judged]}, ensure_ascii=False)
         if self._holds:
-            for paper, report in reports:
-                explanation, reason = self._objection(record, report, at)
+            # A detached signature gives its verdict to the paper it stands beside.
+            signed = (pair for pair in zip(papers, judged, strict=True) if pair[1].signs is None)
+            for (paper, _), one in signed:
+                explanation, reason = self._objection(record, one.report, at)
                 if explanation is not None:
                     return held(explanation, verdict=verdict, title=title, file=_name(paper), reason=reason)
         return Judgement(passed=True, verdict=verdict)
-
-    def _verify(self, paper: ResultPaper, content: BlobRef, at: datetime) -> VerificationReport:
-        with self._blobs.open(content.sha256) as stream:
-            return verify(stream, policy=self._policy, trust=self._trust, at=at, name=_name(paper))
 
     def _objection(
         self, record: Dossier, report: VerificationReport, at: datetime

@@ -1,8 +1,9 @@
 """The verification gate: verifies every file of a document and decides whether it may go on.
 
 An outgoing document passes only when nothing is unclear: not secret, every main file signed for its
-issuing agency, every appendix surely without a signature or with good ones. An incoming one always
-passes, with its verdict attached.
+issuing agency (in the file or beside it), every appendix surely without a signature or with good ones.
+What else a packet's verdict has (`trust.packet`: dates, unsealed appendixes) is told in the verdict and
+holds nothing. An incoming document always passes, with its verdict attached.
 """
 
 from __future__ import annotations
@@ -10,27 +11,30 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.api import verify
 from ebrvt_connect.errors import explain
-from ebrvt_connect.model.document import AttachmentRole, Confidentiality, Document
+from ebrvt_connect.model.document import Confidentiality, Document
+from ebrvt_connect.ops.judging_files import judge_files
 from ebrvt_connect.ops.judging_words import held, why
 from ebrvt_connect.ports.gate import SIGNED_FOR_ISSUER, Judgement
-from ebrvt_connect.trust.verdict import Indication, SubIndication
+from ebrvt_connect.trust import packet_findings
+from ebrvt_connect.trust.packet import weighed_packet
+from ebrvt_connect.trust.packet_rules import PacketGrounds, holding
+from ebrvt_connect.trust.packet_siblings import is_without_signature
+from ebrvt_connect.trust.verdict import Indication
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
+    from collections.abc import Collection, Iterable
 
     from ebrvt_connect.errors import Explanation
-    from ebrvt_connect.model.document import Attachment
     from ebrvt_connect.model.ids import AgencyHistory
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.packet_report import PacketFile, PacketReport
     from ebrvt_connect.trust.policy import VerificationPolicy
-    from ebrvt_connect.trust.verdict import VerificationReport
+    from ebrvt_connect.trust.verdict import Finding, VerificationReport
 
 SECRET_HELD = explain(
     "SECRET_HELD",
@@ -86,56 +90,52 @@ class DocumentGate:
         if NOT_SECRET in self._checks and record.confidentiality is not Confidentiality.NORMAL:
             return held(SECRET_HELD, verdict="", title=title)
         at = self._clock.now()
-        reports = [(a, self._verify(a, at)) for a in record.attachments]
-        if SIGNED_BY_ISSUING_AGENCY in self._checks:
-            return self._signed_for_issuer(record, title, reports, at)
-        return Judgement(passed=True, verdict=_verdict(reports))
-
-    def _verify(self, attachment: Attachment, at: datetime) -> VerificationReport:
-        # A file past the policy's limit gets its verdict, too: it is no reason to hold an incoming document.
-        with self._blobs.open(attachment.sha256) as content:
-            return verify(content, policy=self._policy, trust=self._trust, at=at, name=attachment.name)
-
-    def _signed_for_issuer(
-        self,
-        record: Document,
-        title: str,
-        reports: list[tuple[Attachment, VerificationReport]],
-        at: datetime,
-    ) -> Judgement:
-        if not any(a.role is AttachmentRole.MAIN for a, _ in reports):
-            return held(NO_MAIN_FILE, verdict=_verdict(reports, signed=False), title=title)
-        objections = [(a, *self._objection(record, a, report, at)) for a, report in reports]
-        signed = all(e is None for a, e, _ in objections if a.role is AttachmentRole.MAIN)
-        verdict = _verdict(reports, signed=signed)
-        for attachment, explanation, reason in objections:
-            if explanation is not None:
-                return held(explanation, verdict=verdict, title=title, file=attachment.name, reason=reason)
-        return Judgement(passed=True, verdict=verdict)
-
-    def _objection(
-        self, record: Document, attachment: Attachment, report: VerificationReport, at: datetime
-    ) -> tuple[Explanation | None, str]:
-        """What speaks against sending this file, and why; nothing where it may go."""
-        if attachment.role is AttachmentRole.MAIN:
-            decision = self._trust.signers.signed_for(
-                report, record.issuer.code, at=at, policy=self._policy, history=self._history
-            )
-            reason = why(report) or decision.reason_vi
-            return (NOT_SIGNED_FOR_AGENCY, reason) if decision.held else (None, "")
-        # A signature whose content is not at hand is told by the same sub-indication, and is no lack of one.
-        unsigned = (
-            not report.signatures
-            and report.indication is Indication.INDETERMINATE
-            and SubIndication.SIGNED_DATA_NOT_FOUND in report.sub_indications
-        )
-        good = unsigned or report.indication is Indication.TOTAL_PASSED
-        return (None, "") if good else (APPENDIX_FAILED, why(report))
+        files = [(a.name, a.sha256) for a in record.attachments]
+        judged = judge_files(files, self._blobs, policy=self._policy, trust=self._trust, at=at)
+        if SIGNED_BY_ISSUING_AGENCY not in self._checks:
+            return Judgement(passed=True, verdict=_verdict([j.report for j in judged]))
+        grounds = PacketGrounds(self._policy, self._trust.signers, at, self._history)
+        return _signed_for_issuer(weighed_packet(record, judged, grounds, parts_told=True), title)
 
 
-def _verdict(reports: list[tuple[Attachment, VerificationReport]], *, signed: bool | None = None) -> str:
+def _signed_for_issuer(packet: PacketReport, title: str) -> Judgement:
+    """Hold for the first file that may not go; the verdict tells all of them."""
+    mains = [file for file in packet.files if file.part == "main"]
+    signed = bool(mains) and not any(_speaks_against(file) for file in mains)
+    verdict = _verdict(packet.documents, packet=packet, signed=signed)
+    if not mains:
+        return held(NO_MAIN_FILE, verdict=verdict, title=title)
+    for file in packet.files:
+        explanation, reason = _objection(file)
+        if explanation is not None:
+            return held(explanation, verdict=verdict, title=title, file=file.name, reason=reason)
+    return Judgement(passed=True, verdict=verdict)
+
+
+def _objection(file: PacketFile) -> tuple[Explanation | None, str]:
+    """What speaks against sending this file, and why; nothing where it may go."""
+    report = file.report
+    if report is None or file.part == "signature":  # its verdict is that of the file it signs
+        return None, ""
+    if file.part == "main":
+        against = _speaks_against(file)
+        reason = why(report) or " ".join(f.message_vi for f in against)
+        return (NOT_SIGNED_FOR_AGENCY, reason) if against else (None, "")
+    good = is_without_signature(report) or report.indication is Indication.TOTAL_PASSED
+    return (None, "") if good else (APPENDIX_FAILED, why(report))
+
+
+def _speaks_against(file: PacketFile) -> tuple[Finding, ...]:
+    return tuple(f for f in holding(file.findings) if f.code not in packet_findings.DATES)
+
+
+def _verdict(
+    reports: Iterable[VerificationReport], *, packet: PacketReport | None = None, signed: bool | None = None
+) -> str:
     """The verdict that travels with a document; `signed` where it was asked whether it is for its issuer."""
-    told: dict[str, object] = {"documents": [report.to_dict() for _, report in reports]}
+    told: dict[str, object] = {"documents": [report.to_dict() for report in reports]}
+    if packet is not None:
+        told["packet"] = packet.to_dict()["packet"]
     if signed is not None:
         told[SIGNED_FOR_ISSUER] = signed
     return json.dumps(told, ensure_ascii=False)

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from ebrvt_connect.codec.edxml_read import read_document
-from ebrvt_connect.codec.jsonwire import JSON_LIMITS, json_value
-from ebrvt_connect.errors import InvalidValue, explain
-from ebrvt_connect.model.document import Document, DocumentStatus
+from ebrvt_connect.codec.held_files import harmless_name
+from ebrvt_connect.codec.jsonwire import JSON_LIMITS
+from ebrvt_connect.codec.record_json import record_fields, record_of_fields
 from ebrvt_connect.store.blobs import LocalBlobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ebrvt_connect.codec.edxml_words import Packet
+    from ebrvt_connect.model.document import Document, DocumentStatus
     from ebrvt_connect.ports.blobs import Blobs
 
-PACKET_RECORD_INVALID = explain(
-    "PACKET_RECORD_INVALID",
-    "Tệp mô tả {file} không đúng cấu trúc ({what}).",
-    "Dùng tệp metadata.json do ebrvt edxml extract ghi ra, hoặc kết quả của ebrvt edxml show --json.",
-)
+__all__ = ["chunks_of", "harmless_name", "record_of", "scratch_blobs", "unpacked", "write_new"]
 
 _CHUNK_BYTES = 256 * 1024
 _LARGEST_FILE_BYTES = 100 * 1024 * 1024
-_LONGEST_STEM_BYTES = 150
-_LONGEST_EXTENSION_BYTES = 20
-_NOT_IN_NAMES = frozenset('<>:"|?*')
 _KEPT_FACTS = frozenset({"media_type", "role", "description"})
 
 
@@ -57,15 +48,6 @@ def chunks_of(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def harmless_name(seq: int, name: str) -> str:
-    """A name from the other side as a file name of ours: numbered, without folders, not too long."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    kept = "".join(c for c in last if c.isprintable() and c not in _NOT_IN_NAMES).strip(" .")
-    stem, dot, extension = kept.rpartition(".") if "." in kept else (kept, "", "")
-    short = _cut(stem, _LONGEST_STEM_BYTES) + dot + _cut(extension, _LONGEST_EXTENSION_BYTES)
-    return f"{seq:02d}-{short.strip(' .') or 'attachment'}"
-
-
 def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file that was not there; a half-written one is taken away again.
 
@@ -87,20 +69,11 @@ def record_of(metadata: Path, files: Sequence[Path], blobs: Blobs) -> Document |
     Raises `InvalidValue` `PACKET_RECORD_INVALID` or `JSON_…`.
     """
     with metadata.open("rb") as stream:
-        value: Any = json_value(stream.read(JSON_LIMITS.body_bytes + 1))
-    record = value.get("record", value) if isinstance(value, dict) else None
-    if not isinstance(record, dict):
-        raise _invalid(metadata, "not a JSON object")
-    heard = {**record, "unknown": [], "warnings": []}
-    try:
-        if "reporter" in record:
-            return DocumentStatus.model_validate_json(json.dumps(heard))
-        attachments = list(_attachments(record, files, blobs))
-        return Document.model_validate_json(json.dumps({**heard, "attachments": attachments}))
-    except ValidationError as failure:
-        first = failure.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _invalid(metadata, f"{where}: {first['msg']}") from failure
+        record = record_fields(stream.read(JSON_LIMITS.body_bytes + 1), file=metadata.name)
+    if "reporter" in record:
+        return record_of_fields(record, file=metadata.name)
+    attachments = list(_attachments(record, files, blobs))
+    return record_of_fields({**record, "attachments": attachments}, file=metadata.name)
 
 
 def _attachments(record: dict[str, Any], files: Sequence[Path], blobs: Blobs) -> Iterator[dict[str, Any]]:
@@ -114,12 +87,3 @@ def _attachments(record: dict[str, Any], files: Sequence[Path], blobs: Blobs) ->
         ref = blobs.put(chunks_of(file), limit_bytes=_LARGEST_FILE_BYTES)
         facts = {name: value for name, value in described.items() if name in _KEPT_FACTS}
         yield {**facts, "seq": seq, "name": described["name"], **ref.model_dump()}
-
-
-def _invalid(metadata: Path, what: str) -> InvalidValue:
-    return InvalidValue(PACKET_RECORD_INVALID, f"{metadata}: {what}", file=metadata.name, what=what)
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    """At most so many bytes of UTF-8, whole letters only."""
-    return text.encode()[:most_bytes].decode(errors="ignore")

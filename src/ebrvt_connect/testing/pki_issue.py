@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +63,12 @@ class Request:
     purpose: x509.ObjectIdentifier | None = None
     valid_from: datetime = VALID_FROM
     valid_to: datetime = VALID_TO
+    ocsp_url: str = ""
+    """Where it says its responder is (authorityInfoAccess)."""
+    crl_url: str = ""
+    """Where it says its issuer's list lies (cRLDistributionPoints)."""
+    no_check: bool = False
+    """A responder's own certificate that nobody need ask after (id-pkix-ocsp-nocheck)."""
 
     @property
     def name(self) -> x509.Name:
@@ -106,8 +112,24 @@ def issue(request: Request, issuer: Identity | None = None, key: rsa.RSAPrivateK
     if request.purpose is not None:
         critical = request.purpose == ExtendedKeyUsageOID.TIME_STAMPING
         builder = builder.add_extension(x509.ExtendedKeyUsage([request.purpose]), critical=critical)
+    for extension in _addresses(request):
+        builder = builder.add_extension(extension, critical=False)
     certificate = builder.sign(signing_key, hashes.SHA256())
     return Identity(certificate, key, _chain_below(issuer))
+
+
+def _addresses(request: Request) -> Iterable[x509.ExtensionType]:
+    """Where its status can be asked for, as far as the request names it."""
+    if request.ocsp_url:
+        responder = x509.UniformResourceIdentifier(request.ocsp_url)
+        yield x509.AuthorityInformationAccess(
+            [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, responder)]
+        )
+    if request.crl_url:
+        names = [x509.UniformResourceIdentifier(request.crl_url)]
+        yield x509.CRLDistributionPoints([x509.DistributionPoint(names, None, None, None)])
+    if request.no_check:
+        yield x509.OCSPNoCheck()
 
 
 def revocation_list(

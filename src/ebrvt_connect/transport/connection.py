@@ -78,6 +78,10 @@ class LookupTimedOut(OSError):
     """The name was not resolved in time."""
 
 
+class AddressRefused(OSError):
+    """A name leads to an address that this remote may not stand at."""
+
+
 class ProxyRefused(OSError):
     """The proxy would not open the tunnel; `status` is its HTTP status, 0 if it named none."""
 
@@ -90,7 +94,10 @@ class ProxyRefused(OSError):
 class Call:
     """One call in flight: how far it is, how long it may take, what connection it may use."""
 
-    __slots__ = ("_ends_at", "_monotonic", "connect_seconds", "idle_seconds", "phase", "read_seconds")
+    __slots__ = (
+        *("_ends_at", "_monotonic", "admits", "connect_seconds"),
+        *("idle_seconds", "phase", "read_seconds"),
+    )
 
     def __init__(
         self,
@@ -100,8 +107,13 @@ class Call:
         connect_seconds: float,
         read_seconds: float,
         idle_seconds: float,
+        admits: Callable[[str], bool] | None = None,
     ) -> None:
-        """The deadline counts from now; `idle_seconds` is how long a reused connection may have rested."""
+        """The deadline counts from now; `idle_seconds` is how long a reused connection may have rested.
+
+        `admits` tells of each IP address a name leads to whether it may be connected to; without it, all.
+        """
+        self.admits = admits
         self._monotonic = monotonic
         self._ends_at = monotonic() + deadline_seconds
         self.connect_seconds = connect_seconds
@@ -235,6 +247,11 @@ def _opened(host: str, port: int, call: Call, options: _TYPE_SOCKET_OPTIONS | No
     call.phase = Phase.LOOKUP
     ends_at = call.now() + call.connect_seconds
     addresses = _looked_up(host.strip("[]"), port, call.left(call.connect_seconds))
+    if call.admits is not None:
+        # Judged here, on what is connected to: asked beforehand, the name could answer otherwise by now.
+        addresses = [a for a in addresses if call.admits(str(a[4][0]))]
+        if not addresses:
+            raise AddressRefused("the name leads to no address that may be connected to")
     call.phase = Phase.CONNECTING
     failure: OSError = OSError("the name has no address")
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):

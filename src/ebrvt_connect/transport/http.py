@@ -41,7 +41,7 @@ from ebrvt_connect.transport.failures import Place, translated
 from ebrvt_connect.transport.tls import client_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from urllib3 import HTTPHeaderDict
@@ -180,9 +180,20 @@ def path_of(*segments: str) -> str:
 class HttpTransport:
     """Sends requests to one remote; shared by all threads that speak to it."""
 
-    def __init__(self, settings: HttpSettings, *, system: str, clock: Clock) -> None:
-        """Opens no connection. Raises `HeldForPerson` `TLS_FILE_UNUSABLE` for unusable certificate files."""
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        system: str,
+        clock: Clock,
+        admits: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Opens no connection. Raises `HeldForPerson` `TLS_FILE_UNUSABLE` for unusable certificate files.
+
+        `admits` says of an IP address whether it may be connected to: for addresses that strangers name.
+        """
         self._settings = settings
+        self._admits = admits
         self._clock = clock
         self._system = system
         self._closed = False
@@ -261,6 +272,7 @@ class HttpTransport:
             connect_seconds=settings.connect_seconds,
             read_seconds=settings.read_seconds,
             idle_seconds=settings.idle_seconds if request.safe else min(settings.idle_seconds, FRESH_SECONDS),
+            admits=self._admits,
         )
 
     def _answer(self, prepared: PreparedRequest, upload: Upload | None, call: Call, place: Place) -> Response:

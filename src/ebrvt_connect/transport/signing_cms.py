@@ -122,9 +122,18 @@ def sign_cms(
 
 def run_steps(steps: Coroutine[Any, Any, _Result]) -> _Result:
     """Run pyHanko's signing steps to their end, also when called from somebody's running event loop."""
+    kept: list[_Result] = []
+
+    async def run() -> None:
+        # Not the task's own result: asyncio writes that out (`repr`) as it puts the signal handler back, and
+        # of an ASN.1 structure that encodes all of it anew, on some for minutes.
+        kept.append(await steps)
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(steps)
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        return aside.submit(asyncio.run, steps).result()
+        asyncio.run(run())
+    else:
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            aside.submit(asyncio.run, run()).result()
+    return kept[0]

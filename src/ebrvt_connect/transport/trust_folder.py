@@ -1,14 +1,26 @@
-"""Reading the trust folder from disk; what the files mean is `trust.anchors`' matter."""
+"""The trust folder on disk: read whole, changed a file at a time; `trust.anchors` knows what the files mean.
+
+Names that begin with a dot are not part of it: a file being written is one until it is complete.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope
 from ebrvt_connect.trust.anchors import TRUST_FOLDER_INVALID, TrustStore, store_of_files
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+try:
+    import fcntl
+except ImportError:  # not on POSIX: two at once are the operator's matter
+    fcntl = None  # type: ignore[assignment]
 
 _LARGEST_BYTES = 64 * 1024 * 1024
 """A national authority's revocation list has some megabytes; anything larger is no trust file."""
@@ -20,22 +32,126 @@ def load_trust_folder(folder: Path) -> TrustStore:
     Raises `HeldForPerson` (scope system): `TRUST_FOLDER_INVALID` for a folder or file that does not
     read, `TRUST_PIN_MISSING` for an anchor nobody pinned, `SIGNER_REGISTER_INVALID` for `signers.toml`.
     """
-    if not folder.is_dir():
-        raise _unreadable(str(folder), "không có thư mục này")
-    try:
-        files = {path.relative_to(folder).as_posix(): _content(path) for path in _files(folder)}
-    except OSError as failure:
-        reason = failure.strerror or type(failure).__name__
-        raise _unreadable(str(failure.filename or folder), reason) from failure
+    with _unchanged(folder):
+        files = trust_files(folder)
     try:
         return store_of_files(files)
     except InvalidValue as failure:
         raise failure.held(system="trust", operation="load", scope=Scope.SYSTEM) from failure
 
 
+def trust_files(folder: Path) -> dict[str, bytes]:
+    """Relative path -> content of everything in the folder and its branches.
+
+    Raises `HeldForPerson` `TRUST_FOLDER_INVALID` (scope system) for what cannot be read.
+    """
+    if not folder.is_dir():
+        raise _unreadable(str(folder), "không có thư mục này")
+    try:
+        return {path.relative_to(folder).as_posix(): _content(path) for path in _files(folder)}
+    except OSError as failure:
+        reason = failure.strerror or type(failure).__name__
+        raise _unreadable(str(failure.filename or folder), reason) from failure
+
+
+@contextlib.contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Nobody else changes or loads the folder within the `with`; it is made where it is not.
+
+    Within it, files are read with `trust_files`: to load the folder would wait for ever.
+    """
+    _make_folder(folder)
+    with _locked(folder, exclusive=True):
+        yield
+
+
+def _unchanged(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Pins and certificates belong together: half of a change is not to be read."""
+    return _locked(folder, exclusive=False) if folder.is_dir() else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
+    """Holds the folder itself, so that nothing is left behind; where that cannot be, goes on without."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield  # who may not open it is told so by what comes next
+        return
+    try:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_trust_file(folder: Path, path: str, content: bytes) -> None:
+    """Write one file of the folder, whole or not at all, and durably; readable by its owner alone.
+
+    An existing file keeps who may read it, and loses everybody else's right to write it. Raises `OSError`.
+    """
+    target = folder / path
+    _make_folder(target.parent)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            _like_the_folder(out.fileno(), folder, target)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(target.parent)
+
+
+def remove_trust_file(folder: Path, path: str) -> None:
+    """Take one file away, durably. Raises `OSError`."""
+    target = folder / path
+    target.unlink()
+    _sync(target.parent)
+
+
+def _like_the_folder(handle: int, folder: Path, target: Path) -> None:
+    """An administrator's new file belongs to whoever has the folder, or the daemon could not read it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.fchmod(handle, target.stat().st_mode & 0o644)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        above = folder.parent.stat()
+        os.chown(folder, above.st_uid, above.st_gid)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A rename or removal is durable once the folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _files(folder: Path) -> list[Path]:
     """Two levels are all there is: the folder itself and its branches."""
-    return [p for pattern in ("*", "*/*") for p in sorted(folder.glob(pattern)) if p.is_file()]
+    return [
+        p
+        for pattern in ("*", "*/*")
+        for p in sorted(folder.glob(pattern))
+        if not any(part.startswith(".") for part in p.relative_to(folder).parts) and p.is_file()
+    ]
 
 
 def _content(path: Path) -> bytes:

@@ -7,52 +7,40 @@ says what it may vouch for. Made by pure functions from bytes; `transport.trust_
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from ebrvt_connect.errors import InvalidValue, explain
+from ebrvt_connect.trust.pins import (
+    ANCHOR_FOLDERS,
+    INTERMEDIATE,
+    PINS_FILE,
+    TRUST_FOLDER_INVALID,
+    USES_OF,
+    Branch,
+    Pin,
+    Use,
+    invalid_file,
+    read_pins,
+)
 from ebrvt_connect.trust.revocation import RevocationArchive
 from ebrvt_connect.trust.signers import SignerRegister
 from ebrvt_connect.trust.verdict import SignatureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-TRUST_FOLDER_INVALID = explain(
-    "TRUST_FOLDER_INVALID",
-    "Kho tin cậy có tệp không hợp lệ: {file} ({reason}).",
-    "Sửa hoặc gỡ tệp này trong thư mục trust; chỉ thêm chứng thư đã đối chiếu SHA-256 với nguồn chính thức.",
-)
 TRUST_PIN_MISSING = explain(
     "TRUST_PIN_MISSING",
     "Chứng thư gốc {file} chưa được ghim trong pins.toml nên không được tin cậy.",
     "Đối chiếu SHA-256 {sha256} với nguồn chính thức rồi thêm vào pins.toml.",
 )
-
-
-class Branch(StrEnum):
-    """What an anchor may vouch for (nhánh tin cậy); also the names of the folders."""
-
-    GOVERNMENT = "government"
-    """Chữ ký số chuyên dùng công vụ."""
-    NATIONAL = "national"
-    """Chữ ký số công cộng, under the national root."""
-    FOREIGN = "foreign"
-    """Recognised foreign certificates."""
-    TSA = "tsa"
-    """Timestamps only."""
-    OTHER = "other"
-    """Named for one call on the command line."""
-
-
-INTERMEDIATE = "intermediate"
-"""Folder of issuing authorities: hints for building a chain, trusted only through an anchor."""
 
 _KINDS = {
     Branch.GOVERNMENT: SignatureKind.GOVERNMENT,
@@ -72,6 +60,24 @@ class Anchor:
 
     certificate: x509.Certificate
     branch: Branch
+    pin: Pin | None = None
+    """The operator's row with its bounds; an anchor named for one call has none."""
+
+    @property
+    def uses(self) -> frozenset[Use]:
+        """What its chains may be used for."""
+        return USES_OF[self.branch] if self.pin is None else self.pin.uses
+
+    def trouble_at(self, moment: datetime) -> str:
+        """Why the operator's bounds shut `moment` out, in Vietnamese; empty when they do not."""
+        if self.pin is None or self.pin.holds_at(moment):
+            return ""
+        days = " ".join(
+            f"{word} {day:%d/%m/%Y}"
+            for word, day in (("từ", self.pin.valid_from), ("đến hết", self.pin.valid_to))
+            if day is not None
+        )
+        return f"chứng thư gốc chỉ được đơn vị tin cậy cho chữ ký {days}"
 
     @property
     def kind(self) -> SignatureKind:
@@ -91,19 +97,19 @@ class TrustStore:
     @property
     def for_signing(self) -> tuple[Anchor, ...]:
         """Anchors that vouch for signatures of people and agencies."""
-        return tuple(a for a in self.anchors if a.branch is not Branch.TSA)
+        return tuple(a for a in self.anchors if Use.SIGN in a.uses)
 
     @property
     def for_timestamps(self) -> tuple[Anchor, ...]:
         """Anchors that vouch for timestamps."""
-        return tuple(a for a in self.anchors if a.branch in (Branch.TSA, Branch.OTHER))
+        return tuple(a for a in self.anchors if Use.TIMESTAMP in a.uses)
 
     def with_more(self, *, hints: Iterable[bytes] = (), crls: Iterable[bytes] = ()) -> TrustStore:
         """The same store with further hints and revocation lists (PEM or DER), for one call.
 
         Raises `InvalidValue` `TRUST_FOLDER_INVALID` for bytes that are neither.
         """
-        others = tuple(c for n, raw in enumerate(hints, 1) for c in _read(f"certificate {n}", raw))
+        others = tuple(c for n, raw in enumerate(hints, 1) for c in certificates_of(f"certificate {n}", raw))
         return replace(
             self,
             intermediates=self.intermediates + others,
@@ -123,20 +129,23 @@ def store_of_anchors(
     Raises `InvalidValue` `TRUST_FOLDER_INVALID` for bytes that are not a certificate or a CRL.
     """
     anchors = tuple(
-        Anchor(c, Branch.OTHER) for n, raw in enumerate(certificates, 1) for c in _read(f"anchor {n}", raw)
+        Anchor(c, Branch.OTHER)
+        for n, raw in enumerate(certificates, 1)
+        for c in certificates_of(f"anchor {n}", raw)
     )
-    others = tuple(c for n, raw in enumerate(hints, 1) for c in _read(f"certificate {n}", raw))
+    others = tuple(c for n, raw in enumerate(hints, 1) for c in certificates_of(f"certificate {n}", raw))
     return TrustStore(anchors, others, _archive(crls), signers or SignerRegister())
 
 
 def store_of_files(files: Mapping[str, bytes]) -> TrustStore:
     """The store of a trust folder given as relative path -> content.
 
-    `<branch>/*.{crt,cer,pem,p7b}` anchors, each listed in `pins.toml`; `intermediate/*` hints;
-    `crl/*.crl`; `signers.toml`. Other files are left alone. Raises `InvalidValue`
-    `TRUST_FOLDER_INVALID` for a file that does not read, `TRUST_PIN_MISSING` for an anchor without pin.
+    `<branch>/*.{crt,cer,pem,p7b}` anchors, each listed in `pins.toml` (see `trust.pins`);
+    `intermediate/*` hints; `crl/*.crl`; `signers.toml`. Other files are left alone. Raises
+    `InvalidValue` `TRUST_FOLDER_INVALID` for a file that does not read, `TRUST_PIN_MISSING`
+    for an anchor without pin.
     """
-    pins = _pins(files.get("pins.toml", b""))
+    pins = {(pin.branch, pin.sha256): pin for pin in read_pins(files.get(PINS_FILE, b""))}
     anchors: list[Anchor] = []
     hints: list[x509.Certificate] = []
     crls: list[bytes] = []
@@ -145,46 +154,25 @@ def store_of_files(files: Mapping[str, bytes]) -> TrustStore:
         suffix = name.rpartition(".")[2].lower()
         if folder == "crl" and suffix == "crl":
             crls.append(files[path])
-        elif suffix in _CERTIFICATE_SUFFIXES and folder == INTERMEDIATE:
-            hints += _read(path, files[path])
-        elif suffix in _CERTIFICATE_SUFFIXES and folder in _ANCHOR_FOLDERS:
-            anchors += (_pinned(path, c, Branch(folder), pins) for c in _read(path, files[path]))
+        elif suffix in CERTIFICATE_SUFFIXES and folder == INTERMEDIATE:
+            hints += certificates_of(path, files[path])
+        elif suffix in CERTIFICATE_SUFFIXES and folder in ANCHOR_FOLDERS:
+            anchors += (_pinned(path, c, Branch(folder), pins) for c in certificates_of(path, files[path]))
     register = (
         SignerRegister.from_toml(files["signers.toml"]) if "signers.toml" in files else SignerRegister()
     )
     return TrustStore(tuple(anchors), tuple(hints), _archive(crls), register)
 
 
-_CERTIFICATE_SUFFIXES = frozenset({"crt", "cer", "pem", "der", "p7b"})
-_ANCHOR_FOLDERS = frozenset(b.value for b in Branch if b is not Branch.OTHER)
-_SHA256_HEX_DIGITS = 64
+CERTIFICATE_SUFFIXES = frozenset({"crt", "cer", "pem", "der", "p7b"})
+"""Of files that hold certificates; others in a branch's folder are left alone."""
 
 
-def _pins(content: bytes) -> frozenset[tuple[str, str]]:
-    """(branch, sha256) of `[[pin]] sha256 = "...", branch = "..."`; other keys are for people."""
-    try:
-        rows = tomllib.loads(content.decode()).get("pin", [])
-        pins = frozenset((str(r["branch"]), str(r["sha256"]).replace(":", "").lower()) for r in rows)
-    except (ValueError, KeyError, TypeError, AttributeError) as failure:
-        raise _invalid("pins.toml", str(failure)) from failure
-    for branch, sha256 in pins:
-        if branch not in _ANCHOR_FOLDERS or len(sha256) != _SHA256_HEX_DIGITS:
-            raise _invalid("pins.toml", f"{branch}: {sha256[:80]}")
-    return pins
+def certificates_of(path: str, content: bytes) -> list[x509.Certificate]:
+    """The certificates of a file: PEM (several), DER, or PKCS#7 in either spelling.
 
-
-def _pinned(
-    path: str, certificate: x509.Certificate, branch: Branch, pins: frozenset[tuple[str, str]]
-) -> Anchor:
-    sha256 = sha256_of(certificate)
-    if (branch.value, sha256) not in pins:
-        raise InvalidValue(
-            TRUST_PIN_MISSING, f"{path}: sha256 {sha256} is not pinned", file=path, sha256=sha256
-        )
-    return Anchor(certificate, branch)
-
-
-def _read(path: str, content: bytes) -> list[x509.Certificate]:
+    Raises `InvalidValue` `TRUST_FOLDER_INVALID` naming `path` for bytes that are none of these.
+    """
     try:
         if b"-----BEGIN CERTIFICATE" in content:
             return x509.load_pem_x509_certificates(content)
@@ -192,8 +180,20 @@ def _read(path: str, content: bytes) -> list[x509.Certificate]:
             loads = pkcs7.load_pem_pkcs7_certificates if b"-----BEGIN" in content else _der_pkcs7
             return loads(content)
         return [x509.load_der_x509_certificate(content)]
-    except ValueError as failure:
-        raise _invalid(path, str(failure)) from failure
+    except (ValueError, UnsupportedAlgorithm) as failure:
+        raise invalid_file(path, str(failure)) from failure
+
+
+def _pinned(
+    path: str, certificate: x509.Certificate, branch: Branch, pins: Mapping[tuple[str, str], Pin]
+) -> Anchor:
+    sha256 = sha256_of(certificate)
+    pin = pins.get((branch.value, sha256))
+    if pin is None:
+        raise InvalidValue(
+            TRUST_PIN_MISSING, f"{path}: sha256 {sha256} is not pinned", file=path, sha256=sha256
+        )
+    return Anchor(certificate, branch, pin)
 
 
 def _der_pkcs7(content: bytes) -> list[x509.Certificate]:
@@ -204,8 +204,20 @@ def _archive(crls: Iterable[bytes]) -> RevocationArchive:
     try:
         return RevocationArchive.of(crls)
     except ValueError as failure:
-        raise _invalid("crl", str(failure)) from failure
+        raise invalid_file("crl", str(failure)) from failure
 
 
-def _invalid(path: str, reason: str) -> InvalidValue:
-    return InvalidValue(TRUST_FOLDER_INVALID, f"{path}: {reason}", file=path, reason=reason)
+__all__ = [
+    "CERTIFICATE_SUFFIXES",
+    "INTERMEDIATE",
+    "TRUST_FOLDER_INVALID",
+    "TRUST_PIN_MISSING",
+    "Anchor",
+    "Branch",
+    "TrustStore",
+    "Use",
+    "certificates_of",
+    "sha256_of",
+    "store_of_anchors",
+    "store_of_files",
+]

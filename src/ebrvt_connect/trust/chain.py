@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ebrvt_connect.trust.anchors import sha256_of
+from ebrvt_connect.trust.remembered import bears_name_of, is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,6 +57,8 @@ class Chain:
 
     def trouble_at(self, moment: datetime) -> str:
         """Why the authorities of this chain may not issue at `moment`, in Vietnamese; empty when they may."""
+        if trouble := self.anchor.trouble_at(moment):
+            return trouble
         for below, authority in enumerate(self.certificates[1:]):
             if not authority.not_valid_before_utc <= moment <= authority.not_valid_after_utc:
                 return "chứng thư của cơ quan cấp không còn hoặc chưa có hiệu lực"
@@ -90,7 +93,7 @@ def imitates(embedded: Iterable[x509.Certificate], known: Iterable[x509.Certific
     budget = [_MOST_TRIED]
     authorities = tuple(known)
     for certificate in embedded:
-        named = [a for a in authorities if a.subject.public_bytes() == certificate.issuer.public_bytes()]
+        named = [a for a in authorities if bears_name_of(certificate, a)]
         if named and not any(_issued(certificate, authority, budget) for authority in named):
             return True
     return False
@@ -150,14 +153,10 @@ def _chains(
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate, budget: list[int]) -> bool:
-    if certificate.issuer.public_bytes() != issuer.subject.public_bytes() or budget[0] <= 0:
+    if not bears_name_of(certificate, issuer) or budget[0] <= 0:
         return False
     budget[0] -= 1
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+    return is_signed_by(certificate, issuer)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

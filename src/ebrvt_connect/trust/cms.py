@@ -2,7 +2,7 @@
 
 0. Armour off (PEM, Base64, S/MIME), the object read strictly. 1. Which content it is about. 2. Each signer
 by itself: attributes, timestamps, certificate at the best signing time, then pyHanko on digest, value and
-path. Certificates that come along are hints; revocation lists inside are not looked at.
+path. Certificates that come along are hints; revocation data inside stands by its issuer's signature.
 """
 
 from __future__ import annotations
@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING
 
 from pyhanko.sign.validation.generic_cms import message_imprint_checker
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust.chain import key_description
+from ebrvt_connect.trust.cms_algorithms import algorithm_findings
 from ebrvt_connect.trust.cms_armour import unarmoured
+from ebrvt_connect.trust.cms_evidence import evidence_in_cms
+from ebrvt_connect.trust.der_count import has_more_than
+from ebrvt_connect.trust.etsi_identity import identity_of_cms
 from ebrvt_connect.trust.grounds import FileJudgement, judge_certificate
-from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_cms, validation_context
+from ebrvt_connect.trust.levels import level_of
+from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_signer
 from ebrvt_connect.trust.signed_data import (
     CmsMalformed,
     content_inside,
@@ -23,7 +29,7 @@ from ebrvt_connect.trust.signed_data import (
     signed_by_one,
 )
 from ebrvt_connect.trust.signer_facts import certificate_facts
-from ebrvt_connect.trust.times import best_time, in_utc, time_findings
+from ebrvt_connect.trust.times import Proofs, in_utc, signing_time
 from ebrvt_connect.trust.timestamps import judge_token
 from ebrvt_connect.trust.verdict import Coverage, Finding, Indication, SignatureReport
 
@@ -49,6 +55,9 @@ def judge_cms(data: bytes, grounds: Grounds, *, detached: Mapping[str, bytes], n
     try:
         content = load_signed_data(unarmoured(data))  # 0
         inside = content_inside(content)
+        if has_more_than(grounds.policy.most_signatures, content["signer_infos"].contents):
+            too_many = notice(findings.CMS_TOO_MANY_SIGNERS, limit=grounds.policy.most_signatures)
+            return FileJudgement((), (too_many,), tuple(detached))
         signers = list(content["signer_infos"])
     except CmsMalformed as failure:
         return FileJudgement((), (notice(failure.code, reason=failure.reason_vi),), tuple(detached))
@@ -58,9 +67,6 @@ def judge_cms(data: bytes, grounds: Grounds, *, detached: Mapping[str, bytes], n
         )
     if not signers:  # a bundle of certificates
         return FileJudgement((), (notice(findings.SIGNED_DATA_NOT_FOUND),))
-    if len(signers) > grounds.policy.most_signatures:
-        too_many = notice(findings.CMS_TOO_MANY_SIGNERS, limit=grounds.policy.most_signatures)
-        return FileJudgement((), (too_many,), tuple(detached))
     subject = _Subject.of(inside, detached, name)  # 1
     reports = tuple(  # 2
         _fenced(content, signer, subject, index, grounds) for index, signer in enumerate(signers, 1)
@@ -134,6 +140,8 @@ def _fenced(
         return _examine(signed_by_one(content, signer), subject, index, grounds)
     except CmsMalformed as failure:
         finding = grounds.policy.notice(failure.code, reason=failure.reason_vi)
+    except MemoryError:
+        raise
     except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
         finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
     return _report(index, subject, grounds, [finding])
@@ -141,27 +149,26 @@ def _fenced(
 
 def _examine(signed: SignedData, subject: _Subject, index: int, grounds: Grounds) -> SignatureReport:
     """Raises `CmsMalformed`, and whatever a hostile encoding makes a parser raise."""
-    tokens = [
-        judge_token(grounds, token, message_imprint_checker(signed.signer_info))
-        for token in signed.timestamp_tokens()
-    ]
-    claimed = in_utc(signed.claimed_time())
-    best = best_time(claimed, (t.proves for t in tokens if t.proves), grounds)
-    grounds = grounds.as_proven(best)
+    grounds = grounds.with_evidence(evidence_in_cms(signed))
+    time = signing_time(in_utc(signed.claimed_time()), _proofs(signed, subject, grounds), grounds)
+    grounds = grounds.as_proven(time)
     policy = grounds.policy
-    chain = grounds.chain_of(signed, grounds.trust.for_signing, best.value)
-    certificate = judge_certificate(grounds, signed, chain, best.value, proven=best.proof == "timestamp")
-    context = validation_context(
-        chain, best.value, policy, vouched=certificate.vouched, embedded=signed.others
-    )
+    chain = grounds.chain_of(signed, grounds.trust.for_signing, time.best.value)
+    certificate = judge_certificate(grounds, signed, chain, time)
+    confused = tuple(algorithm_findings(signed.signer_info, key_description(signed.leaf), policy))
     missing = subject.content is None
     # Without the content the rest is still told; its own word for the digest stands in, and fails nothing.
     digest = signed.message_digest if missing else subject.digest(signed.digest)
-    opinion = opinion_on_cms(signed.content, digest, context)
+    opinion = opinion_on_signer(signed, digest, chain, time.best.value, policy, vouched=certificate.vouched)
     found = [policy.notice(findings.DETACHED_CONTENT_MISSING)] if missing else []
     found += cms_findings(opinion, policy)
     found += certificate.found
-    found += time_findings(claimed, best, tokens, grounds)
+    found += confused
+    found += time.found
+    found += (
+        policy.notice(level_findings.ARCHIVE_TIMESTAMP_NOT_COUNTED, name=name)
+        for name in signed.uncounted_timestamps()
+    )
     if not signed.names_its_certificate:
         found.append(policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND))
     if signed.is_countersigned:
@@ -170,12 +177,22 @@ def _examine(signed: SignedData, subject: _Subject, index: int, grounds: Grounds
         found.append(policy.notice(findings.SECOND_OPINION_DIFFERS, reason=opinion.doubt))
     return _report(index, subject, grounds, found).model_copy(
         update={
-            **certificate_facts(signed, chain, certificate, best, grounds),
+            **certificate_facts(signed, chain, certificate, time.best, grounds),
+            "identity": identity_of_cms(signed, b"" if missing else digest),
             "integrity": opinion.intact and not missing,
-            "claimed_time": claimed,
-            "best_time": best,
-            "timestamps": tuple(t.facts for t in tokens if t.facts is not None),
+            **time.report,
+            "level": level_of(grounds, chain, time, bound=signed.names_its_certificate),
         }
+    )
+
+
+def _proofs(signed: SignedData, subject: _Subject, grounds: Grounds) -> Proofs:
+    """The timestamps of one signer; those over a content that is not at hand cannot be judged."""
+    before = () if subject.content is None else signed.content_tokens()
+    imprint = message_imprint_checker(signed.signer_info)
+    return Proofs(
+        tuple(judge_token(grounds, token, subject.digest, kind="content") for token in before),
+        tuple(judge_token(grounds, token, imprint) for token in signed.timestamp_tokens()),
     )
 
 

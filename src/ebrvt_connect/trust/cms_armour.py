@@ -16,6 +16,7 @@ _SMIME = re.compile(
 )
 _MULTIPART = re.compile(rb"^content-type:\s*multipart/signed\b", re.IGNORECASE | re.MULTILINE)
 _BASE64_ENCODING = re.compile(rb"^content-transfer-encoding:\s*base64\s*$", re.IGNORECASE | re.MULTILINE)
+_WHITE = b" \t\n\r\x0b\x0c"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -54,7 +55,7 @@ def unarmoured(data: bytes) -> bytes:
     elif _HEADER.match(text):
         parts = _BLANK_LINE.split(text, maxsplit=1)
         text = parts[1] if len(parts) > 1 else b""
-    return b64decode(b"".join(text.split()), validate=True)
+    return b64decode(text.translate(None, _WHITE), validate=True)
 
 
 def _first_bytes(text: bytes) -> bytes:

@@ -11,7 +11,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import ooxml_findings, xml_findings
+from ebrvt_connect.trust import (
+    level_findings,
+    limit_findings,
+    ooxml_findings,
+    packet_findings,
+    revocation_findings,
+    xml_findings,
+)
 from ebrvt_connect.trust.catalogue import FORMAT, INFO, ROWS, TT15_6, TT15_I, WARNING, failed, kind, unclear
 from ebrvt_connect.trust.verdict import SubIndication
 
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, FindingKind] = MappingProxyType(ROWS)
 """Every finding by code, those of the parts below too."""
-PARTS = (xml_findings, ooxml_findings)
+PARTS = (level_findings, revocation_findings, xml_findings, ooxml_findings, limit_findings, packet_findings)
 """Modules with further rows."""
 
 _TT15_II = "TT 15/2025/TT-BKHCN Phụ lục II"
@@ -389,21 +396,21 @@ NOT_YET_VALID_AT_SIGNING = kind(
     "NOT_YET_VALID_AT_SIGNING",
     failed(SubIndication.NOT_YET_VALID),
     "Chứng thư số chưa có hiệu lực tại thời điểm ký.",
-    "The best signing time is before the certificate's notBefore.",
+    "The signature is proven to have been made before the certificate's notBefore.",
     f"{_TT15_II} mục 1.1",
 )
 EXPIRED_AT_SIGNING = kind(
     "EXPIRED_AT_SIGNING",
     failed(SubIndication.EXPIRED),
-    "Chứng thư số đã hết hạn tại thời điểm ký.",
-    "The best signing time is after the certificate's notAfter.",
+    "Chứng thư số đã hết hạn tại thời điểm ký: dấu thời gian có trước khi ký chứng minh điều đó.",
+    "A content timestamp proves that the signature was made after the certificate's notAfter.",
     f"{_TT15_II} mục 1.1",
 )
 EXPIRED_SINCE_NO_PROOF = kind(
     "EXPIRED_SINCE_NO_PROOF",
     unclear(SubIndication.OUT_OF_BOUNDS_NO_POE),
-    "Chứng thư số nay đã hết hạn và không có dấu thời gian chứng minh văn bản được ký khi còn hạn.",
-    "The certificate has expired since and no timestamp proves the signature older.",
+    "Chứng thư số đã hết hạn và không có dấu thời gian chứng minh văn bản được ký khi còn hạn.",
+    "The certificate has expired and no timestamp proves the signature older.",
     f"{_TT15_II} mục 1.1",
 )
 
@@ -412,8 +419,8 @@ EXPIRED_SINCE_NO_PROOF = kind(
 NO_TIMESTAMP = kind(
     "NO_TIMESTAMP",
     WARNING,
-    "Chữ ký không có dấu thời gian; thời điểm ký chỉ do người ký tự khai.",
-    "No timestamp: the signing time is only claimed.",
+    "Chữ ký không có dấu thời gian có giá trị; thời điểm ký chỉ do người ký tự khai.",
+    "No timestamp that counts: the signing time is only claimed.",
     f"{TT15_6} khoản g",
 )
 NO_SIGNING_TIME = kind(
@@ -468,35 +475,38 @@ TIMESTAMP_IN_FUTURE = kind(
 REVOKED_AT_SIGNING = kind(
     "REVOKED_AT_SIGNING",
     failed(SubIndication.REVOKED),
-    "Chứng thư số đã bị thu hồi trước thời điểm ký (ngày thu hồi: {revoked_at}).",
-    "The certificate was revoked at {revoked_iso}, not after the signing time.",
+    "Chứng thư số đã bị thu hồi trước thời điểm ký (ngày thu hồi: {revoked_at}): dấu thời gian có trước khi "
+    "ký chứng minh điều đó.",
+    "A content timestamp proves that the signature was made after the certificate was revoked at "
+    "{revoked_at_iso}.",
     f"{_TT15_II} mục 1.1",
 )
 SUSPENDED_AT_SIGNING = kind(
     "SUSPENDED_AT_SIGNING",
     failed(SubIndication.REVOKED),
     "Chứng thư số đang bị tạm dừng tại thời điểm ký (từ {revoked_at}).",
-    "The certificate was suspended (certificateHold) at the signing time, since {revoked_iso}.",
+    "A content timestamp proves that the certificate was suspended (certificateHold, since {revoked_at_iso}) "
+    "when the signature was made.",
     f"{_TT15_II} mục 1.1",
 )
 REVOKED_NO_PROOF = kind(
     "REVOKED_NO_PROOF",
     unclear(SubIndication.REVOKED_NO_POE),
     "Chứng thư số bị thu hồi ngày {revoked_at}; không có dấu thời gian chứng minh đã ký trước đó.",
-    "The certificate was revoked at {revoked_iso} and no timestamp proves the signature older.",
+    "The certificate was revoked at {revoked_at_iso} and no timestamp proves the signature older.",
     f"{_TT15_II} mục 1.1",
 )
 REVOKED_LATER = kind(
     "REVOKED_LATER",
     INFO,
     "Chứng thư số bị thu hồi sau khi ký ({revoked_at}); dấu thời gian chứng minh văn bản được ký trước đó.",
-    "The certificate was revoked at {revoked_iso}, after the proven signing time.",
+    "The certificate was revoked at {revoked_at_iso}, after the proven signing time.",
 )
 ISSUER_REVOKED = kind(
     "ISSUER_REVOKED",
     unclear(SubIndication.REVOKED_CA_NO_POE),
     "Chứng thư số của cơ quan cấp chứng thư đã bị thu hồi ({revoked_at}).",
-    "A certificate authority of the chain was revoked at {revoked_iso}.",
+    "A certificate authority of the chain was revoked at {revoked_at_iso}.",
     f"{_TT15_II} mục 1.1",
 )
 REVOCATION_UNKNOWN = kind(
@@ -569,7 +579,7 @@ ONE_SIGNATURE_FOR_BOTH = kind(
 )
 SEAL_BEFORE_LEADER = kind(
     "SEAL_BEFORE_LEADER",
-    WARNING,
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
     "Con dấu số của cơ quan được ký trước chữ ký của người có thẩm quyền.",
     "The agency signed before the competent person.",
     f"{_ND30} Điều 32, Điều 33",

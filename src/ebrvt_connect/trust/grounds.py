@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ebrvt_connect.model.period import VIETNAM
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
+from ebrvt_connect.trust.inquiry import Question
 from ebrvt_connect.trust.revocation import RevocationState
+from ebrvt_connect.trust.times import told
 from ebrvt_connect.trust.verdict import Finding
 
 if TYPE_CHECKING:
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.trust.anchors import Anchor, TrustStore
     from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.embedded import Embedded
+    from ebrvt_connect.trust.inquiry import Inquiry
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
-    from ebrvt_connect.trust.verdict import BestTime, SignatureReport
+    from ebrvt_connect.trust.times import SigningTime
+    from ebrvt_connect.trust.verdict import SignatureReport
 
 
 class Evidence(Protocol):
@@ -58,6 +62,8 @@ class FileJudgement:
     found: tuple[Finding, ...]
     contents: tuple[str, ...] = ()
     """Names of the contents beside the file that a signature in it is about."""
+    sha256: str = ""
+    """Of the file (hex), where judging it has hashed all of it anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,12 @@ class Grounds:
     trust: TrustStore
     revocation: RevocationArchive
     at: datetime
+    hints: tuple[x509.Certificate, ...] = ()
+    """Certificates that came along with the file as a whole; trusted no more than those of a signature."""
+    embedded: RevocationArchive | None = None
+    """Revocation data that came along; `revocation` has it too."""
+    notes: Inquiry | None = field(default=None, compare=False)
+    """Where it is written down what was asked and looked at, for whoever may find more or keeps evidence."""
 
     @classmethod
     def of(
@@ -76,31 +88,46 @@ class Grounds:
         trust: TrustStore,
         at: datetime,
         revocation: RevocationArchive | None = None,
+        notes: Inquiry | None = None,
     ) -> Grounds:
         """`revocation` adds lists to those of the trust store. Raises `ValueError` for a naive time."""
         if at.tzinfo is None:
             raise ValueError(f"the time of a verification must be aware, got {at!r}")
         archive = trust.revocation if revocation is None else trust.revocation + revocation
-        return cls(policy, trust, archive, at)
+        return cls(policy, trust, archive, at, notes=notes)
 
-    def as_proven(self, best: BestTime) -> Grounds:
+    def as_proven(self, time: SigningTime) -> Grounds:
         """The grounds for what was signed then, where a timestamp proves it."""
-        proven = best.value if best.proof == "timestamp" else None
-        return replace(self, policy=self.policy.as_of(proven))
+        return replace(self, policy=self.policy.as_of(time.best.value if time.proven else None))
+
+    def with_evidence(self, found: Embedded) -> Grounds:
+        """The grounds with what a file brings along: each piece stands by its issuer's signature alone."""
+        hints = (*self.hints, *found.certificates)
+        if found.revocation is None:
+            return replace(self, hints=hints)
+        if self.notes is not None:
+            self.notes.embedded.append(found.revocation)
+        embedded = found.revocation if self.embedded is None else self.embedded + found.revocation
+        return replace(self, hints=hints, revocation=self.revocation + found.revocation, embedded=embedded)
+
+    @property
+    def tolerance(self) -> timedelta:
+        """How much clocks may differ."""
+        return timedelta(seconds=self.policy.clock_tolerance_seconds)
 
     def lies_ahead(self, moment: datetime) -> bool:
         """Whether a time is later than the check by more than clocks may differ."""
-        return moment > self.at + timedelta(seconds=self.policy.clock_tolerance_seconds)
+        return moment > self.at + self.tolerance
 
     def chain_of(self, signed: Evidence, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
         """The signer's chain, from what the signature carries and the store's hints."""
-        hints = (*signed.others, *self.trust.intermediates)
+        hints = (*signed.others, *self.hints, *self.trust.intermediates)
         return chain_to_anchor(signed.leaf, hints, anchors, moment)
 
     def untrusted(self, signed: Evidence) -> Finding:
         """Why there is no chain: unknown authority, or one that bears a known name."""
         known = (*(a.certificate for a in self.trust.anchors), *self.trust.intermediates)
-        imitated = imitates((signed.leaf, *signed.others), known)
+        imitated = imitates((signed.leaf, *signed.others, *self.hints), known)
         return self.policy.notice(findings.ISSUER_NAME_IMITATED if imitated else findings.ISSUER_NOT_TRUSTED)
 
     def state_of(
@@ -112,7 +139,12 @@ class Grounds:
         proven: bool,
     ) -> RevocationState:
         """Whether one certificate was revoked at a time, as far as is known at the time of the check."""
-        return self.revocation.state_of(certificate, issuer, used_at=used_at, known_at=self.at, proven=proven)
+        state = self.revocation.state_of(
+            certificate, issuer, used_at=used_at, known_at=self.at, proven=proven
+        )
+        if self.notes is not None:
+            self.notes.questions.append(Question(certificate, issuer, used_at, proven, state))
+        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +164,26 @@ _UNASKED = RevocationState("unknown", reason="không có chuỗi chứng thư")
 
 
 def judge_certificate(
-    grounds: Grounds, signed: Evidence, chain: Chain | None, moment: datetime, *, proven: bool
+    grounds: Grounds, signed: Evidence, chain: Chain | None, time: SigningTime
 ) -> CertificateJudgement:
-    """Judge validity, chain, revocation and algorithms at `moment`; `proven` when a timestamp proves it.
+    """Judge validity, chain, revocation and algorithms at the best signing time.
 
     1. Validity period of the signer's certificate (TT 15/2025 Phụ lục II 1.1). 2. Chain to a pinned
     anchor, each authority allowed and valid. 3. Revocation of every certificate (1.2). 4. Key usage
     (1.4). 5. Algorithms (1.3).
     """
-    found = list(_period(grounds, signed.leaf, moment, proven=proven))  # 1
+    moment = time.best.value
+    found = list(_period(grounds, signed.leaf, time))  # 1
     state, vouched = _UNASKED, False
     if chain is None:  # 2
         found.append(grounds.untrusted(signed))
     else:
-        if trouble := chain.trouble_at(moment):
-            found.append(grounds.policy.notice(findings.CHAIN_INVALID, reason=trouble))
-        states = [grounds.state_of(c, issuer, moment, proven=proven) for c, issuer in chain.links]  # 3
+        found += _chain_trouble(grounds, chain, time)
+        states = [grounds.state_of(c, issuer, moment, proven=time.proven) for c, issuer in chain.links]  # 3
         state = states[0] if states else _PINNED
         if chain.is_pinned_signer:
             found.append(grounds.policy.notice(findings.SIGNER_PINNED))
-        found += _revocation(grounds, states, proven=proven)
+        found += _revocation(grounds, states, time)
         vouched = all(s.status == "good" for s in states)
         if chain.is_weak(grounds.policy):
             found.append(grounds.policy.notice(findings.WEAK_CERTIFICATE))
@@ -160,41 +192,52 @@ def judge_certificate(
     return CertificateJudgement(tuple(found), state, vouched)
 
 
-def _period(
-    grounds: Grounds, certificate: x509.Certificate, moment: datetime, *, proven: bool
-) -> Iterator[Finding]:
+def _period(grounds: Grounds, certificate: x509.Certificate, time: SigningTime) -> Iterator[Finding]:
+    """Within its period at the best time; failed only where another time is proven (EN 319 102-1, 5.3.4)."""
     notice = grounds.policy.notice
-    if moment < certificate.not_valid_before_utc:
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if time.latest < begins:
         yield notice(findings.NOT_YET_VALID_AT_SIGNING)
-    elif moment > certificate.not_valid_after_utc:
+    elif time.earliest is not None and time.earliest > ends:
         yield notice(findings.EXPIRED_AT_SIGNING)
-    elif grounds.at > certificate.not_valid_after_utc and not proven:
+    elif time.best.value < begins:
+        yield notice(level_findings.CLAIMED_BEFORE_VALIDITY)
+    elif time.best.value > ends or (grounds.at > ends and not time.proven):
         yield notice(findings.EXPIRED_SINCE_NO_PROOF)
 
 
-def _told(moment: datetime | None) -> dict[str, str]:
-    """A moment for a finding's sentences, as Vietnam's clocks show it; nothing where there is none."""
-    if moment is None:
-        return {}
-    local = moment.astimezone(VIETNAM)
-    return {"revoked_at": local.strftime("%d/%m/%Y %H:%M:%S"), "revoked_iso": local.isoformat()}
+def _chain_trouble(grounds: Grounds, chain: Chain, time: SigningTime) -> Iterator[Finding]:
+    """The authorities at the best time, and today as well: a claimed time is as old as one likes to say."""
+    # The operator's bounds must hold today too, where nothing but the signer's word says otherwise.
+    today = "" if time.proven else chain.anchor.trouble_at(grounds.at)
+    if trouble := chain.trouble_at(time.best.value) or today:
+        yield grounds.policy.notice(findings.CHAIN_INVALID, reason=trouble)
+    elif not time.proven and chain.trouble_at(grounds.at):
+        yield grounds.policy.notice(level_findings.CHAIN_LAPSED_NO_PROOF)
 
 
-def _revocation(grounds: Grounds, states: list[RevocationState], *, proven: bool) -> Iterator[Finding]:
+def _revocation(grounds: Grounds, states: list[RevocationState], time: SigningTime) -> Iterator[Finding]:
     """The signer's state first, then those of the authorities."""
     notice = grounds.policy.notice
     for place, state in enumerate(states):
-        at = _told(state.revoked_at)
+        at = told("revoked_at", state.revoked_at)
         if state.status == "unknown":
             yield notice(findings.REVOCATION_UNKNOWN, reason=state.reason)
-        elif place and at and not (proven and state.status == "good"):
+        elif place and at and not (time.proven and state.status == "good"):
             yield notice(findings.ISSUER_REVOKED, **at)
-        elif state.status == "revoked":
-            yield notice(findings.REVOKED_AT_SIGNING, **at)
-        elif state.status == "suspended":
-            yield notice(findings.SUSPENDED_AT_SIGNING, **at)
+        elif state.status in _WITHDRAWN:
+            proven, unproven = _WITHDRAWN[state.status]
+            since = state.revoked_at
+            yield notice(proven if since is not None and time.was_made_after(since) else unproven, **at)
         elif at:
-            yield notice(findings.REVOKED_LATER if proven else findings.REVOKED_NO_PROOF, **at)
+            yield notice(findings.REVOKED_LATER if time.proven else findings.REVOKED_NO_PROOF, **at)
+
+
+_WITHDRAWN = {
+    "revoked": (findings.REVOKED_AT_SIGNING, findings.REVOKED_NO_PROOF),
+    "suspended": (findings.SUSPENDED_AT_SIGNING, level_findings.SUSPENDED_NO_PROOF),
+}
+"""What is found where a content timestamp proves that it was signed after, and where nothing does."""
 
 
 def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:

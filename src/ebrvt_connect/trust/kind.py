@@ -12,6 +12,7 @@ _LOOK_BYTES = 4096
 _PDF_HEADER_WITHIN = 1024
 _CMS = "CMS (p7m/p7s)"
 _MARKUP = re.compile(rb"<[?!A-Za-z_]")
+_EDXML = re.compile(rb"edxml", re.IGNORECASE)
 _SIGNATURES = re.compile(rb"_xmlsignatures/|digital-signature/", re.IGNORECASE)
 """Where Office and .NET put the signatures of a package."""
 
@@ -47,7 +48,8 @@ def sighted(data: bytes) -> Sighting:
         return Sighting(DocumentKind.CMS, "S/MIME (multipart/signed)", may_be_signed=True, judged=False)
     if _MARKUP.match(text):
         signed = b"Signature" in data
-        if b"edxml" in text.lower():
+        # Anywhere: a long comment in front must not hide a packet, whose files would go unjudged.
+        if _EDXML.search(data):
             return Sighting(DocumentKind.EDXML, "edXML", may_be_signed=signed)
         return Sighting(DocumentKind.XML, "XML", may_be_signed=signed)
     return Sighting(DocumentKind.UNKNOWN, _unsigned_kind(data))

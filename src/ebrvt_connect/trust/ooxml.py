@@ -104,6 +104,8 @@ def _fenced(package: Package, places: SignatureParts, index: int, grounds: Groun
         report = _examine(package, places, index, grounds)
     except XmlRefused as refusal:
         report = bare_report(index, grounds, [grounds.policy.notice(refusal.code, **refusal.facts)])
+    except MemoryError:
+        raise
     except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
         finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
         report = bare_report(index, grounds, [finding])

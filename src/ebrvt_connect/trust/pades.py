@@ -3,7 +3,8 @@
 PyHanko parses, hashes, compares revisions and validates paths; the verdict is ours. The order:
 
 0. Limits and the structural gate (`trust.pdf_reading`, `trust.structure`).
-1. Document timestamps, each on its own chain: they prove what lies before them.
+1. Document timestamps, the newest first, each on its own chain: they prove what lies before them, and an
+   older one that has lapsed since still holds by a newer one made in time.
 2. Each signature by itself (`trust.pdf_signature`).
 3. The file: nothing may stand behind the last revision that it does not list (`trust.revisions`),
    signatures may not overlap, and none may paint over what was signed before it.
@@ -13,12 +14,19 @@ What the document's metadata says (issuing agency, order of leader and seal) is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.grounds import FileJudgement
+from ebrvt_connect.trust.pdf_evidence import evidence_of, evidence_under, stands_over_evidence
 from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
-from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp
+from ebrvt_connect.trust.pdf_signature import (
+    Examined,
+    TimestampsOver,
+    examine_signature,
+    examine_timestamp,
+)
 from ebrvt_connect.trust.signed_data import CmsMalformed
 from ebrvt_connect.trust.structure import ends_at_end_of_file, overlapping
 
@@ -38,27 +46,47 @@ def judge_pdf(data: bytes, grounds: Grounds) -> FileJudgement:
         reading = open_pdf(data, policy)
     except PdfRefused as refusal:
         return FileJudgement((), (policy.notice(refusal.code, reason=refusal.reason, count=refusal.count),))
-    return FileJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds))
+    whole = reading.digests.whole().hex() if reading.digests is not None else ""
+    return FileJudgement(_judge_signatures(reading, grounds), _judge_layout(reading, grounds), sha256=whole)
 
 
 def _judge_signatures(reading: PdfReading, grounds: Grounds) -> tuple[SignatureReport, ...]:
     """Steps 1 and 2; reports come in signing order."""
     reports: dict[int, SignatureReport] = {}
-    proofs: list[tuple[int, datetime]] = []
+    proofs: list[_Proof] = []
     placed = list(enumerate(reading.signatures, 1))
+    grounds = grounds.with_evidence(evidence_of(reading))
     # Document timestamps come first here though they stand last in the file: what they prove is needed.
-    for index, signature in sorted(placed, key=lambda p: not p[1].is_document_timestamp):
-        examined = _fenced(reading, signature, index, grounds, _proven_over(signature, proofs))
+    for index, signature in sorted(placed, key=_newest_timestamp_first):
+        examined = _fenced(reading, signature, index, grounds, _over(signature, proofs))
         reports[index] = examined.report
         if signature.is_document_timestamp and signature.slot is not None and examined.proves is not None:
-            proofs.append((signature.slot.end, examined.proves))
+            archived = stands_over_evidence(reading, signature)
+            if examined.report.coverage.level in {"entire_file", "revision"}:
+                grounds = grounds.with_evidence(evidence_under(reading, signature, examined.proves))
+            proofs.append(_Proof(signature.slot.end, examined.proves, archived=archived))
     return tuple(reports[index] for index, _ in placed)
 
 
-def _proven_over(signature: PlacedSignature, proofs: list[tuple[int, datetime]]) -> tuple[datetime, ...]:
-    """Times proven by document timestamps that cover all of a signature."""
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """A document timestamp that holds: what lies before `end` was there at `time`."""
+
+    end: int
+    time: datetime
+    archived: bool
+
+
+def _newest_timestamp_first(place: tuple[int, PlacedSignature]) -> tuple[bool, int]:
+    _, signature = place
+    return not signature.is_document_timestamp, 0 if signature.slot is None else -signature.slot.end
+
+
+def _over(signature: PlacedSignature, proofs: list[_Proof]) -> TimestampsOver:
+    """The document timestamps that cover all of a signature."""
     slot = signature.slot
-    return () if slot is None else tuple(time for end, time in proofs if end > slot.end)
+    covering = [] if slot is None else [p for p in proofs if p.end > slot.end]
+    return TimestampsOver(tuple(p.time for p in covering), archived=any(p.archived for p in covering))
 
 
 def _fenced(
@@ -66,15 +94,17 @@ def _fenced(
     signature: PlacedSignature,
     index: int,
     grounds: Grounds,
-    proven: tuple[datetime, ...],
+    over: TimestampsOver,
 ) -> Examined:
     """One signature examined; whatever a hostile one raises becomes a finding."""
     examine: Callable[..., Examined]
     examine = examine_timestamp if signature.is_document_timestamp else examine_signature
     try:
-        return examine(reading, signature, index, grounds, proven)
+        return examine(reading, signature, index, grounds, over)
     except CmsMalformed as failure:
         finding = grounds.policy.notice(failure.code, reason=failure.reason_vi)
+    except MemoryError:
+        raise
     except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
         finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
     return Examined.broken(signature, index, grounds, finding)
@@ -86,6 +116,8 @@ def _judge_layout(reading: PdfReading, grounds: Grounds) -> tuple[Finding, ...]:
     found = []
     if not reading.signatures:
         found.append(notice(findings.SIGNED_DATA_NOT_FOUND))
+    elif all(s.is_document_timestamp for s in reading.signatures):
+        found.append(notice(level_findings.DOCUMENT_TIMESTAMP_ALONE))
     if reading.outside_form:
         found.append(notice(findings.PDF_SIGNATURE_OUTSIDE_FORM))
     placed = [s for s in reading.signatures if s.slot is not None]

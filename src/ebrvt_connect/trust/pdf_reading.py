@@ -14,13 +14,14 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, limit_findings
+from ebrvt_connect.trust.file_digests import FileDigests
+from ebrvt_connect.trust.pdf_extent import has_overlong_object
 from ebrvt_connect.trust.revisions import LayoutRefused, sections_of, trouble_after, trouble_before
 from ebrvt_connect.trust.structure import (
     Slot,
     SlotInvalid,
-    first_declared_end,
-    gaps_in,
+    declared_in,
     labels_of,
     masked,
     slot_of,
@@ -93,6 +94,8 @@ class PdfReading:
     """What is not canonical in the bytes the first signature covers, in developer English."""
     later_trouble: str = ""
     """What is not canonical in the bytes behind the first signature."""
+    digests: FileDigests | None = None
+    """What has been hashed of it already."""
 
     def revisions_after(self, signature: PlacedSignature) -> int:
         """How many revisions were made after the one a signature stands in."""
@@ -107,7 +110,7 @@ class MaskedSignature(EmbeddedPdfSignature):
     def __init__(self, reading: PdfReading, placed: PlacedSignature, slot: Slot) -> None:
         """Put back what was masked."""
         placed.dictionary[_CONTENTS] = generic.ByteStringObject(slot.contents)
-        self._original = reading.data
+        self._hashed = reading.digests or FileDigests(reading.data)
         self._slot = slot
         self.signature_fields = frozenset(p.field_name for p in reading.signatures)
         super().__init__(reading.reader, placed.field, placed.field_name)
@@ -116,7 +119,8 @@ class MaskedSignature(EmbeddedPdfSignature):
         """The digest of the covered bytes, cached; never of the masked view."""
         algorithm = hash_algo or self.external_md_algorithm
         if algorithm not in self.external_digests:
-            self.external_digests[algorithm] = self._slot.digest(self._original, algorithm)
+            gap, end = self._slot.gap, self._slot.end
+            self.external_digests[algorithm] = self._hashed.around(gap.start, gap.end, end, algorithm)
         digest: bytes = self.external_digests[algorithm]
         return digest
 
@@ -125,10 +129,14 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     """Open a PDF; raises `PdfRefused` for one that is broken, encrypted, ambiguous or excessive."""
     if not data.startswith(b"%PDF-"):
         raise PdfRefused(findings.PDF_HEADER_MISPLACED)
-    declared = first_declared_end(data)
+    claims = declared_in(data)
+    declared, gaps = claims.first_end, claims.gaps
+    digests = FileDigests(data, (gap.start for gap in gaps))
     chain = _chain(data, declared)
     trouble = _troubles(data, chain, declared)
-    labels = labels_of(data, gaps_in(data))
+    if has_overlong_object(data, (at for s in chain for at, _ in s.listed.values()), gaps):
+        raise PdfRefused(limit_findings.PDF_CLAIMS_TOO_MUCH, "an object that goes on for too long")
+    labels = labels_of(data, gaps, digests)
     reading = _fenced(data, labels, chain, policy)
     confirmed = {p.slot.gap for p in reading.signatures if p.slot is not None}
     if strangers := set(labels.values()) - confirmed:
@@ -138,7 +146,7 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     first = min((p.slot.end for p in reading.signatures if p.slot is not None), default=len(data))
     if first != declared:
         trouble = _troubles(data, chain, first)
-    return replace(reading, covered_trouble=trouble[0], later_trouble=trouble[1])
+    return replace(reading, covered_trouble=trouble[0], later_trouble=trouble[1], digests=digests)
 
 
 def _chain(data: bytes, declared: int) -> tuple[Section, ...]:
@@ -169,6 +177,8 @@ def _fenced(
     try:
         return _read(data, labels, chain, policy)
     except PdfRefused:
+        raise
+    except MemoryError:
         raise
     except Exception as failure:
         # Recursion limits, assertions, lookups: a hostile file breaks a parser in every way there is.

@@ -1,6 +1,6 @@
 """One signature of a PDF, examined step by step.
 
-1. Place and format. 2. CMS shape. 3. Its timestamps, and with them the best signing time. 4. The
+1. Place and format. 2. CMS shape. 3. Its timestamps, and with them the moment of signing. 4. The
 certificate at that time (`trust.grounds`). 5. PyHanko: digest, signature value, coverage, changes after,
 path. 6. The claimed time against its proof. 7. What we would pass and pyHanko would not is undecided.
 
@@ -10,24 +10,30 @@ Findings stand in the report in the order a reader wants them: integrity before 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.generic_cms import message_imprint_checker
 from pyhanko.sign.validation.pdf_embedded import report_seed_value_validation
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust.chain import key_description
 from ebrvt_connect.trust.changes import ONLY_SIGNATURES, only_fields_changed
+from ebrvt_connect.trust.cms_algorithms import algorithm_findings
+from ebrvt_connect.trust.cms_evidence import evidence_in_cms
+from ebrvt_connect.trust.etsi_identity import identity_of_cms
 from ebrvt_connect.trust.grounds import judge_certificate
+from ebrvt_connect.trust.levels import level_of
 from ebrvt_connect.trust.pdf_reading import MaskedSignature
 from ebrvt_connect.trust.policy import OUTDATED_SUBFILTERS
-from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_cms, validation_context
-from ebrvt_connect.trust.signed_data import CmsMalformed, read_contents
+from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_signer
+from ebrvt_connect.trust.signed_data import CmsMalformed, read_contents, read_sha1_contents
 from ebrvt_connect.trust.signer_facts import certificate_facts, identity_facts
-from ebrvt_connect.trust.times import best_time, in_utc, time_findings
+from ebrvt_connect.trust.times import Proofs, in_utc, signing_time
 from ebrvt_connect.trust.timestamps import judge_token
 from ebrvt_connect.trust.verdict import (
     BestTime,
@@ -42,16 +48,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from pyhanko.sign.validation.status import SignatureStatus
-
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.grounds import CertificateJudgement, Grounds
     from ebrvt_connect.trust.pdf_reading import PdfReading, PlacedSignature
+    from ebrvt_connect.trust.second_opinion import CmsOpinion
     from ebrvt_connect.trust.signed_data import SignedData
     from ebrvt_connect.trust.structure import Slot
+    from ebrvt_connect.trust.times import SigningTime
     from ebrvt_connect.trust.verdict import Finding
 
 _TIMESTAMP_SUBFILTER = "ETSI.RFC3161"
+_SHA1_SUBFILTER = "adbe.pkcs7.sha1"
+"""ISO 32000-1, 12.8.3.3: signed data whose content is the SHA-1 of the byte range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,59 +76,68 @@ class Examined:
 
 
 def examine_signature(
-    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, proven: tuple[datetime, ...]
+    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: TimestampsOver
 ) -> Examined:
-    """Examine a person's or agency's signature; `proven` are times of document timestamps over it.
+    """Examine a person's or agency's signature; `over` are the document timestamps over it.
 
     Raises `CmsMalformed`, and whatever a hostile encoding makes a parser raise.
     """
     found = list(_format(placed, grounds))  # 1
     if placed.slot is None or found:
         return Examined(_bare_report(placed, index, grounds, found))
-    signed = read_contents(placed.slot.contents, timestamp=False)  # 2
-    if signed.digest not in hashlib.algorithms_available:
+    signed, stored = _signed_data(placed, placed.slot.contents)  # 2
+    if signed.signer_digest not in hashlib.algorithms_available:
         raise CmsMalformed("thuật toán băm lạ")
     embedded = MaskedSignature(reading, placed, placed.slot)
-    tokens = [  # 3
-        judge_token(grounds, token, message_imprint_checker(signed.signer_info))
-        for token in signed.timestamp_tokens()
-    ]
-    claimed = _claimed_time(signed, embedded)
-    best = best_time(claimed, (*(t.proves for t in tokens if t.proves), *proven), grounds)
-    grounds = grounds.as_proven(best)
-    chain = grounds.chain_of(signed, grounds.trust.for_signing, best.value)  # 4
-    certificate = judge_certificate(grounds, signed, chain, best.value, proven=best.proof == "timestamp")
-    asked = _ask_pyhanko(embedded, signed, chain, certificate, best, grounds)  # 5
+    grounds = grounds.with_evidence(evidence_in_cms(signed))
+    time = _signing_time(signed, embedded, over, grounds)  # 3
+    grounds = grounds.as_proven(time)
+    chain = grounds.chain_of(signed, grounds.trust.for_signing, time.best.value)  # 4
+    certificate = judge_certificate(grounds, signed, chain, time)
+    found += _old_form(placed, grounds)
+    confused = tuple(algorithm_findings(signed.signer_info, key_description(signed.leaf), grounds.policy))
+    asked = _ask_pyhanko(embedded, signed, chain, certificate, time, grounds, stored)  # 5
     found += asked.found
+    found += confused
     found += certificate.found
-    found += time_findings(claimed, best, tokens, grounds)  # 6
+    found += time.found  # 6
     if not signed.names_its_certificate:
         found.append(grounds.policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND))
     if asked.doubt and grounds.policy.conclude(found)[0] is Indication.TOTAL_PASSED:  # 7
         found.append(grounds.policy.notice(findings.SECOND_OPINION_DIFFERS, reason=asked.doubt))
+    bound = signed.names_its_certificate and stored is None
     report = _bare_report(placed, index, grounds, found).model_copy(
         update={
-            **certificate_facts(signed, chain, certificate, best, grounds),
+            **certificate_facts(signed, chain, certificate, time.best, grounds),
             **_content_facts(placed.slot, asked, len(reading.data)),
-            "claimed_time": claimed,
-            "best_time": best,
-            "timestamps": tuple(t.facts for t in tokens if t.facts is not None),
+            **time.report,
+            "identity": identity_of_cms(signed, embedded.compute_digest()),
+            "certification": _certification(embedded),
+            "level": level_of(grounds, chain, time, bound=bound, archived=over.archived),
         }
     )
     return Examined(report)
 
 
 def examine_timestamp(
-    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, proven: tuple[datetime, ...]
+    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: TimestampsOver
 ) -> Examined:
-    """Examine a document timestamp, on its own chain at its own time. Raises as `examine_signature`."""
-    del proven  # A later timestamp may renew this one; archives are judged by their own rules, not here.
+    """Examine a document timestamp, on its own chain at its own time; one over it in time renews it.
+
+    Raises as `examine_signature`.
+    """
     found = list(_format(placed, grounds))
     if placed.slot is None or found:
         return Examined(_bare_report(placed, index, grounds, found))
     slot = placed.slot
     signed = read_contents(slot.contents, timestamp=True)
-    verdict = judge_token(grounds, signed.content, lambda algorithm: slot.digest(reading.data, algorithm))
+    verdict = judge_token(
+        grounds.with_evidence(evidence_in_cms(signed)),
+        signed.content,
+        lambda algorithm: slot.digest(reading.data, algorithm),
+        kind="document",
+        witness=over.earliest,
+    )
     embedded = MaskedSignature(reading, placed, slot)
     embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
     found += _changes(embedded, grounds)
@@ -132,11 +149,25 @@ def examine_timestamp(
             **_content_facts(slot, content, len(reading.data)),
             "role": SignatureRole.TIMESTAMP,
             **identity_facts(signed),
+            "identity": identity_of_cms(signed),
             "best_time": None if facts is None else BestTime(value=facts.time, proof="timestamp"),
             "timestamps": () if facts is None else (facts,),
         }
     )
     return Examined(report, verdict.proves)
+
+
+_CERTIFICATIONS: dict[int, str] = {
+    MDPPerm.NO_CHANGES.value: "no_changes",
+    MDPPerm.FILL_FORMS.value: "form_filling",
+    MDPPerm.ANNOTATE.value: "annotations",
+}
+
+
+def _certification(embedded: MaskedSignature) -> str:
+    """What the signer allows to change after, where this is a certification signature."""
+    level = embedded.docmdp_level
+    return "" if level is None else _CERTIFICATIONS[level.value]
 
 
 def _bare_report(
@@ -155,17 +186,68 @@ def _bare_report(
 
 
 def _format(placed: PlacedSignature, grounds: Grounds) -> Iterator[Finding]:
-    """Step 1: a sound place, and a format the policy accepts."""
+    """Step 1: a sound place, and a format that is looked into."""
     if placed.trouble:
         yield grounds.policy.notice(placed.trouble)
     allowed = (_TIMESTAMP_SUBFILTER,) if placed.is_document_timestamp else grounds.policy.subfilters
+    if placed.subfilter == _SHA1_SUBFILTER and not placed.is_document_timestamp:
+        return  # looked into all the same: what it is worth depends on its timestamp
     if placed.subfilter in OUTDATED_SUBFILTERS:
         yield grounds.policy.notice(findings.SUBFILTER_OUTDATED, subfilter=placed.subfilter)
     elif placed.subfilter not in allowed:
         yield grounds.policy.notice(findings.SUBFILTER_NOT_ALLOWED, subfilter=placed.subfilter[:40])
 
 
+def _old_form(placed: PlacedSignature, grounds: Grounds) -> Iterator[Finding]:
+    """What is said of a format that rests on SHA-1; `grounds` are those of the proven time."""
+    if placed.subfilter == _SHA1_SUBFILTER:
+        allowed = placed.subfilter in grounds.policy.subfilters
+        code = level_findings.SUBFILTER_OUTDATED_PROVEN if allowed else findings.SUBFILTER_OUTDATED
+        yield grounds.policy.notice(code, subfilter=placed.subfilter)
+
+
+def _signed_data(placed: PlacedSignature, contents: bytes) -> tuple[SignedData, bytes | None]:
+    """Step 2: the signed data, and the SHA-1 it is about where the format has that inside."""
+    if placed.subfilter == _SHA1_SUBFILTER:
+        return read_sha1_contents(contents)
+    return read_contents(contents, timestamp=False), None
+
+
 # --- time ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampsOver:
+    """The document timestamps over a signature that hold: what they prove of it."""
+
+    times: tuple[datetime, ...] = ()
+    archived: bool = False
+    """One of them lies over evidence too."""
+
+    @property
+    def earliest(self) -> datetime | None:
+        """When it was there by; None when none of them holds."""
+        return min(self.times, default=None)
+
+
+def _signing_time(
+    signed: SignedData, embedded: MaskedSignature, over: TimestampsOver, grounds: Grounds
+) -> SigningTime:
+    """Step 3: its own timestamps judged; with the claimed time and those over it, the moment of signing."""
+    before = tuple(
+        judge_token(grounds, token, embedded.compute_digest, kind="content", witness=over.earliest)
+        for token in signed.content_tokens()
+    )
+    imprint = message_imprint_checker(signed.signer_info)
+    after = tuple(
+        judge_token(grounds, token, imprint, witness=over.earliest) for token in signed.timestamp_tokens()
+    )
+    time = signing_time(_claimed_time(signed, embedded), Proofs(before, after, over.times), grounds)
+    uncounted = tuple(
+        grounds.policy.notice(level_findings.ARCHIVE_TIMESTAMP_NOT_COUNTED, name=name)
+        for name in signed.uncounted_timestamps()
+    )
+    return replace(time, found=(*time.found, *uncounted))
 
 
 def _claimed_time(signed: SignedData, embedded: MaskedSignature) -> datetime | None:
@@ -198,30 +280,42 @@ def _ask_pyhanko(
     signed: SignedData,
     chain: Chain | None,
     certificate: CertificateJudgement,
-    best: BestTime,
+    time: SigningTime,
     grounds: Grounds,
+    stored: bytes | None,
 ) -> _Asked:
-    """Step 5."""
+    """Step 5; `stored` is the SHA-1 inside a signature of the old format, which its digest is made of."""
     embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
+    broken: tuple[Finding, ...] = ()
+    if stored is not None and stored != embedded.compute_digest("sha1"):
+        broken = (grounds.policy.notice(findings.HASH_MISMATCH),)
     # Not its one call for a PDF signature: that would judge every timestamp a second time.
-    opinion = opinion_on_cms(
-        embedded.signed_data,
-        embedded.compute_digest(),
-        validation_context(
-            chain, best.value, grounds.policy, vouched=certificate.vouched, embedded=signed.others
-        ),
+    digest = (
+        embedded.compute_digest() if stored is None else hashlib.new(signed.signer_digest, stored).digest()
     )
-    if opinion.status is None:
-        return _Asked(tuple(cms_findings(opinion, grounds.policy)), intact=False, embedded=embedded)
-    found = (*cms_findings(opinion, grounds.policy), *_changes(embedded, grounds))
-    doubt = opinion.doubt or _seed_doubt(opinion.status, embedded, proven=best.proof == "timestamp")
-    return _Asked(found, opinion.intact, embedded, doubt=doubt)
+    opinion = opinion_on_signer(
+        signed,
+        digest,
+        chain,
+        time.best.value,
+        grounds.policy,
+        vouched=certificate.vouched,
+        need_path=embedded.seed_value_spec is not None,
+    )
+    if opinion.status is None and not opinion.plain:
+        return _Asked((*broken, *cms_findings(opinion, grounds.policy)), intact=False, embedded=embedded)
+    found = (*broken, *cms_findings(opinion, grounds.policy), *_changes(embedded, grounds))
+    doubt = opinion.doubt or _seed_doubt(opinion, embedded, proven=time.proven)
+    return _Asked(found, opinion.intact and not broken, embedded, doubt=doubt)
 
 
-def _seed_doubt(status: SignatureStatus, embedded: MaskedSignature, *, proven: bool) -> str:
-    if status.validation_path is None:
+def _seed_doubt(opinion: CmsOpinion, embedded: MaskedSignature, *, proven: bool) -> str:
+    """Whether the form asked for another kind of signature, in pyHanko's view."""
+    if opinion.plain:  # only where the form asks for nothing
+        return ""
+    if opinion.path is None:
         return "path"
-    seeds = report_seed_value_validation(embedded, status.validation_path, timestamp_found=proven)
+    seeds = report_seed_value_validation(embedded, opinion.path, timestamp_found=proven)
     return "seed values" if seeds["seed_value_constraint_error"] is not None else ""
 
 

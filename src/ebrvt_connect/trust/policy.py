@@ -49,6 +49,8 @@ class VerificationPolicy(Value):
     legal_basis: str
     subfilters: tuple[str, ...] = ("ETSI.CAdES.detached", "adbe.pkcs7.detached")
     """PDF signature formats that may pass; document timestamps (ETSI.RFC3161) are always looked at."""
+    outdated_subfilters: tuple[str, ...] = ()
+    """PDF signature formats that rest on SHA-1 and may pass where SHA-1 may."""
     digests: tuple[str, ...] = (
         "sha256",
         "sha384",
@@ -78,13 +80,24 @@ class VerificationPolicy(Value):
     """Nodes of the page tree, times the signatures: each is compared with the whole tree."""
     appearance_percent: int = 15
     """How much of the smallest page the appearance of a later signature may cover."""
+    leader_days_before: int = 15
+    """How many days before the document's date its leader may have signed (days are Vietnam's)."""
+    seal_days_before: int = 0
+    """How many days before the document's date the agency's seal may have been set."""
+    signed_days_after: int = 30
+    """How many days after the document's date either may have signed."""
     overrides: tuple[Override, ...] = ()
 
     def as_of(self, proven: datetime | None) -> VerificationPolicy:
         """The rules for what a timestamp proves to be of that time; these rules where nothing is proven."""
         if proven is None or self.outdated_until is None or proven >= self.outdated_until:
             return self
-        return self.model_copy(update={"digests": (*self.digests, *self.outdated_digests)})
+        return self.model_copy(
+            update={
+                "digests": (*self.digests, *self.outdated_digests),
+                "subfilters": (*self.subfilters, *self.outdated_subfilters),
+            }
+        )
 
     @property
     def reference(self) -> PolicyReference:
@@ -132,6 +145,7 @@ VN_LEGACY_2018 = VerificationPolicy(
     id="VN_LEGACY_2018",
     version="1",
     legal_basis="NĐ 130/2018/NĐ-CP Điều 9; TT 22/2020/TT-BTTTT (hết hiệu lực)",
+    outdated_subfilters=("adbe.pkcs7.sha1",),
     outdated_digests=("sha1",),
     outdated_until=datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=7))),
 )

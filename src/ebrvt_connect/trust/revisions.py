@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils import generic
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, limit_findings
+from ebrvt_connect.trust.pdf_extent import has_overlong_member
+from ebrvt_connect.trust.scanning import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +41,8 @@ _STREAM_END = re.compile(_SPACE + rb"{0,4}endstream" + _SPACE + rb"{1,8}endobj")
 _NOTES = _SPACE + rb"{0,16}+(?:%[^\r\n]{0,400}+" + _EOL + _SPACE + rb"{0,16}+){0,8}+"
 _CLOSE = re.compile(_NOTES + rb"startxref" + _EOL + rb"(0|[1-9]\d{0,9})" + _EOL + rb"%%EOF(?:\r\n|\n|\r|\Z)")
 _LAST_START = re.compile(rb"startxref[\0\t\n\f\r +]*(\d{1,12})")
-_KEYWORD = re.compile(rb"(?<![A-Za-z])xref(?=[\0\t\n\f\r 0-9])|trailer")
+_TABLE_WORD = re.compile(rb"xref(?=[\0\t\n\f\r 0-9])")
+_LETTER = re.compile(rb"[A-Za-z]")
 
 _LOOK_BACK = 64
 _END_WITHIN = 4096
@@ -49,6 +52,9 @@ _MOST_TOKENS = 1_000_000
 _LEAST_ROOM = 100_000
 """Objects any file may claim; beyond that, one for every ten bytes it has."""
 _MOST_UNPACKED = 64 * 1024 * 1024
+_LEAST_UNPACKED = 16 * 1024 * 1024
+_MOST_RATIO = 20
+"""All object streams together, to the file: structure seldom packs to less than a tenth."""
 _MOST_FIELD_BYTES = 8
 _PREDICTOR_UP = 12
 
@@ -160,7 +166,7 @@ def _check_range(
 ) -> None:
     """Every token of the range is listed, every listed object stands where it is said to stand."""
     words = {s.at for s in sections if s.keyword >= 0} | {s.keyword for s in sections if s.keyword >= 0}
-    if any(m.start() not in words for m in _KEYWORD.finditer(data, begin, end)):
+    if any(at not in words for at in _keywords(data, begin, end)):
         raise LayoutRefused("a table or trailer that is not in the chain")
     expected = {s.at for s in sections if s.keyword < 0}
     for section in sections:
@@ -170,6 +176,14 @@ def _check_range(
     if any(token not in known for token in _object_tokens(data, begin, end)):
         raise LayoutRefused("an object that no table lists")
     _check_members(data, members_of)
+
+
+def _keywords(data: bytes, begin: int, end: int) -> Iterator[int]:
+    """Places where a table or a trailer may begin: `trailer`, and `xref` but for the end of `startxref`."""
+    yield from places_of(b"trailer", data, begin, end)
+    for at in places_of(b"xref", data, begin, end):
+        if _TABLE_WORD.match(data, at, end) and not (at and _LETTER.match(data, at - 1)):
+            yield at
 
 
 def _check_object(data: bytes, number: int, generation: int, offset: int) -> int:
@@ -189,15 +203,11 @@ def _token_of(data: bytes, offset: int) -> int:
 
 def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
     """Places of the word `obj` behind a number, blanks and comments between them included."""
-    budget = _MOST_TOKENS
-    at = data.find(b"obj", begin, end)
-    while at >= 0:
-        budget -= 1
-        if budget < 0:
+    for nth, at in enumerate(places_of(b"obj", data, begin, end)):
+        if nth == _MOST_TOKENS:
             raise LayoutRefused("too many objects", at, findings.PDF_TOO_COMPLEX)
         if data[at - 3 : at] != b"end" and _behind_number(data, begin, at):
             yield at
-        at = data.find(b"obj", at + 3, end)
 
 
 def _behind_number(data: bytes, begin: int, at: int) -> bool:
@@ -218,7 +228,7 @@ def _behind_number(data: bytes, begin: int, at: int) -> bool:
 
 def _check_members(data: bytes, sections: Sequence[Section]) -> None:
     """Every object stream of these sections holds exactly objects they list as its members."""
-    room = _MOST_UNPACKED
+    room = min(_MOST_UNPACKED, max(_LEAST_UNPACKED, _MOST_RATIO * len(data)))
     known = {(number, *place) for s in sections for number, place in s.packed.items()}
     wanted = {stream for s in sections for stream, _ in s.packed.values()}
     for section in sections:
@@ -246,6 +256,8 @@ def _members(
     numbers = content[:first].split()
     if len(numbers) != 2 * count or not all(n.isdigit() for n in numbers):
         raise LayoutRefused("an object stream with an odd beginning", offset)
+    if has_overlong_member([first + int(n) for n in numbers[1::2]], len(content)):
+        raise LayoutRefused("an object that goes on for too long", offset, limit_findings.PDF_CLAIMS_TOO_MUCH)
     return [int(n) for n in numbers[::2]], len(content)
 
 
@@ -274,6 +286,8 @@ def _dictionary(head: bytes) -> dict[str, Any] | None:
     try:
         stream = BytesIO(head[begin : match.start() + 2 if match else len(head)])
         value = generic.DictionaryObject.read_from_stream(stream, _Nobody())  # type: ignore[arg-type]
+    except MemoryError:
+        raise
     except Exception:  # noqa: BLE001 - hostile input breaks a parser in every way there is
         return None
     found = {str(key): value.raw_get(key) for key in value}
@@ -302,7 +316,8 @@ def _unpacked(data: bytes, dictionary: dict[str, Any], at: int, offset: int, roo
         except zlib.error as failure:
             raise LayoutRefused("a stream that does not unpack", offset) from failure
         if len(content) > room:
-            raise LayoutRefused("a stream that unpacks to too much", offset, findings.PDF_TOO_COMPLEX)
+            why = "a stream that unpacks to too much"
+            raise LayoutRefused(why, offset, limit_findings.PDF_CLAIMS_TOO_MUCH)
         if not engine.eof:
             raise LayoutRefused("a stream that does not end", offset)
         end = len(data) - len(engine.unused_data)
@@ -364,7 +379,7 @@ def _table(data: bytes, at: int, position: int) -> Section:
         first, count = int(head[1]), int(head[2])
         position = head.end()
         if first + count > _room(data) or position + count * _ENTRY_BYTES > len(data):
-            raise LayoutRefused("a table that claims too much", at, findings.PDF_TOO_COMPLEX)
+            raise LayoutRefused("a table that claims too much", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
         highest = max(highest, first + count)
         for number in range(first, first + count):
             entry = _ENTRY.match(data, position)
@@ -402,14 +417,14 @@ def _stream(data: bytes, at: int) -> Section:
     _check_trailer(data, trailer, 0, at)
     widths = [w if isinstance(w, int) else -1 for w in trailer.get("/W", [])]
     if len(widths) != 3 or not all(0 <= w <= _MOST_FIELD_BYTES for w in widths) or not widths[1]:  # noqa: PLR2004
-        raise LayoutRefused("field widths", at, findings.PDF_TOO_COMPLEX)
+        raise LayoutRefused("field widths", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
     index = list(trailer.get("/Index", [0, trailer["/Size"]]))
     if len(index) % 2 or not all(isinstance(n, int) and n >= 0 for n in index):
-        raise LayoutRefused("index", at, findings.PDF_TOO_COMPLEX)
+        raise LayoutRefused("index", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
     ranges = list(zip(index[::2], index[1::2], strict=True))
     total, width = sum(count for _, count in ranges), sum(widths)
     if total > _room(data) or any(first + count > trailer["/Size"] for first, count in ranges):
-        raise LayoutRefused("a table that claims too much", at, findings.PDF_TOO_COMPLEX)
+        raise LayoutRefused("a table that claims too much", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
     # A predictor adds a byte to each row.
     rows = _unpacked(data, trailer, at + len(head), at, total * (width + 1))
     if len(rows) != total * width:
@@ -450,7 +465,7 @@ def _check_trailer(data: bytes, trailer: dict[str, Any], highest: int, at: int) 
     """/Size is there, and neither less than the table nor absurd."""
     size = _number(trailer, "/Size", at)
     if size > _room(data):
-        raise LayoutRefused("a /Size that claims too much", at, findings.PDF_TOO_COMPLEX)
+        raise LayoutRefused("a /Size that claims too much", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
     if size < highest:
         raise LayoutRefused("a /Size smaller than the table", at)
 

@@ -6,20 +6,35 @@ signed attributes with each mandatory one exactly once, and no content inside wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asn1crypto import cms, core, parser, tsp
 from cryptography import x509
 
 from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.der_count import has_more_than
+from ebrvt_connect.trust.remembered import read_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 _MOST_CERTIFICATES = 100
+_MOST_ATTRIBUTES = 100
 _MOST_TIMESTAMPS = 10
+_SHA1_BYTES = 20
+_CONTENT_STAMP = "1.2.840.113549.1.9.16.2.20"
+_UNCOUNTED = {
+    "0.4.0.1733.2.4": "archive-time-stamp-v3",
+    "1.2.840.113549.1.9.16.2.48": "archive-time-stamp-v2",
+    "1.2.840.113549.1.9.16.2.27": "archive-time-stamp",
+    "0.4.0.1733.2.5": "long-term-validation",
+    "1.2.840.113549.1.9.16.2.25": "CAdES-C-timestamp",
+    "1.2.840.113549.1.9.16.2.26": "time-stamped-certs-crls-references",
+    "1.3.6.1.4.1.311.3.3.1": "Microsoft RFC 3161 counterSign",
+}
+"""Unsigned attributes that hold timestamps over more than the signature value."""
 
 
 class CmsMalformed(Exception):
@@ -40,9 +55,16 @@ class SignedData:
     signer_info: cms.SignerInfo
     leaf: x509.Certificate
     others: tuple[x509.Certificate, ...]
+    about: str = ""
+    """The digest that the content itself is, where the format has one there: `sha1`."""
 
     @property
     def digest(self) -> str:
+        """What the signature rests on: the digest its content is, else the signer's digest algorithm."""
+        return self.about or self.signer_digest
+
+    @property
+    def signer_digest(self) -> str:
         """The signer's digest algorithm: `sha256`."""
         return str(self.signer_info["digest_algorithm"]["algorithm"].native).lower()
 
@@ -67,15 +89,25 @@ class SignedData:
         return moment
 
     def timestamp_tokens(self) -> tuple[cms.SignedData, ...]:
-        """The signature timestamps among the unsigned attributes."""
-        attributes = self.signer_info["unsigned_attrs"]
-        found = (
-            value["content"]
-            for attribute in (() if _absent(attributes) else attributes)
-            if attribute["type"].native == "signature_time_stamp_token"
-            for value in attribute["values"]
-        )
-        return tuple(token for token, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False))
+        """The signature timestamps among the unsigned attributes: made after signing."""
+        return _tokens(self.unsigned("1.2.840.113549.1.9.16.2.14"))
+
+    def content_tokens(self) -> tuple[cms.SignedData, ...]:
+        """The content timestamps among the signed attributes: made before signing."""
+        return _tokens(self.signed(_CONTENT_STAMP))
+
+    def uncounted_timestamps(self) -> tuple[str, ...]:
+        """Names of the kinds of timestamps it has that are not judged."""
+        present = {a["type"].dotted for a in self._unsigned_attributes()}
+        return tuple(name for oid, name in _UNCOUNTED.items() if oid in present)
+
+    def unsigned(self, oid: str) -> Iterator[cms.Any]:
+        """The values of an unsigned attribute."""
+        return (v for a in self._unsigned_attributes() if a["type"].dotted == oid for v in a["values"])
+
+    def signed(self, oid: str) -> Iterator[cms.Any]:
+        """The values of a signed attribute."""
+        return (v for a in self.signer_info["signed_attrs"] if a["type"].dotted == oid for v in a["values"])
 
     @property
     def message_digest(self) -> bytes:
@@ -86,9 +118,11 @@ class SignedData:
     @property
     def is_countersigned(self) -> bool:
         """Whether somebody signed this signature (an unsigned attribute)."""
+        return any(a["type"].native == "counter_signature" for a in self._unsigned_attributes())
+
+    def _unsigned_attributes(self) -> Iterable[cms.CMSAttribute]:
         attributes = self.signer_info["unsigned_attrs"]
-        found = () if _absent(attributes) else attributes
-        return any(a["type"].native == "counter_signature" for a in found)
+        return () if _absent(attributes) else attributes
 
     def _attribute_names(self) -> Iterator[str]:
         return (a["type"].native for a in self.signer_info["signed_attrs"])
@@ -104,6 +138,18 @@ def read_contents(contents: bytes, *, timestamp: bool) -> SignedData:
     content = load_signed_data(contents, padding=b"\0")
     try:
         return read_signed_data(content, timestamp=timestamp)
+    except (ValueError, TypeError, KeyError) as failure:
+        raise CmsMalformed("không giải mã được") from failure
+
+
+def read_sha1_contents(contents: bytes) -> tuple[SignedData, bytes]:
+    """Signed data whose content is a SHA-1 (adbe.pkcs7.sha1), and that digest. Raises `CmsMalformed`."""
+    content = load_signed_data(contents, padding=b"\0")
+    try:
+        inside = content_inside(content)
+        if inside is None or len(inside) != _SHA1_BYTES or len(content["signer_infos"]) != 1:
+            raise CmsMalformed("nội dung không phải một giá trị SHA-1")
+        return replace(signed_by_one(content, content["signer_infos"][0]), about="sha1"), inside
     except (ValueError, TypeError, KeyError) as failure:
         raise CmsMalformed("không giải mã được") from failure
 
@@ -136,8 +182,7 @@ def signed_by_one(content: cms.SignedData, signer: cms.SignerInfo) -> SignedData
         "encap_content_info": {"content_type": content["encap_content_info"]["content_type"].native},
         "signer_infos": cms.SignerInfos([signer]),
     }
-    if not _absent(content["certificates"]):
-        fields["certificates"] = content["certificates"]
+    fields.update({name: content[name] for name in ("certificates", "crls") if not _absent(content[name])})
     return read_signed_data(cms.SignedData(fields), timestamp=False)
 
 
@@ -176,10 +221,19 @@ def timestamp_info(content: cms.SignedData) -> tsp.TSTInfo:
     return info
 
 
+def _tokens(values: Iterable[cms.Any]) -> tuple[cms.SignedData, ...]:
+    """The tokens of an attribute, the first ten; raises what asn1crypto raises for others."""
+    found = (value["content"] for value in values)
+    return tuple(token for token, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False))
+
+
 def _check_attributes(signer: cms.SignerInfo, content_type: str) -> None:
     attributes = signer["signed_attrs"]
     if _absent(attributes):
         raise CmsMalformed("thiếu thuộc tính được ký")
+    for field in ("signed_attrs", "unsigned_attrs"):
+        if not _absent(signer[field]) and has_more_than(_MOST_ATTRIBUTES, signer[field].contents):
+            raise CmsMalformed("quá nhiều thuộc tính")
     names = [a["type"].native for a in attributes]
     for wanted in ("content_type", "message_digest"):
         if names.count(wanted) != 1:
@@ -195,10 +249,10 @@ def _certificates(content: cms.SignedData) -> tuple[x509.Certificate, ...]:
     field = content["certificates"]
     if _absent(field):
         return ()
-    if len(field) > _MOST_CERTIFICATES:
+    if has_more_than(_MOST_CERTIFICATES, field.contents):
         raise CmsMalformed("quá nhiều chứng thư số")
     raw = (choice.chosen.dump() for choice in field if choice.name == "certificate")
-    return tuple(dict.fromkeys(x509.load_der_x509_certificate(der) for der in raw))
+    return tuple(dict.fromkeys(read_certificate(der) for der in raw))
 
 
 def _signer_certificate(

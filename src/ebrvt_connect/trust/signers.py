@@ -26,9 +26,9 @@ from pydantic import AwareDatetime, Field, ValidationError
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
 from ebrvt_connect.model.text import NfcText, Value
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust.signing_order import order_findings
 from ebrvt_connect.trust.verdict import (
-    DocumentKind,
     Finding,
     Indication,
     Severity,
@@ -37,7 +37,7 @@ from ebrvt_connect.trust.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Mapping
 
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import VerificationReport
@@ -66,14 +66,22 @@ class Wanted:
     """Roles in which further signatures may stand there."""
     missing: str
     """The finding for a missing seal."""
+    copied: bool = False
+    """Whether a registered copy seal (chữ ký số sao) of any agency may stand over the original."""
 
 
 _ON_DOCUMENTS = frozenset({SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY})
 _ON_PACKETS = frozenset({SignatureRole.PACKET, SignatureRole.AGENCY})
 _SEAL = frozenset({SignatureRole.AGENCY})
+_PERSON = frozenset({SignatureRole.PERSON})
 
-ISSUED_DOCUMENT = Wanted(_SEAL, leader=True, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING)
-"""A document as issued (văn bản ban hành): the competent person's signature and the agency's seal."""
+ISSUED_DOCUMENT = Wanted(
+    _SEAL, leader=True, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING, copied=True
+)
+"""A document as issued (văn bản ban hành): the competent person's signature and the agency's seal.
+
+Whoever copies it (sao y, sao lục, trích sao) signs over both, as registered in role copy.
+"""
 SEALED = Wanted(_SEAL, leader=False, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING)
 """A paper for which the agency's seal (con dấu số) alone will do; a person may sign it as well."""
 PACKET = Wanted(_ON_PACKETS, leader=False, accepted=_ON_PACKETS, missing=findings.PACKET_SIGNATURE_MISSING)
@@ -101,6 +109,10 @@ class IssuingDecision(Value):
     agency: AgencyCode
     decided_at: AwareDatetime
     findings: tuple[Finding, ...] = ()
+    leaders: tuple[int, ...] = ()
+    """Which signatures are passed ones of its competent people, by their index."""
+    seals: tuple[int, ...] = ()
+    """Which are passed ones of its seal (or, on a packet, of its key for packets)."""
 
     @property
     def held(self) -> bool:
@@ -165,8 +177,9 @@ class SignerRegister:
         time, for this agency in role agency (a packet: or packet); another agency's seal alone does not
         do. 3. Where a leader is wanted, it carries a passed signature registered for this agency in role
         person, and not the same one. 4. Every signature it carries is registered for this agency: a
-        stranger's appearance would lie over what the others signed. 5. The person signed before the seal
-        (weighed by the policy).
+        stranger's appearance would lie over what the others signed; copy seals are those of whoever
+        copies, where `wanted` has it so. 5. The person signed before the seal, and both before a copy was
+        made of it: as they stand in the file, and by their times (`trust.signing_order`).
 
         A line must hold at the best signing time, and at `at` too unless a timestamp proves that time.
         `agency` may be spelled either way and carry an old or a new code (`history`, compared as of `at`).
@@ -180,37 +193,60 @@ class SignerRegister:
                 )
             )
         seals = view.passed(report, wanted.seal)
-        leaders = view.passed(report, frozenset({SignatureRole.PERSON}))
-        if not seals:
-            found.append(self._no_seal(report, view, policy, wanted))
-        if not leaders and wanted.leader:
-            found.append(policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=agency))
-        if seals and leaders and wanted.leader and len({*seals, *leaders}) == 1:
-            found.append(policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=agency))
-        if strangers := view.strangers(report, wanted.accepted):
-            listed = ", ".join(map(str, strangers))
-            numbers = " và ".join(listed.rsplit(", ", 1))
-            found.append(
-                policy.notice(
-                    findings.SIGNER_NOT_REGISTERED, agency=agency, numbers=numbers, numbers_en=listed
-                )
-            )
-        if seals and leaders and _sealed_first(report, seals, leaders):
-            found.append(policy.notice(findings.SEAL_BEFORE_LEADER))
-        return IssuingDecision(agency=agency, decided_at=at, findings=tuple(found))
+        leaders = view.passed(report, _PERSON)
+        copiers = view.copiers(report, anybody=wanted.copied, but=(*seals, *leaders))
+        if foreign := view.foreign(report, wanted.seal, but=copiers):
+            others = ", ".join(foreign)
+            found.append(policy.notice(findings.AGENCY_SEAL_FOREIGN, agency=agency, other=others))
+        elif not seals:
+            found.append(policy.notice(wanted.missing, agency=agency))
+        found += _missing(view, policy, wanted, seals, leaders, copiers)
+        found += _strange(view, report, policy, wanted, copiers)
+        found += order_findings(report, leaders, seals, tuple(copiers), policy)
+        return IssuingDecision(
+            agency=agency,
+            decided_at=at,
+            findings=tuple(found),
+            leaders=tuple(leaders),
+            seals=tuple(seals),
+        )
 
-    def _no_seal(
-        self, report: VerificationReport, view: _Registered, policy: VerificationPolicy, wanted: Wanted
-    ) -> Finding:
-        others = [
-            str(line.agency)
-            for signature in report.signatures
-            for line in view.lines(signature)
-            if line.role in wanted.seal and not view.is_issuer(line)
-        ]
-        if not others:
-            return policy.notice(wanted.missing, agency=view.agency)
-        return policy.notice(findings.AGENCY_SEAL_FOREIGN, agency=view.agency, other=", ".join(others))
+
+def _missing(
+    view: _Registered,
+    policy: VerificationPolicy,
+    wanted: Wanted,
+    seals: list[int],
+    leaders: list[int],
+    copiers: Mapping[int, str],
+) -> Iterator[Finding]:
+    """A leader's signature, one of the two, or what a copy was made of."""
+    if wanted.leader and not leaders:
+        yield policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=view.agency)
+    if wanted.leader and seals and leaders and len({*seals, *leaders}) == 1:
+        yield policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=view.agency)
+    if copiers:
+        whole = bool(seals) and (bool(leaders) or not wanted.leader)
+        code = packet_findings.COPY_MADE if whole else packet_findings.COPY_WITHOUT_ORIGINAL
+        named = ", ".join(dict.fromkeys(copiers.values()))
+        yield policy.notice(code, copier=named, agency=view.agency)
+
+
+def _strange(
+    view: _Registered,
+    report: VerificationReport,
+    policy: VerificationPolicy,
+    wanted: Wanted,
+    copiers: Mapping[int, str],
+) -> Iterator[Finding]:
+    """Signatures that nobody of the agency made, nor whoever copied it."""
+    strangers = [n for n in view.strangers(report, wanted.accepted) if n not in copiers]
+    if strangers:
+        listed = ", ".join(map(str, strangers))
+        numbers = " và ".join(listed.rsplit(", ", 1))
+        yield policy.notice(
+            findings.SIGNER_NOT_REGISTERED, agency=view.agency, numbers=numbers, numbers_en=listed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +282,32 @@ class _Registered:
             and not any(line.role in accepted and self.is_issuer(line) for line in self.lines(signature))
         ]
 
+    def foreign(
+        self, report: VerificationReport, seal: frozenset[SignatureRole], *, but: Container[int]
+    ) -> tuple[str, ...]:
+        """The agencies whose seal stands there though they are not the one asked about."""
+        others = (
+            str(line.agency)
+            for signature in report.signatures
+            if signature.index not in but
+            for line in self.lines(signature)
+            if line.role in seal and not self.is_issuer(line) and not self._seals_for_issuer(signature, seal)
+        )
+        return tuple(dict.fromkeys(others))
+
+    def _seals_for_issuer(self, signature: SignatureReport, seal: frozenset[SignatureRole]) -> bool:
+        return any(line.role in seal and self.is_issuer(line) for line in self.lines(signature))
+
+    def copiers(self, report: VerificationReport, *, anybody: bool, but: Container[int]) -> dict[int, str]:
+        """Places of passed copy seals, in signing order, with the agency that copied."""
+        return {
+            signature.index: str(line.agency)
+            for signature in report.signatures
+            if signature.indication is Indication.TOTAL_PASSED and signature.index not in but
+            for line in self.lines(signature)
+            if line.role is SignatureRole.COPY and (anybody or self.is_issuer(line))
+        }
+
     def passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> list[int]:
         """Places, in signing order, of passed signatures registered for the agency in one of the roles."""
         return list(self._passed(report, roles))
@@ -256,18 +318,6 @@ class _Registered:
                 continue
             if any(line.role in roles and self.is_issuer(line) for line in self.lines(signature)):
                 yield signature.index
-
-
-def _sealed_first(report: VerificationReport, seals: list[int], leaders: list[int]) -> bool:
-    """Whether every seal is older than every leader's signature.
-
-    The revisions of a PDF tell the order. Elsewhere only times do, and equal ones tell nothing: the signers
-    of a CMS file stand in the order of their encoding.
-    """
-    if report.kind is DocumentKind.PDF:
-        return max(seals) < min(leaders)
-    times = {s.index: s.best_time.value for s in report.signatures if s.best_time is not None}
-    return max(times[n] for n in seals) < min(times[n] for n in leaders)
 
 
 def _row(nth: int, row: Any) -> RegisteredSigner:  # noqa: ANN401 - whatever stands in the file

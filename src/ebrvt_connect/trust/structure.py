@@ -15,15 +15,17 @@ from __future__ import annotations
 import hashlib
 import re
 from binascii import unhexlify
+from bisect import bisect_right
 from dataclasses import dataclass
-from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BytesIO, RawIOBase
-from itertools import islice, pairwise
-from typing import TYPE_CHECKING, BinaryIO
+from io import BytesIO
+from itertools import islice, pairwise, takewhile
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ebrvt_connect.trust.file_digests import FileDigests
+from ebrvt_connect.trust.scanning import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from typing_extensions import Buffer
 
 _BYTE_RANGE = re.compile(
     rb"/ByteRange\s{0,16}\[\s{0,16}0\s{1,16}(\d{1,12})\s{1,16}(\d{1,12})\s{1,16}(\d{1,12})\s{0,80}\]"
@@ -33,7 +35,6 @@ _END_OF_FILE = re.compile(rb"%%EOF(\r\n|\r|\n)?\Z")
 _LABEL_LETTERS = 32
 """Letters rather than raw bytes: pyHanko reads a PDF string as text and must give them back unchanged."""
 _SHORTEST_MASKED = 512
-_BUFFER_BYTES = 32 * 1024
 _MOST_GAPS = 500
 _MOST_DECLARED = 1000
 _INTEGERS = 4
@@ -75,18 +76,30 @@ class SlotInvalid(Exception):
         self.gap = gap
 
 
-def gaps_in(data: bytes) -> tuple[Gap, ...]:
-    """Every distinct gap declared in the file that is exactly one long hex string; bounded in number.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the /ByteRanges of a file say, before anything of it is believed."""
+
+    gaps: tuple[Gap, ...]
+    """Every distinct gap that is exactly one long hex string; bounded in number.
 
     Two of them cannot overlap: angle brackets stand only at their ends.
     """
-    found = (gap for gap, _ in _declared(data) if gap.end - gap.start >= _SHORTEST_MASKED)
-    return tuple(islice(dict.fromkeys(found), _MOST_GAPS))
-
-
-def first_declared_end(data: bytes) -> int:
+    first_end: int
     """Where the bytes of the earliest declared signature end; the end of the file when there is none."""
-    return min((end for _, end in _declared(data) if end <= len(data)), default=len(data))
+
+
+def declared_in(data: bytes) -> Declared:
+    """Look through the whole file for what is declared."""
+    found = tuple(_declared(data))
+    gaps = (gap for gap, _ in found if gap.end - gap.start >= _SHORTEST_MASKED)
+    first = min((end for _, end in found if end <= len(data)), default=len(data))
+    return Declared(tuple(islice(dict.fromkeys(gaps), _MOST_GAPS)), first)
+
+
+def gaps_in(data: bytes) -> tuple[Gap, ...]:
+    """The gaps declared in the file."""
+    return declared_in(data).gaps
 
 
 def _declared(data: bytes) -> Iterator[tuple[Gap, int]]:
@@ -95,7 +108,7 @@ def _declared(data: bytes) -> Iterator[tuple[Gap, int]]:
     Where a string closes is looked up once for each start: many claims about one long string cost nothing.
     """
     closes: dict[int, int] = {}
-    for match in islice(_BYTE_RANGE.finditer(data), _MOST_DECLARED):
+    for match in islice(_byte_ranges(data), _MOST_DECLARED):
         gap = Gap(int(match[1]), int(match[2]))
         if gap.start not in closes:
             string = _HEX_STRING.match(data, gap.start)
@@ -104,9 +117,14 @@ def _declared(data: bytes) -> Iterator[tuple[Gap, int]]:
             yield gap, gap.end + int(match[3])
 
 
-def labels_of(data: bytes, gaps: Sequence[Gap]) -> dict[bytes, Gap]:
+def _byte_ranges(data: bytes) -> Iterator[re.Match[bytes]]:
+    found = (_BYTE_RANGE.match(data, at) for at in places_of(b"/ByteRange", data))
+    return (match for match in found if match)
+
+
+def labels_of(data: bytes, gaps: Sequence[Gap], digests: FileDigests | None = None) -> dict[bytes, Gap]:
     """A label for each gap that whoever made the file could not foresee."""
-    of_file = hashlib.sha256(data).digest()
+    of_file = (digests or FileDigests(data)).whole()
     return {
         hashlib.sha256(of_file + b"%d" % gap.start).hexdigest()[:_LABEL_LETTERS].encode(): gap for gap in gaps
     }
@@ -116,50 +134,76 @@ def masked(data: bytes, labels: dict[bytes, Gap]) -> BinaryIO:
     """The file as a stream in which each gap holds only its label; nothing is copied."""
     if not labels:
         return BytesIO(data)
-    # Buffered, since pyHanko reads byte by byte and a Python method for each of them would be slow.
-    return BufferedReader(_Masked(data, labels), _BUFFER_BYTES)
+    return cast("BinaryIO", _Masked(data, labels))
 
 
-class _Masked(RawIOBase):
-    """Bytes read through a mask."""
+class _Masked:
+    """Bytes read through a mask, one by one or many at once: what a PDF reader asks of a stream, and no more.
+
+    In a gap stands its label as a short hex string, and then a comment up to the gap's end. Whoever skips
+    the comment byte by byte is taken to its end at the first: PyHanko would ask tens of thousands of times.
+    """
 
     def __init__(self, data: bytes, labels: dict[bytes, Gap]) -> None:
-        self._data = memoryview(data)
-        self._patches = tuple((gap.start, _patch(label, gap)) for label, gap in labels.items())
-        self._at = 0
+        file = BytesIO(data)
+        self.seek, self.tell, self._plain = file.seek, file.tell, file.read
+        self._size = len(data)
+        self._masks = sorted((_Mask.of(label, gap) for label, gap in labels.items()), key=lambda m: m.start)
+        self._reading_on = -1
+        """Where the last reading of something masked ended."""
+        self._clear = (0, 0)
+        """Nothing is masked between these: most of what is asked lies there, and costs no search."""
 
-    def readable(self) -> bool:
-        return True
+    def read(self, size: int = -1, /) -> bytes:
+        """As a file reads."""
+        at = self.tell()
+        low, high = self._clear
+        if low <= at and 0 <= size <= high - at:
+            return self._plain(size)
+        end = min(at + size, self._size) if size >= 0 else self._size
+        first = bisect_right(self._masks, at, key=lambda mask: mask.end)
+        touched = list(takewhile(lambda mask: mask.start < end, self._masks[first:]))
+        if not touched:
+            before = self._masks[first - 1].end if first else 0
+            after = self._masks[first].start if first < len(self._masks) else self._size
+            self._clear = (before, after)
+            return self._plain(size)
+        # Only who comes from the front is taken to the end: whoever reads backwards would never get away.
+        if size == 1 and at == touched[0].comment == self._reading_on:
+            self.seek(touched[0].end)
+            return b"\n"
+        self._reading_on = end
+        return self._through(touched, at, size)
 
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        base = {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: len(self._data)}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Buffer) -> int:
-        into = memoryview(buffer).cast("B")
-        start = self._at
-        piece = self._data[start : start + len(into)]
-        end = start + len(piece)
-        into[: len(piece)] = piece
-        for at, patch in self._patches:
-            low, high = max(start, at), min(end, at + len(patch))
-            if low < high:
-                into[low - start : high - start] = patch[low - at : high - at]
-        self._at = end
-        return len(piece)
+    def _through(self, touched: Sequence[_Mask], at: int, size: int) -> bytes:
+        """A piece of the file with what stands in place of each gap."""
+        piece = bytearray(self._plain(size))
+        for mask in touched:
+            low, high = max(at, mask.start), min(at + len(piece), mask.end)
+            piece[low - at : high - at] = mask.between(low, high)
+        return bytes(piece)
 
 
-def _patch(label: bytes, gap: Gap) -> bytes:
-    """What is read in place of a gap: a short hex string, and a comment up to the gap's end.
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """What is read in place of the bytes [start, end)."""
 
-    PyHanko skips a comment three times as fast as blanks and ten times as fast as hex digits.
-    """
-    written = b"<" + label.hex().encode() + b">%"
-    return written + b" " * (gap.end - gap.start - len(written) - 1) + b"\n"
+    start: int
+    comment: int
+    """Where the comment's text begins, behind its percent sign."""
+    end: int
+    label: bytes
+
+    @classmethod
+    def of(cls, label: bytes, gap: Gap) -> _Mask:
+        written = b"<" + label.hex().encode() + b">%"
+        return cls(gap.start, gap.start + len(written), gap.end, written)
+
+    def between(self, low: int, high: int) -> bytes:
+        """What stands in [low, high): of the label, of the blanks of a comment, of its line end."""
+        blanks = max(0, min(high, self.end - 1) - max(low, self.comment))
+        close = b"\n" if high == self.end else b""
+        return self.label[low - self.start : high - self.start] + b" " * blanks + close
 
 
 def slot_of(data: bytes, byte_range: Sequence[object], read: bytes, labels: dict[bytes, Gap]) -> Slot:

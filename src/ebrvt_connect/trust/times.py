@@ -1,19 +1,27 @@
-"""When a signature was made (thời điểm ký): what is claimed, what is proven, and how they agree."""
+"""When a signature was made (thời điểm ký): what is claimed, what is proven, and how they agree.
+
+One piece of reasoning for all formats. A timestamp over the content that the signer signed along (content
+timestamp) says that the signature was made no earlier; one over the signature, or over the file that holds
+it, says no later. Between the two lies the truth. What speaks against a signature only after the latest
+possible moment leaves it undecided; what spoke against it before the earliest has failed it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.model.period import VIETNAM
+from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.verdict import BestTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ebrvt_connect.trust.grounds import Grounds
     from ebrvt_connect.trust.timestamps import TimestampVerdict
-    from ebrvt_connect.trust.verdict import Finding
+    from ebrvt_connect.trust.verdict import Finding, TimestampFacts
 
 _VIETNAM_TIME = timezone(timedelta(hours=7))
 _LOCAL_AS_UTC = range(25_200 - 3_600, 25_200 + 3_600 + 1)
@@ -32,26 +40,113 @@ def in_utc(claimed: datetime | None) -> datetime | None:
         return None
 
 
-def best_time(claimed: datetime | None, proven: Iterable[datetime], grounds: Grounds) -> BestTime:
-    """The earliest proof; else the signer's word, unless it lies in the future; else this very check."""
-    earliest = min(proven, default=None)
-    if earliest is not None:
-        return BestTime(value=earliest, proof="timestamp")
-    if claimed is not None and not grounds.lies_ahead(claimed):
-        return BestTime(value=claimed, proof="claimed")
-    return BestTime(value=grounds.at, proof="validation")
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The timestamps there are about one signature, judged."""
+
+    before: tuple[TimestampVerdict, ...] = ()
+    """Over the content, among what was signed: made before the signature."""
+    after: tuple[TimestampVerdict, ...] = ()
+    """Over the signature: made after it."""
+    around: tuple[datetime, ...] = ()
+    """Times proven by timestamps over all of the signature, its own timestamps with it."""
+
+    @property
+    def facts(self) -> tuple[TimestampFacts, ...]:
+        """As they stand in the report."""
+        return tuple(t.facts for t in (*self.before, *self.after) if t.facts is not None)
 
 
-def time_findings(
-    claimed: datetime | None, best: BestTime, tokens: list[TimestampVerdict], grounds: Grounds
+@dataclass(frozen=True, slots=True)
+class SigningTime:
+    """What is known of the moment of signing."""
+
+    best: BestTime
+    latest: datetime
+    """It was made no later: the earliest proof; else the check itself, at which it is there."""
+    claimed: datetime | None = None
+    earliest: datetime | None = None
+    """It was made no earlier: the latest content timestamp; None when nothing says so."""
+    found: tuple[Finding, ...] = ()
+    """What is to be said about the time: of each timestamp, of their order, of the claim."""
+    facts: tuple[TimestampFacts, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether a timestamp proves that the signature is as old as `best` says."""
+        return self.best.proof == "timestamp"
+
+    @property
+    def report(self) -> dict[str, object]:
+        """The fields of a `SignatureReport` that speak of time."""
+        return {
+            "claimed_time": self.claimed,
+            "best_time": self.best,
+            "earliest_time": self.earliest,
+            "timestamps": self.facts,
+        }
+
+    def was_made_after(self, moment: datetime) -> bool:
+        """Whether it is proven that the signature was not made before `moment`."""
+        return self.earliest is not None and self.earliest >= moment
+
+
+def signing_time(claimed: datetime | None, proofs: Proofs, grounds: Grounds) -> SigningTime:
+    """The moment of signing as far as it is known at the time of the check.
+
+    The best time is the earliest proof; else the signer's word, unless it lies in the future or before a
+    content timestamp; else this very check. `claimed` is in UTC.
+    """
+    earliest = max((t.proves for t in proofs.before if t.proves), default=None)
+    own = [t.proves for t in proofs.after if t.proves]
+    proven = min((*own, *proofs.around), default=None)
+    best = _best(claimed, earliest, proven, grounds)
+    found = [f for t in (*proofs.before, *proofs.after) for f in t.found]
+    found += _order(earliest, own, proofs.around, grounds)
+    found += _claim(claimed, earliest, best, grounds)
+    return SigningTime(best, proven or grounds.at, claimed, earliest, tuple(found), proofs.facts)
+
+
+def _best(
+    claimed: datetime | None, earliest: datetime | None, proven: datetime | None, grounds: Grounds
+) -> BestTime:
+    if proven is not None:
+        return BestTime(value=proven, proof="timestamp")
+    if claimed is None or grounds.lies_ahead(claimed) or _is_too_early(claimed, earliest, grounds):
+        return BestTime(value=grounds.at, proof="validation")
+    return BestTime(value=claimed, proof="claimed")
+
+
+def _is_too_early(claimed: datetime, earliest: datetime | None, grounds: Grounds) -> bool:
+    return earliest is not None and claimed < earliest - grounds.tolerance
+
+
+def _order(
+    earliest: datetime | None, own: list[datetime], around: tuple[datetime, ...], grounds: Grounds
 ) -> Iterator[Finding]:
-    """What is to be said about the time: of each timestamp, and of the claim against its proof."""
+    """Content before signature before what was made over both, as far as clocks agree."""
+    own_last, around_first = max(own, default=None), min(around, default=None)
+    pairs = ((earliest, min((*own, *around), default=None)), (own_last, around_first))
+    for earlier, later in pairs:
+        if earlier is not None and later is not None and earlier > later + grounds.tolerance:
+            yield out_of_order(earlier, later, grounds)
+
+
+def out_of_order(earlier: datetime, later: datetime, grounds: Grounds) -> Finding:
+    """That what was made first says it is later than what was made over it."""
+    facts = {**told("earlier", earlier), **told("later", later)}
+    return grounds.policy.notice(level_findings.TIMESTAMP_OUT_OF_ORDER, **facts)
+
+
+def _claim(
+    claimed: datetime | None, earliest: datetime | None, best: BestTime, grounds: Grounds
+) -> Iterator[Finding]:
+    """The signer's word against the proofs."""
     notice = grounds.policy.notice
-    for token in tokens:
-        yield from token.found
+    if claimed is not None and earliest is not None and _is_too_early(claimed, earliest, grounds):
+        yield notice(level_findings.CLAIMED_TIME_TOO_EARLY, **told("earlier", earliest))
     if best.proof != "timestamp":
-        if not tokens:
-            yield notice(findings.NO_TIMESTAMP)
+        yield notice(findings.NO_TIMESTAMP)  # one that does not count is as good as none
         if claimed is None:
             yield notice(findings.NO_SIGNING_TIME)
         elif grounds.lies_ahead(claimed):
@@ -62,3 +157,14 @@ def time_findings(
         yield notice(findings.CLAIMED_TIME_LOCAL)
     elif ahead > grounds.policy.clock_tolerance_seconds:
         yield notice(findings.CLAIMED_TIME_DIFFERS, seconds=ahead)
+
+
+def told(name: str, moment: datetime | None) -> dict[str, str]:
+    """A moment for a finding's sentences, as Vietnam's clocks show it; nothing where there is none.
+
+    `{name}` is for readers of Vietnamese, `{name}_iso` for the others.
+    """
+    if moment is None:
+        return {}
+    local = moment.astimezone(VIETNAM)
+    return {name: local.strftime("%d/%m/%Y %H:%M:%S"), f"{name}_iso": local.isoformat()}

@@ -1,25 +1,29 @@
 """Timestamps (dấu thời gian, RFC 3161): what proves when a signature existed.
 
-A token is judged on its own chain, to an anchor of the timestamp branch, at its own time. Only a token
-that holds in every respect proves anything; one that belongs to something else is told as broken, one
-whose authority is unknown is set aside with a warning (whoever wanted to cheat could as well have left
-it out, so it cannot make things better or worse).
+A token is judged on its own chain, to an anchor of the timestamp branch, at its own time, and again at the
+time it is known to have been there: that of a newer timestamp over it, else that of the check. For a key
+whose certificate has expired, or a digest that has been broken since, could make one with any time in it.
+Only a token that holds in every respect proves anything; one that belongs to something else is told as
+broken, one whose authority is unknown is set aside with a warning (whoever wanted to cheat could as well
+have left it out, so it cannot make things better or worse).
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 
-from ebrvt_connect.trust import findings
-from ebrvt_connect.trust.immediate import run_to_end
+from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust.chain import key_allowed, key_description
+from ebrvt_connect.trust.cms_algorithms import algorithm_findings, digests_named
 from ebrvt_connect.trust.names import signer_name
-from ebrvt_connect.trust.second_opinion import validation_context
+from ebrvt_connect.trust.second_opinion import opinion_on_token
 from ebrvt_connect.trust.signed_data import CmsMalformed, read_signed_data, timestamp_info
+from ebrvt_connect.trust.times import out_of_order, told
 from ebrvt_connect.trust.verdict import Finding, TimestampFacts
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.grounds import Grounds
+    from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.signed_data import SignedData
 
 
@@ -47,21 +52,39 @@ class TimestampVerdict:
 
 
 def judge_token(
-    grounds: Grounds, content: cms.SignedData, imprint_of: Callable[[str], bytes]
+    grounds: Grounds,
+    content: cms.SignedData,
+    imprint_of: Callable[[str], bytes],
+    *,
+    kind: Literal["content", "signature", "document"] = "signature",
+    witness: datetime | None = None,
 ) -> TimestampVerdict:
-    """Judge a token; `imprint_of` gives the digest of what it must be about, by algorithm name."""
+    """Judge a token; `imprint_of` gives the digest of what it must be about, by algorithm name.
+
+    `witness` is the time of a valid timestamp over this one, where there is one.
+    """
     try:
         signed = read_signed_data(content, timestamp=True)
         info = timestamp_info(content)
         time = info["gen_time"].native
+        if grounds.notes is not None:
+            grounds.notes.tokens.append(content.dump())
         found = _broken(grounds, content, imprint_of) or _distrusted(
-            grounds, signed, content, time, imprint_of
+            grounds, signed, time, imprint_of, witness
         )
     except CmsMalformed as failure:
         return _broken_verdict(grounds, failure.reason_vi)
+    except MemoryError:
+        raise
     except Exception as failure:  # noqa: BLE001 - hostile encodings break asn1crypto in many ways
         return _broken_verdict(grounds, type(failure).__name__)
-    facts = TimestampFacts(time=time, authority=signer_name(signed.leaf).cn, valid=not found)
+    facts = TimestampFacts(
+        time=time,
+        authority=signer_name(signed.leaf).cn,
+        valid={f.code for f in found} <= {level_findings.TIMESTAMP_RENEWED},
+        kind=kind,
+        sha256=hashlib.sha256(content.dump()).hexdigest(),
+    )
     return TimestampVerdict(facts, found)
 
 
@@ -92,27 +115,36 @@ def _broken(
 def _distrusted(
     grounds: Grounds,
     signed: SignedData,
-    content: cms.SignedData,
     time: datetime,
     imprint_of: Callable[[str], bytes],
+    witness: datetime | None,
 ) -> tuple[Finding, ...]:
     """Signature of the token, its order in time, the authority's certificate and chain."""
     notice = grounds.policy.notice
     if grounds.lies_ahead(time):
         return (notice(findings.TIMESTAMP_IN_FUTURE),)
+    if witness is not None and time > witness + grounds.tolerance:
+        return (out_of_order(time, witness, grounds),)
     chain = grounds.chain_of(signed, grounds.trust.for_timestamps, time)
-    trouble = _authority_trouble(grounds, signed, chain, time)
-    context = validation_context(chain, time, grounds.policy, vouched=not trouble, embedded=signed.others)
-    status = run_to_end(validate_tst_signed_data(content, context, imprint_of))
-    if not (status["intact"] and status["valid"]):
+    policy = grounds.policy.as_of(witness)
+    trouble = _authority_trouble(grounds, signed, chain, time) or _lapse(
+        grounds, policy, signed, chain, time, witness
+    )
+    opinion = opinion_on_token(signed, chain, time, policy, imprint_of, vouched=not trouble)
+    if not opinion.intact:
         return (notice(findings.TIMESTAMP_BROKEN, reason="chữ ký của dấu thời gian sai"),)
-    if not trouble and status["trust_problem_indic"] is not None:
-        trouble = f"chuỗi chứng thư: {status['trust_problem_indic'].name}"
-    return (notice(findings.TIMESTAMP_NOT_TRUSTED, reason=trouble),) if trouble else ()
+    if not trouble and opinion.doubt:
+        trouble = f"chuỗi chứng thư: {opinion.doubt}"
+    if trouble:
+        return (notice(findings.TIMESTAMP_NOT_TRUSTED, reason=trouble),)
+    # What today's rules would not take stands by the newer one alone.
+    if witness is None or not _lapse(grounds, grounds.policy, signed, chain, time, None):
+        return ()
+    return (notice(level_findings.TIMESTAMP_RENEWED, **told("earlier", time), **told("later", witness)),)
 
 
 def _authority_trouble(grounds: Grounds, signed: SignedData, chain: Chain | None, time: datetime) -> str:
-    """Why the authority does not count, in Vietnamese; empty when it does."""
+    """Why the authority could not make a timestamp at `time`, in Vietnamese; empty when it could."""
     leaf = signed.leaf
     if chain is None:
         return "không dẫn tới gốc cấp dấu thời gian đã ghim"
@@ -122,12 +154,36 @@ def _authority_trouble(grounds: Grounds, signed: SignedData, chain: Chain | None
         return trouble
     if not _is_for_timestamps(leaf):
         return "chứng thư không dành riêng cho cấp dấu thời gian"
-    if signed.digest not in grounds.policy.digests or chain.is_weak(grounds.policy):
+    if list(algorithm_findings(signed.signer_info, key_description(leaf), grounds.policy)):
+        return "thuật toán khai báo mâu thuẫn nhau"
+    return ""
+
+
+def _lapse(
+    grounds: Grounds,
+    policy: VerificationPolicy,
+    signed: SignedData,
+    chain: Chain | None,
+    time: datetime,
+    witness: datetime | None,
+) -> str:
+    """Why nobody can tell any more whether the authority made it then, in Vietnamese; empty when one can.
+
+    `witness` is when it is known to have been there already; the time of the check when nothing says so.
+    """
+    if chain is None:
+        return ""
+    there = grounds.at if witness is None else witness
+    named = digests_named(signed.signer_info)
+    if not set(named) <= set(policy.digests) or chain.is_weak(policy) or not key_allowed(signed.leaf, policy):
         return "thuật toán không còn an toàn"
-    for certificate, issuer in chain.links:
-        state = grounds.state_of(certificate, issuer, time, proven=True)
-        # A timestamp key revoked later may have backdated: only an unbroken record counts.
-        if state.status != "good" or state.revoked_at is not None:
+    if there > signed.leaf.not_valid_after_utc or chain.trouble_at(max(time, there)):
+        return "chứng thư của tổ chức cấp dấu thời gian nay đã hết hạn, không có dấu thời gian mới hơn bảo vệ"
+    # All of them are asked after, so that whoever may ask further knows of all at once.
+    for state in [grounds.state_of(c, issuer, time, proven=True) for c, issuer in chain.links]:
+        # A timestamp key revoked later may have backdated: it counts if it was there before.
+        withdrawn = state.revoked_at is not None and (witness is None or state.revoked_at <= witness)
+        if state.status != "good" or withdrawn:
             return state.reason or "chứng thư đã bị thu hồi"
     return ""
 

@@ -146,6 +146,9 @@ class CertificateFacts(Value):
     sha256: str
     not_before: AwareDatetime
     not_after: AwareDatetime
+    statements: tuple[str, ...] = ()
+    """What the issuer states of it (TT 15/2025 Phụ lục II 1.6): policies by number, addresses of practice
+    statements, notices; for reading only."""
 
 
 class BestTime(Value):
@@ -164,6 +167,10 @@ class RevocationFacts(Value):
     this_update: AwareDatetime | None = None
     next_update: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
+    sha256: str = ""
+    """Of the list or answer that says so."""
+    fetched_at: AwareDatetime | None = None
+    """When it was fetched, where it came over the network."""
 
 
 class Algorithms(Value):
@@ -194,11 +201,27 @@ class ChangeAfter(Value):
 
 
 class TimestampFacts(Value):
-    """A timestamp over a signature (dấu thời gian)."""
+    """A timestamp about a signature (dấu thời gian)."""
 
     time: AwareDatetime
     authority: str
     valid: bool
+    kind: Literal["content", "signature", "document"] = "signature"
+    """Over the content before it was signed, over the signature, or over the file that holds it."""
+    sha256: str = ""
+    """Of the token as it stands in the signature."""
+
+
+class SignatureIdentity(Value):
+    """What tells one signature from all others (định danh chữ ký, ETSI TS 119 102-2)."""
+
+    value: str
+    """The signature value (giá trị chữ ký), Base64."""
+    digest_algorithm: str
+    digest: str
+    """Of what was signed with the key: signed attributes (CMS) or SignedInfo (XML); hex."""
+    content_digest: str = ""
+    """Of the content, as it stands in the file now, with the same algorithm (hex); PDF and CMS."""
 
 
 class PolicyReference(Value):
@@ -223,6 +246,8 @@ class SignatureReport(_NoBareYes):
     """The unit that answers for the certificate (đơn vị quản lý chứng thư số)."""
     issuer: str = ""
     claimed_time: AwareDatetime | None = None
+    earliest_time: AwareDatetime | None = None
+    """It was signed no earlier, as a content timestamp proves; None when nothing does."""
     best_time: BestTime | None = None
     integrity: bool = False
     certificate_valid_at_best_time: bool | None = None
@@ -232,9 +257,15 @@ class SignatureReport(_NoBareYes):
     changes_after: tuple[ChangeAfter, ...] = ()
     findings: tuple[Finding, ...] = ()
     certificate: CertificateFacts | None = None
+    identity: SignatureIdentity | None = None
     timestamps: tuple[TimestampFacts, ...] = ()
     chain: tuple[str, ...] = ()
     """SHA-256 of the certificates from the signer's up to the anchor."""
+    level: Literal["", "B-B", "B-T", "B-LT", "B-LTA"] = ""
+    """What the signature proves by itself (mức chữ ký AdES): time, and evidence for its validity; only what
+    was found to hold counts. Empty where it does not name its certificate, which AdES asks for."""
+    certification: Literal["", "no_changes", "form_filling", "annotations"] = ""
+    """What the first signer of a PDF allows to change after (mức chứng thực, DocMDP); empty: says nothing."""
     field: str = ""
     """Name of the signature field in the document, or of the signature part in a package."""
     format: str = ""
@@ -258,6 +289,8 @@ class VerificationReport(_NoBareYes):
     signatures: tuple[SignatureReport, ...] = ()
     findings: tuple[Finding, ...] = ()
     """About the file as a whole; those about a signature stand with it."""
+    evidence: tuple[str, ...] = ()
+    """SHA-256 of what the verdict rests on, where that was kept."""
 
     def all_findings(self) -> tuple[Finding, ...]:
         """The file's findings and then those of its signatures in order."""
@@ -276,3 +309,19 @@ class VerificationReport(_NoBareYes):
         from ebrvt_connect.trust.text_vi import render
 
         return render(self)
+
+    def to_etsi_xml(self) -> bytes:
+        """The report as ETSI TS 119 102-2 has it: XML in UTF-8, the same bytes for the same report."""
+        from ebrvt_connect.trust.etsi_report import render
+
+        return render(self)
+
+    def raise_for_status(self) -> None:
+        """Do nothing if the file has passed; else raise why it has not.
+
+        Raises `Rejected` `VERIFICATION_FAILED` and `HeldForPerson` `VERIFICATION_UNDECIDED`.
+        """
+        from ebrvt_connect.trust.verdict_errors import error_of
+
+        if (error := error_of(self)) is not None:
+            raise error

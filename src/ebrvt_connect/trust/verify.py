@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.kind import Sighting, sighted
 from ebrvt_connect.trust.verdict import DocumentKind, Indication, VerificationReport, worst
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.inquiry import Inquiry
+    from ebrvt_connect.trust.packet_siblings import Judge
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
     from ebrvt_connect.trust.verdict import Finding, SignatureReport, SubIndication
 
 
-def verify_bytes(
+def verify_bytes(  # noqa: PLR0913 - a verdict rests on as many things
     data: bytes,
     *,
     policy: VerificationPolicy,
@@ -33,14 +35,18 @@ def verify_bytes(
     revocation: RevocationArchive | None = None,
     detached: Mapping[str, bytes] | None = None,
     name: str = "",
+    notes: Inquiry | None = None,
+    attached: bool = True,
 ) -> VerificationReport:
     """Verify a file held in memory at the time `at` (aware).
 
     `revocation` adds lists to those of the trust store. `detached` is content that stands beside its
-    signature, by name. `name` is what the report calls the file. Never raises for what the file holds;
-    raises `ValueError` for a naive time.
+    signature, by name. `name` is what the report calls the file. `notes` are written while it is
+    judged. The files attached to an edXML packet are judged too and speak against it, unless `attached`
+    is false (then it is the envelope's verdict alone). Never raises for what the file holds; raises
+    `ValueError` for a naive time.
     """
-    grounds = Grounds.of(policy, trust, at, revocation)
+    grounds = Grounds.of(policy, trust, at, revocation, notes)
     beside = dict(detached or {})
     sighting = sighted(data)  # 1
     judgement = fenced(lambda: _judge(data, sighting, grounds, beside, name), policy)  # 2, 3
@@ -51,17 +57,53 @@ def verify_bytes(
         if n not in judgement.contents
     )
     judgement = replace(judgement, found=(*judgement.found, *strangers))
-    return report_of(judgement, grounds, kind=sighting.kind, name=name, data=data)  # 4
+    report = report_of(judgement, grounds, kind=sighting.kind, name=name, data=data)  # 4
+    if sighting.kind is not DocumentKind.EDXML or not attached:
+        return report
+    from ebrvt_connect.trust.packet_opening import with_attached
+
+    return with_attached(report, data, judge_alone(policy, trust, at, revocation, notes), policy)
+
+
+def judge_alone(
+    policy: VerificationPolicy,
+    trust: TrustStore,
+    at: datetime,
+    revocation: RevocationArchive | None = None,
+    notes: Inquiry | None = None,
+) -> Judge:
+    """Who judges one file of several: by its content, with what stands beside it."""
+
+    def judge(data: bytes, name: str, beside: Mapping[str, bytes]) -> VerificationReport:
+        return verify_bytes(
+            data,
+            policy=policy,
+            trust=trust,
+            at=at,
+            revocation=revocation,
+            detached=beside,
+            name=name,
+            notes=notes,
+            attached=False,
+        )
+
+    return judge
 
 
 def fenced(judge: Callable[[], FileJudgement], policy: VerificationPolicy) -> FileJudgement:
     """What `judge` says; whatever it raises becomes a finding: a verdict is a value, and never an exception.
 
-    Only the class of the exception is told: its text may quote the file.
+    Only the class of the exception is told: its text may quote the file. Where memory ran out nothing is
+    concluded from what was seen until then.
     """
     try:
         return judge()
-    except Exception as failure:  # noqa: BLE001 - hostile content breaks parsers in every way there is
+    except MemoryError:
+        return FileJudgement((), (policy.notice(limit_findings.VERIFICATION_MEMORY_EXCEEDED),))
+    except BaseException as failure:
+        # Hostile content breaks parsers in every way there is; a panic in compiled code is no `Exception`.
+        if not isinstance(failure, Exception) and type(failure).__name__ != "PanicException":
+            raise
         return FileJudgement((), (policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__),))
 
 
@@ -74,7 +116,7 @@ def report_of(
     return VerificationReport(
         file=name,
         kind=kind,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=judgement.sha256 or hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         indication=indication,
         sub_indications=reasons,

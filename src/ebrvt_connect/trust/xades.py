@@ -53,6 +53,8 @@ def _fenced(element: Element, index: int, grounds: Grounds) -> ExaminedXml:
         return examine_xml_signature(element, index, grounds)
     except XmlRefused as refusal:
         return refused_report(index, grounds, refusal)
+    except MemoryError:
+        raise
     except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
         finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
         return ExaminedXml(bare_report(index, grounds, [finding]))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from ebrvt_connect.trust.embedded import Embedded
 from ebrvt_connect.trust.signed_data import load_signed_data
 from ebrvt_connect.trust.times import in_utc
 from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DIGESTS, DS, EXCLUSIVE_C14N, XADES
@@ -39,6 +40,19 @@ _TIMESTAMPS = "/".join(
 )
 _MOST_TIMESTAMPS = 10
 _SIGNED_PROPERTIES = XADES + "SignedProperties"
+_SIGNED_PROPERTIES_TYPE = "http://uri.etsi.org/01903#SignedProperties"
+_UNCOUNTED = frozenset(
+    {
+        "ArchiveTimeStamp",
+        "SigAndRefsTimeStamp",
+        "SigAndRefsTimeStampV2",
+        "RefsOnlyTimeStamp",
+        "RefsOnlyTimeStampV2",
+    }
+)
+"""Timestamps over more than the signature value (EN 319 132-1, 5.5, annex A)."""
+_EVIDENCE = ("EncapsulatedX509Certificate", "EncapsulatedCRLValue", "EncapsulatedOCSPValue")
+_EVIDENCE_GROUPS = frozenset({"CertificateValues", "RevocationValues", "TimeStampValidationData"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,76 @@ def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData
             raise ValueError("canonicalization of a timestamp")
         canonical = etree.tostring(value, method="c14n", exclusive=identifier == EXCLUSIVE_C14N)
         for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
-            yield load_signed_data(b64decode("".join((token.text or "").split()), validate=True)), canonical
+            yield load_signed_data(_decoded(token)), canonical
+
+
+def content_tokens(
+    signature: XmlSignature, properties: SignedProperties, signed: tuple[bytes, ...]
+) -> Iterator[tuple[cms.SignedData, bytes]]:
+    """Each content timestamp's token, and the data it must be about; the first ten.
+
+    `signed` are the octets of the signature's references in order. Raises as `timestamped_values`.
+    """
+    if properties.element is None:
+        return
+    references = list(zip(signature.element[0].iterfind(f"{DS}Reference"), signed, strict=True))
+    stamps = (
+        stamp
+        for name in ("AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp")
+        for stamp in properties.element.iterfind(f"{XADES}SignedDataObjectProperties/{XADES}{name}")
+    )
+    for stamp, _ in zip(stamps, range(_MOST_TIMESTAMPS), strict=False):
+        if stamp.tag == f"{XADES}AllDataObjectsTimeStamp":
+            chosen = [octets for e, octets in references if e.get("Type") != _SIGNED_PROPERTIES_TYPE]
+        else:
+            by_id = {e.get("Id"): octets for e, octets in references}
+            chosen = [by_id[i.get("URI", "").removeprefix("#")] for i in stamp.iterfind(f"{XADES}Include")]
+        if not chosen:
+            raise ValueError("a content timestamp about nothing")
+        for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
+            yield load_signed_data(_decoded(token)), b"".join(chosen)
+
+
+def uncounted_timestamps(signature: XmlSignature) -> tuple[str, ...]:
+    """Names of the kinds of timestamps it has that are not judged."""
+    found = (_local(e) for e in _unsigned(signature))
+    return tuple(dict.fromkeys(name for name in found if name in _UNCOUNTED))
+
+
+def evidence_in_xml(signature: XmlSignature) -> Embedded:
+    """Certificates and revocation data among the unsigned properties; what does not read is left out."""
+    found: dict[str, list[bytes]] = {name: [] for name in _EVIDENCE}
+    for group in _unsigned(signature):
+        if _local(group) not in _EVIDENCE_GROUPS:
+            continue
+        for element in group.iter():
+            name = _local(element)
+            if name in _EVIDENCE:
+                try:
+                    found[name].append(_decoded(element))
+                except ValueError:
+                    continue
+    certificates, crls, ocsps = (found[name] for name in _EVIDENCE)
+    return (
+        Embedded.of(certificates=certificates, crls=crls, ocsps=ocsps) if any(found.values()) else Embedded()
+    )
+
+
+def _unsigned(signature: XmlSignature) -> Iterator[Element]:
+    """The unsigned properties of the signature, whichever version of XAdES names them."""
+    path = "/".join(
+        XADES + name for name in ("QualifyingProperties", "UnsignedProperties", "UnsignedSignatureProperties")
+    )
+    for properties in signature.element.iterfind(f"{DS}Object/{path}"):
+        yield from properties
+
+
+def _local(element: Element) -> str:
+    return etree.QName(element).localname
+
+
+def _decoded(element: Element) -> bytes:
+    return b64decode("".join((element.text or "").split()), validate=True)
 
 
 def _is_covered(element: Element, signature: XmlSignature) -> bool:

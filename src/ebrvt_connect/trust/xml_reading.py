@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from lxml import etree
 from ebrvt_connect.codec.xml import XmlLimits, local_name, parse_tree
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust.remembered import read_certificate
 from ebrvt_connect.trust.xml_words import (
     CANONICALIZATIONS,
     DIGESTS,
@@ -43,6 +44,7 @@ _MOST_WORK_BYTES = 64 * 1024 * 1024
 """Document size times references: each reference is digested over a copy of the whole."""
 _FRAGMENT = re.compile(r"#([A-Za-z_][\w.-]*)\Z")
 _SHOWN_CHARS = 60
+_DS_11 = "{http://www.w3.org/2009/xmldsig11#}"
 
 
 class XmlRefused(Exception):
@@ -91,7 +93,7 @@ def read_root(data: bytes) -> Element:
     try:
         return parse_tree(data, _LIMITS, keep_remarks=True)
     except InvalidValue as failure:
-        too_much = failure.code in {"XML_TOO_LARGE", "XML_TOO_DEEP", "XML_TOO_MANY_ELEMENTS"}
+        too_much = failure.code in {"XML_TOO_LARGE", "XML_TOO_MANY_ELEMENTS"}
         sentence = failure.sentence_vi.rstrip(".")
         code = xml_findings.XML_TOO_COMPLEX if too_much else xml_findings.XML_UNREADABLE
         raise XmlRefused(code, reason=sentence, fault=failure.code) from failure
@@ -128,7 +130,24 @@ def _parts(element: Element) -> tuple[Element, Element, Element | None]:
     objects = names[2 if key_info is None else 3 :]
     if names[:2] != [DS + "SignedInfo", DS + "SignatureValue"] or set(objects) - {DS + "Object"}:
         raise _malformed("thành phần thừa, thiếu hoặc sai thứ tự")
+    _check_unsigned(element, children[1], key_info)
     return children[0], children[1], key_info
+
+
+def _check_unsigned(element: Element, value: Element, key_info: Element | None) -> None:
+    """No signature covers these: nothing that a reader might show may stand here, and no second spelling."""
+    holders = [element, *(() if key_info is None else (key_info, *key_info.findall(f"{DS}X509Data")))]
+    if any(_has_text(holder) for holder in holders):
+        raise _malformed("có văn bản giữa các thành phần của chữ ký")
+    if key_info is not None and any(not str(e.tag).startswith((DS, _DS_11)) for e in key_info.iter()):
+        raise _malformed("KeyInfo có nội dung lạ")
+    written = "".join((value.text or "").split())
+    try:
+        canonical = b64encode(b64decode(written, validate=True)).decode()
+    except ValueError as failure:
+        raise _malformed("SignatureValue không phải Base64") from failure
+    if written != canonical:
+        raise _malformed("SignatureValue không phải Base64")
 
 
 def _signed_info(info: Element, policy: VerificationPolicy) -> tuple[str, list[Element]]:
@@ -220,9 +239,7 @@ def _certificates(key_info: Element | None) -> Iterator[x509.Certificate]:
         raise _malformed("quá nhiều chứng thư số")
     for element in found:
         try:
-            yield x509.load_der_x509_certificate(
-                b64decode("".join((element.text or "").split()), validate=True)
-            )
+            yield read_certificate(b64decode("".join((element.text or "").split()), validate=True))
         except ValueError as failure:
             raise _malformed("chứng thư số không đọc được") from failure
 

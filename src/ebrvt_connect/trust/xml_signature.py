@@ -22,15 +22,23 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
 from signxml.exceptions import InvalidDigest, InvalidInput, InvalidSignature
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
-from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust import findings, level_findings, xml_findings
+from ebrvt_connect.trust.etsi_identity import identity_of_xml
 from ebrvt_connect.trust.grounds import judge_certificate
+from ebrvt_connect.trust.levels import level_of
 from ebrvt_connect.trust.second_opinion import doubt_about_signer
 from ebrvt_connect.trust.signed_data import CmsMalformed
 from ebrvt_connect.trust.signer_facts import certificate_facts
-from ebrvt_connect.trust.times import best_time, time_findings
+from ebrvt_connect.trust.times import Proofs, signing_time
 from ebrvt_connect.trust.timestamps import judge_token, unreadable_token
 from ebrvt_connect.trust.verdict import Coverage, Indication, SignatureReport
-from ebrvt_connect.trust.xml_properties import SignedProperties, timestamped_values
+from ebrvt_connect.trust.xml_properties import (
+    SignedProperties,
+    content_tokens,
+    evidence_in_xml,
+    timestamped_values,
+    uncounted_timestamps,
+)
 from ebrvt_connect.trust.xml_reading import XmlRefused, path_of, read_signature, unsigned_parts
 from ebrvt_connect.trust.xml_words import METHODS
 
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from asn1crypto import cms
     from cryptography import x509
     from lxml.etree import _Element as Element
 
@@ -110,30 +119,39 @@ def examine_xml_signature(
     properties = SignedProperties.of(signature)
     shown = _shown(signature, properties, content, policy)  # 2
     outcome = _verify(signature, shown.leaf)  # 3
-    tokens = list(_tokens(signature, grounds))
-    claimed = properties.claimed_time or content.claimed_time
-    best = best_time(claimed, (t.proves for t in tokens if t.proves), grounds)
-    grounds = grounds.as_proven(best)
-    chain = grounds.chain_of(shown, grounds.trust.for_signing, best.value)  # 4
-    certificate = judge_certificate(grounds, shown, chain, best.value, proven=best.proof == "timestamp")
+    grounds = grounds.with_evidence(evidence_in_xml(signature))
+    octets = tuple(data for _, data in outcome.signed)
+    before = content_tokens(signature, properties, octets) if octets else iter(())
+    proofs = Proofs(
+        tuple(_judged(before, grounds, "content")),
+        tuple(_judged(timestamped_values(signature), grounds, "signature")),
+    )
+    time = signing_time(properties.claimed_time or content.claimed_time, proofs, grounds)
+    grounds = grounds.as_proven(time)
+    chain = grounds.chain_of(shown, grounds.trust.for_signing, time.best.value)  # 4
+    certificate = judge_certificate(grounds, shown, chain, time)
     found = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
     if outcome.troubles and _is_spaced(signature):
         found.append(policy.notice(xml_findings.XML_REFORMATTED))
     found += _binding(properties, shown, policy)
     found += certificate.found
-    found += time_findings(claimed, best, tokens, grounds)
+    found += time.found
+    found += (
+        policy.notice(level_findings.ARCHIVE_TIMESTAMP_NOT_COUNTED, name=name)
+        for name in uncounted_timestamps(signature)
+    )
     found += content.found  # 5
     if policy.conclude(found)[0] is Indication.TOTAL_PASSED:
-        doubt = _doubt(shown, chain, grounds, vouched=certificate.vouched, best=best)
+        doubt = _doubt(shown, chain, grounds, vouched=certificate.vouched, best=time.best)
         found += [policy.notice(findings.SECOND_OPINION_DIFFERS, reason=doubt)] if doubt else []
     report = bare_report(index, grounds, found).model_copy(
         update={
-            **certificate_facts(shown, chain, certificate, best, grounds),
+            **certificate_facts(shown, chain, certificate, time.best, grounds),
+            "identity": identity_of_xml(signature),
             "integrity": not outcome.troubles and content.integrity,
             "coverage": content.coverage,
-            "claimed_time": claimed,
-            "best_time": best,
-            "timestamps": tuple(t.facts for t in tokens if t.facts is not None),
+            **time.report,
+            "level": level_of(grounds, chain, time, bound=properties.names_a_certificate),
             "format": content.format + ("XMLDSig" if properties.element is None else "XAdES"),
         }
     )
@@ -191,10 +209,14 @@ def _doubt(shown: _Shown, chain: Chain | None, grounds: Grounds, *, vouched: boo
     return doubt_about_signer(shown.leaf, shown.others, chain, best.value, grounds.policy, vouched=vouched)
 
 
-def _tokens(signature: XmlSignature, grounds: Grounds) -> Iterator[TimestampVerdict]:
+def _judged(
+    tokens: Iterator[tuple[cms.SignedData, bytes]],
+    grounds: Grounds,
+    kind: Literal["content", "signature"],
+) -> Iterator[TimestampVerdict]:
     try:
-        for content, canonical in timestamped_values(signature):
-            yield judge_token(grounds, content, partial(_imprint, canonical))
+        for content, canonical in tokens:
+            yield judge_token(grounds, content, partial(_imprint, canonical), kind=kind)
     except (CmsMalformed, ValueError, TypeError, KeyError):
         yield unreadable_token(grounds)
 

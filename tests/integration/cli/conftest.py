@@ -42,9 +42,11 @@ def quiet_place(tmp_path, monkeypatch) -> None:
 
 @pytest.fixture
 def ebrvt(capsys) -> Callable[..., Answer]:
-    """Runs a command in this process."""
+    """Runs a command in this process; `verify` in it too, unless a test names a number of workers."""
 
     def run(*arguments: str | Path) -> Answer:
+        if arguments[:1] == ("verify",) and "--workers" not in arguments:
+            arguments = ("verify", "--workers", "0", *arguments[1:])
         with pytest.raises(SystemExit) as ended:
             main([str(argument) for argument in arguments])
         told = capsys.readouterr()

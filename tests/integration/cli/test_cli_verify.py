@@ -172,8 +172,18 @@ def test_a_hostile_file_does_not_keep_the_others_from_being_judged(verify, paper
     assert indications(answer) == ["TOTAL_FAILED", "TOTAL_PASSED"]
 
 
-def test_a_missing_file_among_others_is_a_wrong_call_without_verdicts(verify, papers):
-    answer = verify("--json", papers / "good.pdf", papers / "absent.pdf")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_missing_file_is_told_and_keeps_no_other_from_being_judged(verify, papers, form):
+    answer = verify("--format", form, papers / "absent.pdf", papers / "good.pdf")
+    assert answer.code == 64
+    assert "absent.pdf: Không đọc được tệp (không có tệp này)" in answer.err
+    assert "good.pdf" in answer.out
+    assert "HỢP LỆ" in answer.out
+    assert "absent.pdf" not in answer.out
+
+
+def test_a_missing_file_alone_is_a_wrong_call_without_verdicts(verify, papers):
+    answer = verify("--json", papers / "absent.pdf")
     assert (answer.code, answer.out) == (64, "")
     assert "absent.pdf" in answer.err
 

@@ -41,11 +41,11 @@ def paper(pki):
 def judge(pki):
     """Judges a dossier with these result papers."""
 
-    def make(*papers, agency=AGENCY, checks=(RESULTS_SIGNED,)):
+    def make(*papers, agency=AGENCY, checks=(RESULTS_SIGNED,), names=()):
         blobs = MemoryBlobs()
         results = tuple(
             ResultPaper(
-                name=f"kết quả {nth}.bin",
+                name=names[nth - 1] if names else f"kết quả {nth}.bin",
                 file_id=f"f{nth}",
                 content=blobs.put([content], limit_bytes=10**8) if content else None,
             )
@@ -169,3 +169,24 @@ def test_a_step_of_its_progress_passes(pki):
     )
 
     assert gate.judge(message(entry, Kind.PROGRESS), entry).passed
+
+
+@pytest.mark.parametrize(("content", "passes"), [(b"Giay phep\n", True), (b"Giay phep khac\n", False)])
+def test_a_paper_is_signed_by_the_signature_beside_it(content, passes, pki, judge):
+    beside = signed_cms(b"Giay phep\n", [pki.signer(AGENCY)], signed_at=AT, detached=True)
+    judgement = judge(content, beside, names=("giay-phep.txt", "giay-phep.txt.p7s"))
+
+    assert judgement.passed is passes
+    assert passes or "giay-phep.txt" in judgement.reason_vi
+
+
+def test_a_signature_beside_no_paper_holds_the_dossier(pki, paper, judge):
+    beside = signed_cms(b"Giay phep\n", [pki.signer(AGENCY)], signed_at=AT, detached=True)
+
+    assert judge(paper("pdf"), beside, names=("giay.pdf", "khac.p7s")).code == "RESULT_PAPER_NOT_SIGNED"
+
+
+def test_another_agencys_signature_beside_a_paper_does_not_do(pki, judge):
+    beside = signed_cms(b"Giay phep\n", [pki.signer(OTHER_AGENCY)], signed_at=AT, detached=True)
+
+    assert not judge(b"Giay phep\n", beside, names=("giay.txt", "giay.txt.p7s")).passed

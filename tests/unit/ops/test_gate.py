@@ -22,6 +22,7 @@ from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import archive_zip, workbook_xlsx
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
+from ebrvt_connect.testing.sample_signed import signed_cms
 from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.signers import SignerRegister
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
@@ -66,11 +67,11 @@ class GateDesk:
     at: datetime = AT
     policy: object = VN_2025
 
-    def judge(self, *files, checks=OUTGOING, issuer=AGENCY, **changes):
+    def judge(self, *files, checks=OUTGOING, issuer=AGENCY, names=(), **changes):
         attachments = []
         for seq, (role, content) in enumerate(files, start=1):
             ref = self.blobs.put([content], limit_bytes=10**9)
-            name = f"tệp {seq}.bin"
+            name = names[seq - 1] if names else f"tệp {seq}.bin"
             attachments.append(Attachment(seq=seq, name=name, role=role, **ref.model_dump()))
         record = Document(
             number=DocumentNumber.parse("125/BC-STTTT"),
@@ -362,3 +363,93 @@ def test_a_bad_appendix_does_not_undo_the_signature_of_the_main_file(gate, good)
 
 def test_where_nobody_asked_for_whom_it_is_signed_the_verdict_is_silent(gate, good):
     assert signed_for_issuer(gate.judge((MAIN, good), checks=INCOMING)) is None
+
+
+# --- signatures beside their files --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def beside(pki):
+    def make(content, *roles, agency=AGENCY):
+        signers = [pki.signer(agency, role=role) for role in roles]
+        return signed_cms(content, signers, signed_at=AT, detached=True)
+
+    return make
+
+
+def with_sibling(gate, content, signature, **more):
+    return gate.judge((MAIN, content), (MAIN, signature), names=("cv.txt", "cv.txt.p7s"), **more)
+
+
+def test_a_main_file_signed_beside_it_leaves(gate, beside):
+    content = b"Noi dung\n"
+    judgement = with_sibling(gate, content, beside(content, "person", "agency"))
+
+    assert judgement.passed, judgement.reason_vi
+    assert verdicts(judgement) == ["TOTAL_PASSED", "TOTAL_PASSED"]
+    assert signed_for_issuer(judgement) is True
+
+
+@pytest.mark.parametrize(
+    ("roles", "agency", "words"),
+    [
+        (("agency",), AGENCY, "người có thẩm quyền"),
+        (("person",), AGENCY, "con dấu số"),
+        (("person", "agency"), OTHER_AGENCY, OTHER_AGENCY),
+    ],
+)
+def test_who_signed_beside_it_counts_as_within_it(roles, agency, words, gate, beside):
+    content = b"Noi dung\n"
+    judgement = with_sibling(gate, content, beside(content, *roles, agency=agency))
+
+    assert_held(judgement, "NOT_SIGNED_BY_ISSUING_AGENCY", "cv.txt", words)
+
+
+def test_a_file_changed_beside_its_signature_stays(gate, beside):
+    judgement = with_sibling(gate, b"Noi dung khac\n", beside(b"Noi dung\n", "person", "agency"))
+
+    assert_held(judgement, "NOT_SIGNED_BY_ISSUING_AGENCY", "cv.txt")
+    assert verdicts(judgement) == ["TOTAL_FAILED", "TOTAL_FAILED"]
+
+
+def test_an_appendix_changed_beside_its_signature_stays(gate, good, beside):
+    files = ((MAIN, good), (APPENDIX, b"So lieu khac\n"), (APPENDIX, beside(b"So lieu\n", "agency")))
+    judgement = gate.judge(*files, names=("cv.pdf", "pl.csv", "pl.csv.p7s"))
+
+    assert_held(judgement, "APPENDIX_SIGNATURE_FAILED", "pl.csv")
+
+
+def test_a_signature_without_its_file_is_unclear_and_stays(gate, good, beside):
+    judgement = gate.judge((MAIN, good), (APPENDIX, beside(b"So lieu\n", "agency")))
+
+    assert_held(judgement, "APPENDIX_SIGNATURE_FAILED", "tệp 2.bin")
+
+
+def test_what_arrives_has_the_verdict_of_the_signature_beside_it(gate, beside):
+    content = b"Noi dung\n"
+    judgement = with_sibling(gate, content, beside(content, "person", "agency"), checks=INCOMING)
+
+    assert (judgement.passed, verdicts(judgement)) == (True, ["TOTAL_PASSED", "TOTAL_PASSED"])
+
+
+# --- the same rules as for a packet -------------------------------------------------------------------
+
+
+def test_a_seal_set_before_the_leader_signed_stays(gate, desk):
+    turned = desk.signed(desk.signed(timestamper=desk.stamped()), role="person", timestamper=desk.stamped())
+    assert_held(gate.judge((MAIN, turned)), "NOT_SIGNED_BY_ISSUING_AGENCY", "trước chữ ký")
+
+
+def test_the_documents_date_is_told_in_the_verdict_and_holds_nothing(gate, good):
+    judgement = gate.judge((MAIN, good), promulgated_on=date(2019, 10, 14))
+    (file,) = json.loads(judgement.verdict)["packet"]["files"]
+
+    assert judgement.passed
+    assert {f["code"] for f in file["findings"]} == {"SIGNED_LONG_AFTER_DOCUMENT_DATE"}
+
+
+def test_an_unsigned_appendix_is_told_in_the_verdict(gate, good):
+    judgement = gate.judge((MAIN, good), (APPENDIX, workbook_xlsx()))
+    files = json.loads(judgement.verdict)["packet"]["files"]
+
+    assert [f["code"] for f in files[1]["findings"]] == ["APPENDIX_NOT_SIGNED"]

@@ -257,8 +257,8 @@ def test_the_other_signer_is_still_told(judge, p7m):
     ("flavour", "code"),
     [
         ("impostor", "ISSUER_NAME_IMITATED"),
-        ("revoked", "REVOKED_AT_SIGNING"),
-        ("expired", "EXPIRED_AT_SIGNING"),
+        ("revoked", "REVOKED_NO_PROOF"),
+        ("expired", "EXPIRED_SINCE_NO_PROOF"),
         ("weak", "WEAK_KEY"),
     ],
 )

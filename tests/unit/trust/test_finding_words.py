@@ -13,7 +13,7 @@ from tests.unit.trust.samples import AGENCY, AT
 
 def test_when_a_certificate_was_revoked_is_told_in_vietnams_time(desk):
     report = desk.verdict(desk.signed(flavour="revoked"))
-    (finding,) = [f for f in report.all_findings() if f.code == "REVOKED_AT_SIGNING"]
+    (finding,) = [f for f in report.all_findings() if f.code == "REVOKED_NO_PROOF"]
     assert datetime(2016, 1, 1, tzinfo=UTC) == REVOKED_AT
     assert "01/01/2016 07:00:00" in finding.message_vi
     assert "UTC" not in finding.message_vi

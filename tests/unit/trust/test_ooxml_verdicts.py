@@ -137,8 +137,8 @@ def test_sha1_in_the_manifest_alone_does_not_pass(desk, seal):
 @pytest.mark.parametrize(
     ("flavour", "code"),
     [
-        ("expired", "EXPIRED_AT_SIGNING"),
-        ("revoked", "REVOKED_AT_SIGNING"),
+        ("expired", "EXPIRED_SINCE_NO_PROOF"),
+        ("revoked", "REVOKED_NO_PROOF"),
         ("impostor", "ISSUER_NAME_IMITATED"),
         ("future", "NOT_YET_VALID_AT_SIGNING"),
         ("weak", "WEAK_KEY"),

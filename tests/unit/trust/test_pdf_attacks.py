@@ -315,5 +315,8 @@ EXHAUSTING = {
 def test_absurd_claims_are_refused_before_they_are_believed(desk, name):
     report = desk.verdict(EXHAUSTING[name]())
 
-    assert report.indication is UNCLEAR
-    assert codes(report) == {"PDF_TOO_COMPLEX"}
+    # What an honest file could be is left open; what no file of its size can hold has failed.
+    assert (report.indication, codes(report)) in (
+        (UNCLEAR, {"PDF_TOO_COMPLEX"}),
+        (FAILED, {"PDF_CLAIMS_TOO_MUCH"}),
+    )

@@ -1,11 +1,14 @@
 """What revocation lists say of a certificate at a time, as a table."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from asn1crypto import core
+from asn1crypto import crl as asn1_crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
@@ -247,3 +250,28 @@ def test_a_claimed_date_does_not_freshen_an_old_list(issuer, leaf):
         return old.state_of(leaf, issuer.certificate, used_at=day(3), known_at=day(20), proven=proven).status
 
     assert (status(proven=True), status(proven=False)) == ("good", "unknown")
+
+
+def test_a_list_signed_with_sha1_says_nothing(issuer, leaf):
+    crl = asn1_crl.CertificateList.load(revocation_list(issuer, [], issued_at=day(1)))
+    for field in (crl["tbs_cert_list"]["signature"], crl["signature_algorithm"]):
+        field["algorithm"] = "sha1_rsa"
+    signed = crl["tbs_cert_list"].dump(force=True)
+    crl["signature"] = issuer.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())
+    archive = RevocationArchive.of([crl.dump(force=True)])
+
+    state = archive.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31))
+
+    assert state.status == "unknown"
+
+
+def test_threads_that_ask_together_all_hear_of_a_revocation(issuer, leaf):
+    """A table of serial numbers that is still being filled would call a revoked certificate good."""
+    others = [issue(Request("Khác"), issuer, issuer.key).certificate for _ in range(200)]
+    archive = RevocationArchive.of([revocation_list(issuer, [*others, leaf], revoked_at=day(1))])
+
+    def status(_):
+        return archive.state_of(leaf, issuer.certificate, used_at=day(5), known_at=day(31)).status
+
+    with ThreadPoolExecutor(8) as workers:
+        assert set(workers.map(status, range(64))) == {"revoked"}

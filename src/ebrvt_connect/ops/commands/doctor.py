@@ -14,7 +14,7 @@ from ebrvt_connect.ops.exit_codes import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ebrvt_connect.ops.checks import Finding
+    from ebrvt_connect.ops.named_check import Finding
 
 _ORIGINS_VI = {
     "file": "tệp cấu hình",

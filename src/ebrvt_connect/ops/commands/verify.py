@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import as_json, language, say, say_json, shown_path
+from ebrvt_connect.ops.console import as_json, language, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
+from ebrvt_connect.ops.verify_asking import Asking, asking_options
+from ebrvt_connect.ops.verify_output import Output, output_options
 
 if TYPE_CHECKING:
     from ebrvt_connect.trust.anchors import TrustStore
-    from ebrvt_connect.trust.verdict import VerificationReport
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 _Folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -21,7 +22,7 @@ _DEFAULT_TRUST = Path("trust")
 
 
 @click.command(epilog="Example: ebrvt verify cong-van.pdf --trust trust/ --json")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--policy",
     "policy_id",
@@ -46,8 +47,22 @@ _DEFAULT_TRUST = Path("trust")
     type=_File,
     help="Content that stands beside its signature: ebrvt verify a.pdf.p7s --detached a.pdf.",
 )
+@click.option(
+    "--packet",
+    type=_File,
+    help="Judge a document as a whole: an edXML file, or a record (metadata.json) with its FILES.",
+)
+@click.option(
+    "--agencies", type=_File, help="With --packet: which agency code followed which (agencies.toml)."
+)
 @click.option("--at", "at", help="Judge as of this time (ISO 8601 with offset; default: now).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 64),
+    help="Processes that examine files, each under limits (default: one per processor; 0: none, no limits).",
+)
+@asking_options
+@output_options
 @as_json
 @language
 @click.pass_context
@@ -61,50 +76,59 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     certificates: tuple[Path, ...],
     crls: tuple[Path, ...],
     beside: tuple[Path, ...],
+    packet: Path | None,
+    agencies: Path | None,
     at: str | None,
+    workers: int | None,
     form: str,
+    out: Path | None,
     json_out: bool,
     lang: str,
 ) -> None:
-    """Verify the digital signatures of FILES (kiểm tra chữ ký số), offline.
+    """Verify the digital signatures of FILES (kiểm tra chữ ký số), offline unless `--online`.
 
-    Exit code: 0 all passed, 1 any failed, 2 otherwise; 64 and no verdict when a file cannot be read.
+    Exit code: 0 all passed, 1 any failed, 2 otherwise; 64 when a file cannot be read, which is told on
+    stderr and keeps none of the others from being judged.
     """
-    from ebrvt_connect.api import verify
+    from ebrvt_connect.ops.verdict_stream import judged, watched
+    from ebrvt_connect.ops.verify_packet import PacketAsked, opened
     from ebrvt_connect.trust.policy import POLICIES
 
-    policy, when = POLICIES[policy_id], _moment(at)
+    policy, when = POLICIES[policy_id], None if at is None else _moment(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
-    if beside and len(files) > 1:
-        msg = "--detached chỉ dùng cho một chữ ký: chỉ nêu một FILE"
-        raise click.UsageError(msg)
+    folder = trust_folder or (_DEFAULT_TRUST if _DEFAULT_TRUST.is_dir() and not anchors else None)
+    asking = Asking.of(context)
+    if packet is not None:
+        form = "json" if json_out else form
+        asked = PacketAsked(packet=packet, files=files, agencies=agencies, form=form, out=out, lang=lang)
+        asked.check(detached=bool(beside))
+        whole = asked.judge(asking, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
+        context.exit(int(asked.tell(whole)))
+    _check_files(files, beside, agencies)
     detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
-    reports = [
-        verify(
-            _content(file, policy.largest_bytes),
-            policy=policy,
-            trust=trust,
-            at=when,
-            detached=detached,
-            name=shown_path(file),
-        )
-        for file in files
-    ]
-    if json_out or form == "json":
-        say_json({"documents": [report.to_dict() for report in reports]})
-    else:
-        say("\n\n".join(_as_text(report, lang).rstrip() for report in reports))
-    context.exit(int(_exit_code(reports)))
+    items = opened(files, detached, policy)
+    output = Output.asked(form, out, [path for path, _ in items], json_out=json_out)
+    reports = asking.reports(
+        [item for _, item in items], policy=policy, trust=trust, folder=folder, at=when, workers=workers
+    )
+    read = judged(watched(reports, len(items)))
+    indications = [report.indication.value for report in output.tell(read, lang)]
+    context.exit(int(_exit_code(set(indications), unread=len(indications) < len(items))))
 
 
-def _as_text(report: VerificationReport, lang: str) -> str:
-    from ebrvt_connect.ops.verdict_en import render
+def _check_files(files: tuple[Path, ...], beside: tuple[Path, ...], agencies: Path | None) -> None:
+    """Raises `click.UsageError` for a call that means nothing."""
+    if not files:
+        raise click.UsageError("chưa nêu FILE nào để kiểm tra")
+    if beside and len(files) > 1:
+        raise click.UsageError("--detached chỉ dùng cho một chữ ký: chỉ nêu một FILE")
+    if agencies is not None:
+        raise click.UsageError("--agencies chỉ dùng cùng --packet")
 
-    return report.to_text_vi() if lang == "vi" else render(report)
 
-
-def _exit_code(reports: list[VerificationReport]) -> ExitCode:
-    indications = {report.indication.value for report in reports}
+def _exit_code(indications: set[str], *, unread: bool) -> ExitCode:
+    if unread:
+        return ExitCode.USAGE
     if "TOTAL_FAILED" in indications:
         return ExitCode.NO
     return ExitCode.DONE if indications == {"TOTAL_PASSED"} else ExitCode.UNDECIDED
@@ -122,9 +146,7 @@ def _content(path: Path, largest_bytes: int) -> bytes:
         raise click.UsageError(msg) from failure
 
 
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
+def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as failure:

@@ -1,0 +1,237 @@
+"""What `ebrvt verify` may ask and keep: OCSP answers at hand, the network, evidence.
+
+By itself a verdict is offline. With `--online` or `--evidence` each file is examined in a limited worker
+process first, as always; only what such a worker got through is then judged again in this process, where
+there are a network and a folder to write to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from ebrvt_connect.store.evidence import EvidenceFolder
+    from ebrvt_connect.transport.revocation_online import OnlineRevocation
+    from ebrvt_connect.transport.verify_items import ToVerify
+    from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.revocation import RevocationArchive
+    from ebrvt_connect.trust.verdict import VerificationReport
+
+    _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_KEY = "ebrvt.verify.asking"
+STOPPED = frozenset(
+    {
+        "VERIFICATION_TIME_EXCEEDED",
+        "VERIFICATION_MEMORY_EXCEEDED",
+        "VERIFICATION_CRASHED",
+        "FILE_UNREADABLE",
+        "FILE_TOO_LARGE",
+    }
+)
+"""Files that a worker did not get through; this process does not try."""
+
+
+def asking_options(command: _Command) -> _Command:
+    """The options `--ocsp`, `--online`, `--revocation-cache` and `--evidence`: `Asking.of` reads them."""
+
+    def noted(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+        def note(context: click.Context, _: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's
+            context.meta.setdefault(_KEY, {})[name] = value
+
+        return note
+
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    folder = click.Path(file_okay=False, path_type=Path)
+    options = [
+        click.option(
+            "--ocsp",
+            multiple=True,
+            type=file,
+            expose_value=False,
+            callback=noted("answers"),
+            help="OCSP answers at hand (DER).",
+        ),
+        click.option(
+            "--online",
+            is_flag=True,
+            expose_value=False,
+            callback=noted("online"),
+            help="Ask OCSP responders and list servers, of hosts in online.toml or pinned certificates only.",
+        ),
+        click.option(
+            "--revocation-cache",
+            type=folder,
+            expose_value=False,
+            callback=noted("cache"),
+            help="Where fetched lists and answers are kept (default: the user's cache folder).",
+        ),
+        click.option(
+            "--evidence",
+            type=folder,
+            expose_value=False,
+            callback=noted("evidence"),
+            help="Keep what each verdict rests on in this folder; see `ebrvt evidence`.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What was asked for on the command line."""
+
+    answers: tuple[Path, ...] = ()
+    online: bool = False
+    cache: Path | None = None
+    evidence: Path | None = None
+
+    @classmethod
+    def of(cls, context: click.Context) -> Asking:
+        """The options of a command that has `asking_options`."""
+        return cls(**context.meta.get(_KEY, {}))
+
+    def reports(
+        self,
+        items: Iterable[ToVerify],
+        *,
+        policy: VerificationPolicy,
+        trust: TrustStore,
+        folder: Path | None,
+        at: datetime | None,
+        workers: int | None,
+    ) -> Iterator[VerificationReport]:
+        """One report for each file, in their order; `folder` is the trust folder, which has `online.toml`.
+
+        Raises `HeldForPerson` `ONLINE_SETTINGS_INVALID` and, for a full disk, `STORE_FULL`; `InvalidValue`
+        `TRUST_FOLDER_INVALID` for an answer that does not read.
+        """
+        from ebrvt_connect.api import verify_many
+
+        archive = self._archive()
+        if not self.online and self.evidence is None:
+            return verify_many(items, policy=policy, trust=trust, revocation=archive, at=at, workers=workers)
+        online = self._online(trust, folder, archive) if self.online else None
+        kept = self._evidence()
+        waiting: deque[ToVerify] = deque()
+        screened = verify_many(
+            _held(items, waiting, policy.largest_bytes),
+            policy=policy,
+            trust=trust,
+            revocation=archive,
+            at=at,
+            workers=workers,
+        )
+
+        def judged() -> Iterator[VerificationReport]:
+            try:
+                for report in screened:
+                    item = waiting.popleft()
+                    if any(f.code in STOPPED for f in report.findings):
+                        yield report
+                    else:
+                        yield _again(
+                            item, policy=policy, trust=trust, revocation=online or archive, at=at, kept=kept
+                        )
+            finally:
+                if online is not None:
+                    online.close()
+
+        return judged()
+
+    def joined(
+        self, trust: TrustStore, folder: Path | None
+    ) -> tuple[RevocationArchive | OnlineRevocation | None, EvidenceFolder | None]:
+        """What is asked about revocation and where evidence goes, for who judges by himself.
+
+        Raises as `reports`; what is online the caller closes.
+        """
+        archive = self._archive()
+        return self._online(trust, folder, archive) if self.online else archive, self._evidence()
+
+    def _archive(self) -> RevocationArchive | None:
+        if not self.answers:
+            return None
+        from ebrvt_connect.trust.ocsp import OcspAnswer
+        from ebrvt_connect.trust.pins import invalid_file
+        from ebrvt_connect.trust.revocation import RevocationArchive
+
+        read = []
+        for path in self.answers:
+            try:
+                read.append(OcspAnswer.read(path.read_bytes()))
+            except ValueError as failure:
+                raise invalid_file(path.name, str(failure)) from failure
+        return RevocationArchive(ocsp=tuple(read))
+
+    def _online(
+        self, trust: TrustStore, folder: Path | None, archive: RevocationArchive | None
+    ) -> OnlineRevocation:
+        from ebrvt_connect.transport.revocation_online import online_for
+        from ebrvt_connect.transport.revocation_settings import OnlineSettings, load_online_settings
+
+        settings = OnlineSettings() if folder is None else load_online_settings(folder)
+        return online_for(trust, settings, cache=self.cache or _user_cache(), archive=archive)
+
+    def _evidence(self) -> EvidenceFolder | None:
+        if self.evidence is None:
+            return None
+        from ebrvt_connect.store.evidence import EvidenceFolder
+
+        return EvidenceFolder(self.evidence)
+
+
+def _held(items: Iterable[ToVerify], waiting: deque[ToVerify], largest: int) -> Iterator[ToVerify]:
+    """The files read once: what is judged again must be what was examined, and a pipe tells it only once."""
+    for item in items:
+        held = item
+        if isinstance(item.source, Path):
+            try:
+                with item.source.open("rb") as stream:
+                    name = item.source.name if item.name is None else item.name
+                    held = replace(item, source=stream.read(largest + 1), name=name)
+            except OSError:
+                held = item  # told by whoever reads it next
+        waiting.append(held)
+        yield held
+
+
+def _again(
+    item: ToVerify,
+    *,
+    policy: VerificationPolicy,
+    trust: TrustStore,
+    revocation: RevocationArchive | OnlineRevocation | None,
+    at: datetime | None,
+    kept: EvidenceFolder | None,
+) -> VerificationReport:
+    from ebrvt_connect.api import verify
+
+    return verify(
+        item.source,
+        policy=policy,
+        trust=trust,
+        revocation=revocation,
+        at=at,
+        detached=item.detached,
+        name=item.name,
+        evidence=kept,
+    )
+
+
+def _user_cache() -> Path:
+    """Where programs of this user keep what can be had again (XDG)."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if home else Path.home() / ".cache") / "ebrvt" / "revocation"

@@ -1,0 +1,94 @@
+"""Who signed first (thứ tự ký): the leader, then the agency's seal, then whoever copies it.
+
+NĐ 30/2020/NĐ-CP Điều 32, 33: the clerk seals what the competent person has signed already.
+
+The revisions of a PDF prove an order; times may contradict it. Elsewhere only times tell one, and equal ones
+tell nothing: the signers of a CMS file stand in the order of their encoding, those of an XML file anywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust.verdict import DocumentKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.verdict import BestTime, Finding, VerificationReport
+
+_VIETNAM_TIME = timezone(timedelta(hours=7))
+
+
+def order_findings(
+    report: VerificationReport,
+    leaders: Sequence[int],
+    seals: Sequence[int],
+    copies: Sequence[int],
+    policy: VerificationPolicy,
+) -> Iterator[Finding]:
+    """What is wrong with the order of these signatures, named by their index; each has a best time.
+
+    A seal is well placed that has a leader's signature before it; one such seal is enough.
+    """
+    times = {s.index: s.best_time for s in report.signatures if s.best_time is not None}
+    placed = is_ordered_by_place(report)
+    if leaders and seals and _all_before(seals, leaders, times, placed=placed):
+        yield policy.notice(findings.SEAL_BEFORE_LEADER)
+    elif placed:
+        yield from _contradiction(leaders, seals, times, policy)
+    originals = (*leaders, *seals)
+    if copies and originals and not _none_before(copies, originals, times, placed=placed):
+        yield policy.notice(packet_findings.COPY_BEFORE_ORIGINAL)
+
+
+def is_ordered_by_place(report: VerificationReport) -> bool:
+    """Whether the signatures stand in revisions of a PDF, each over what was there before."""
+    beside = any(s.format.startswith("CMS") for s in report.signatures)
+    return report.kind is DocumentKind.PDF and not beside
+
+
+def _all_before(
+    first: Sequence[int], then: Sequence[int], times: Mapping[int, BestTime], *, placed: bool
+) -> bool:
+    """Whether each of the first is older than each of the others."""
+    if placed:
+        return max(first) < min(then)
+    return max(times[n].value for n in first) < min(times[n].value for n in then)
+
+
+def _none_before(
+    late: Sequence[int], early: Sequence[int], times: Mapping[int, BestTime], *, placed: bool
+) -> bool:
+    """Whether none of the late ones is older than one of the early ones."""
+    if placed:
+        return min(late) > max(early)
+    return min(times[n].value for n in late) >= max(times[n].value for n in early)
+
+
+def _contradiction(
+    leaders: Sequence[int], seals: Sequence[int], times: Mapping[int, BestTime], policy: VerificationPolicy
+) -> Iterator[Finding]:
+    """Told where, by their times, each seal is older than the leader's signature it stands behind."""
+    pairs = [(times[n], times[m]) for n in leaders for m in seals if n < m]
+    tolerance = timedelta(seconds=policy.clock_tolerance_seconds)
+    contradicting = [(leader, seal) for leader, seal in pairs if seal.value < leader.value - tolerance]
+    if not pairs or len(contradicting) < len(pairs):
+        return
+    proven = [p for p in contradicting if {p[0].proof, p[1].proof} == {"timestamp"}]
+    leader, seal = (proven or contradicting)[0]
+    code = packet_findings.SEAL_STAMPED_BEFORE_LEADER
+    yield policy.notice(
+        code if proven else packet_findings.SEAL_CLAIMED_BEFORE_LEADER,
+        sealed=_told(seal.value),
+        signed=_told(leader.value),
+        sealed_iso=seal.value.isoformat(),
+        signed_iso=leader.value.isoformat(),
+    )
+
+
+def _told(moment: datetime) -> str:
+    return moment.astimezone(_VIETNAM_TIME).strftime("%d/%m/%Y %H:%M:%S")

@@ -1,0 +1,127 @@
+"""Files made to be too much, of every kind: each ends with a report, in a worker under limits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from ebrvt_connect import VN_2025, Indication, ToVerify, verify, verify_many
+from ebrvt_connect.testing.sample_ooxml import packed
+from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
+from tests.hostile import hostile_cms, hostile_ooxml, hostile_pdf, hostile_xml
+from tests.unit.trust import ooxml_samples
+from tests.unit.trust.samples import AGENCY, AT, plain_pdf
+from tests.unit.trust.xml_samples import ENVELOPED, INCLUSIVE, packet, reference, signature, with_signature
+
+MODULES = {"pdf": hostile_pdf, "xml": hostile_xml, "cms": hostile_cms, "ooxml": hostile_ooxml}
+MADE = {f"{kind}: {name}": make for kind, module in MODULES.items() for name, make in module.MADE.items()}
+LEFT_OPEN = {
+    "SIGNED_DATA_NOT_FOUND",
+    "KIND_NOT_JUDGED_YET",
+    "SIGNER_CERTIFICATE_MISSING",
+    "PDF_TOO_COMPLEX",
+    "XML_TOO_COMPLEX",
+}
+"""What has not failed: it reads, but what was looked for is not there, or more than is examined."""
+
+
+@pytest.fixture
+def batch(desk):
+    def run(sources):
+        return verify_many(sources, policy=VN_2025, trust=desk.trust, at=AT, workers=2)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_hostile_file_ends_with_a_report(batch):
+    """Made one by one as workers get free: together they would fill the memory of the test."""
+    reports = {r.file: r for r in batch(ToVerify(source=make(), name=name) for name, make in MADE.items())}
+
+    assert list(reports) == list(MADE)
+    for name, report in reports.items():
+        found = [finding.code for finding in report.all_findings()]
+        assert "VERIFICATION_CRASHED" not in found, name
+        assert found, name
+        if report.indication is Indication.TOTAL_FAILED:
+            assert "FORMAT_FAILURE" in report.sub_indications, name
+        else:
+            assert report.indication is Indication.INDETERMINATE, name
+            assert set(found) <= LEFT_OPEN, name
+
+
+@pytest.fixture(scope="module")
+def sound(pki, desk, issued):
+    """One signed file of each kind, all of which pass."""
+    both = [pki.signer(AGENCY, role="person"), pki.signer(AGENCY)]
+    return {
+        "pdf": issued,
+        "xml": signed_xml(result_paper_xml("Giấy phép", {"Số": "12"}), both),
+        "cms": signed_cms(plain_pdf(), both, signed_at=AT),
+        "ooxml": packed(ooxml_samples.signed(both[0])),
+    }
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_a_file_cut_short_anywhere_does_not_pass(kind, sound, desk):
+    data = sound[kind]
+    whole = verify(data, policy=VN_2025, trust=desk.trust, at=AT)
+    assert whole.indication is Indication.TOTAL_PASSED
+
+    for percent in range(5, 100, 5):
+        cut = data[: len(data) * percent // 100]
+        report = verify(cut, policy=VN_2025, trust=desk.trust, at=AT)
+
+        assert report.indication is not Indication.TOTAL_PASSED, percent
+        # What still looks signed has failed; a beginning without any signature is only unsigned.
+        codes = {finding.code for finding in report.findings}
+        assert report.sub_indications[0] == "FORMAT_FAILURE" or codes <= LEFT_OPEN, percent
+
+
+def test_a_sound_signature_over_much_to_canonicalize_is_within_the_limits(batch, pki):
+    """Namespaces in scope everywhere, and as many references as are taken: the work is bounded."""
+    spaces = "".join(f' xmlns:n{n}="urn:{n}"' for n in range(200))
+    rows = f"<r:row{spaces}>" + "<n7:a n8:b='c'>d</n7:a>" * 30_000 + "</r:row>"
+    xml = packet().replace(b"<r:body>", f"<r:body>{rows}".encode())
+    references = [reference(etree.fromstring(xml), transforms=(ENVELOPED, INCLUSIVE), value=b"")] * 20
+
+    (report,) = batch([with_signature(xml, signature(references, pki.signer(AGENCY)))])
+
+    assert report.indication is not Indication.TOTAL_PASSED
+    assert "VERIFICATION_CRASHED" not in {f.code for f in report.findings}
+
+
+MEASURED = """
+import json, pathlib, resource, sys
+sys.path.insert(0, ".")
+from ebrvt_connect import VN_2025, load_trust_folder, verify_many
+from tests.hostile import hostile_cms, hostile_ooxml, hostile_pdf, hostile_xml
+made = {"pdf": hostile_pdf, "xml": hostile_xml, "cms": hostile_cms, "ooxml": hostile_ooxml}
+data = made[sys.argv[2]].MADE[sys.argv[3]]()
+(report,) = verify_many([data], policy=VN_2025, trust=load_trust_folder(pathlib.Path(sys.argv[1])))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([report.indication, len(data), used.ru_maxrss * 1024, used.ru_utime + used.ru_stime]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("pdf", "half a million objects"),
+        ("pdf", "an object stream bomb"),
+        ("xml", "attributes within the limit, on each element"),
+        ("cms", "content of fifty megabytes"),
+    ],
+)
+def test_the_largest_worker_stays_within_what_is_promised(kind, name, pki):
+    """200 MB and twice the file, besides the file itself and the interpreter; the kernel measures."""
+    command = [sys.executable, "-c", MEASURED, pki.trust_folder, kind, name]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=Path(__file__).parents[2])
+    indication, size, peak, _ = json.loads(done.stdout)
+
+    assert indication != "TOTAL_PASSED"
+    assert peak <= 110_000_000 + size + 200_000_000 + 2 * size

@@ -1,0 +1,141 @@
+"""`ebrvt verify --ocsp`, `--online`, `--evidence` and `ebrvt evidence`, against a responder on loopback."""
+
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ebrvt_connect.testing.pki import _asn1
+from ebrvt_connect.testing.pki_issue import Request, issue, new_key
+from ebrvt_connect.testing.revocation_authority import Misbehaviour, RevocationAuthority
+from ebrvt_connect.transport.signers import KeySigner, sign_pdf
+from ebrvt_connect.trust.verdict import SignatureRole
+from tests.unit.trust.samples import plain_pdf
+
+
+def now():
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def authority():
+    root = issue(Request("Gốc", authority=True), None, new_key())
+    with RevocationAuthority(root, now).serving() as served:
+        yield served
+
+
+@pytest.fixture
+def office(authority, tmp_path, monkeypatch):
+    """A signed paper, its root, and a trust folder that allows the responder's host."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    authority.ocsp_fault = authority.crl_fault = None
+    authority.asked.clear()
+    wanted = Request("Sở Mẫu", ocsp_url=authority.ocsp_url, crl_url=authority.crl_url)
+    signer = issue(wanted, authority.issuer)
+    key = KeySigner(_asn1(signer.certificate), signer.key, ())
+    paper, root = tmp_path / "cong-van.pdf", tmp_path / "root.crt"
+    paper.write_bytes(sign_pdf(plain_pdf(), key, role=SignatureRole.AGENCY, signed_at=now()))
+    root.write_bytes(authority.issuer.certificate.public_bytes(Encoding.PEM))
+    folder, host = tmp_path / "kho", authority.url.removeprefix("http://")
+    folder.mkdir()
+    (folder / "online.toml").write_text(
+        f'[revocation]\nhosts = ["{host}"]\nprivate_hosts = ["{host}"]\ntries = 1\n', "utf-8"
+    )
+    (tmp_path / "answer.der").write_bytes(authority.answer_about(signer.certificate))
+    return paper, ("--anchor", root, "--trust", folder)
+
+
+def document(answer):
+    return answer.data["documents"][0]
+
+
+def test_an_answer_at_hand_settles_it_offline(ebrvt, office, authority, tmp_path):
+    paper, trusting = office
+
+    without = ebrvt("verify", paper, *trusting, "--json")
+    settled = ebrvt("verify", paper, *trusting, "--json", "--ocsp", tmp_path / "answer.der")
+
+    assert (without.code, settled.code, authority.asked) == (2, 0, [])
+    assert document(settled)["signatures"][0]["revocation"]["source"] == "ocsp"
+
+
+def test_an_answer_at_hand_reaches_the_worker_processes(ebrvt, office, tmp_path):
+    paper, trusting = office
+
+    settled = ebrvt("verify", paper, *trusting, "--workers", "1", "--ocsp", tmp_path / "answer.der")
+
+    assert settled.code == 0
+
+
+def test_what_is_no_answer_is_a_wrong_configuration(ebrvt, office):
+    paper, trusting = office
+
+    refused = ebrvt("verify", paper, *trusting, "--ocsp", paper)
+
+    assert (refused.code, "TRUST_FOLDER_INVALID" in refused.err) == (4, True)
+
+
+def test_online_asks_and_keeps_what_it_was_told(ebrvt, office, authority, tmp_path):
+    paper, trusting = office
+
+    settled = ebrvt("verify", paper, *trusting, "--json", "--online")
+
+    assert (settled.code, authority.asked) == (0, ["ocsp"])
+    assert document(settled)["signatures"][0]["revocation"]["fetched_at"] is not None
+    assert len(list((tmp_path / "cache" / "ebrvt" / "revocation").iterdir())) == 1
+
+
+def test_online_where_nobody_answers_is_undecided_and_said(ebrvt, office, authority):
+    paper, trusting = office
+    authority.ocsp_fault = authority.crl_fault = Misbehaviour.HTML
+
+    open_ = ebrvt("verify", paper, *trusting, "--online")
+
+    assert open_.code == 2
+    assert "Không tra cứu trực tuyến được" in open_.out
+
+
+def test_online_asks_no_host_that_was_not_allowed(ebrvt, office, authority, tmp_path):
+    paper, trusting = office
+    (tmp_path / "kho" / "online.toml").unlink()
+
+    assert ebrvt("verify", paper, *trusting, "--online").code == 2
+    assert authority.asked == []
+
+
+def test_evidence_is_kept_replayed_and_deleted(ebrvt, office, authority, tmp_path):
+    paper, trusting = office
+    folder = tmp_path / "bang-chung"
+    passed = ebrvt("verify", paper, *trusting, "--json", "--online", "--evidence", folder)
+    authority.ocsp_fault = authority.crl_fault = Misbehaviour.HTML  # from now on nobody helps
+    asked = list(authority.asked)
+
+    listed = ebrvt("evidence", "list", folder, "--json").data["records"]
+    name = listed[0]["record"]
+    again = ebrvt("evidence", "replay", folder, name, paper, "--json")
+
+    assert (passed.code, len(listed), listed[0]["indication"]) == (0, 1, "TOTAL_PASSED")
+    assert document(passed)["evidence"]
+    assert (again.code, again.data["same"], authority.asked) == (0, True, asked)
+    assert "giống lần trước" in ebrvt("evidence", "replay", folder, name, paper).out
+    assert ebrvt("evidence", "replay", folder, name, tmp_path / "root.crt").code == 64
+
+    assert ebrvt("evidence", "delete", folder, name).code == 2
+    assert ebrvt("evidence", "delete", folder, name, "--yes").code == 0
+    assert ebrvt("evidence", "list", folder, "--json").data == {"records": []}
+    assert ebrvt("evidence", "replay", folder, name, paper).code == 2
+
+
+def test_worker_processes_look_first(ebrvt, office, authority, tmp_path):
+    """What a limited worker could not get through is never judged outside of it."""
+    paper, trusting = office
+    broken = tmp_path / "hong.pdf"
+    broken.write_bytes(b"%PDF-1.7\n")
+
+    answer = ebrvt(
+        "verify", paper, broken, tmp_path / "nowhere.pdf", *trusting, "--json", "--online", "--workers", "1"
+    )
+
+    kinds = [d["indication"] for d in answer.data["documents"]]
+    assert (answer.code, kinds) == (64, ["TOTAL_PASSED", "TOTAL_FAILED"])
+    assert "nowhere.pdf" in answer.err

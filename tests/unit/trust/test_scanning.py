@@ -1,0 +1,117 @@
+"""Words found from the back, hashes continued where they stopped, gaps skipped: the same as the plain way."""
+
+import hashlib
+import random
+import re
+from io import BytesIO
+
+import pytest
+
+from ebrvt_connect.trust import scanning
+from ebrvt_connect.trust.file_digests import FileDigests
+from ebrvt_connect.trust.revisions import _keywords
+from ebrvt_connect.trust.scanning import places_of
+from ebrvt_connect.trust.structure import Gap, labels_of, masked
+
+PIECES = [
+    b"trailer",
+    b"xref",
+    b"startxref",
+    b"obj",
+    b"endobj",
+    b" ",
+    b"\n",
+    b"0",
+    b"x",
+    b"xre",
+    b"f",
+    b"A",
+    b"\r",
+]
+AS_ONE_EXPRESSION = re.compile(rb"(?<![A-Za-z])xref(?=[\0\t\n\f\r 0-9])|trailer")
+
+
+def scrambled(seed, pieces=400):
+    chosen = random.Random(seed)
+    return b"".join(chosen.choice(PIECES) for _ in range(pieces))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_keywords_are_those_one_expression_finds(seed):
+    data = scrambled(seed)
+    for begin, end in ((0, len(data)), (seed, len(data) - seed), (seed * 3, seed * 20)):
+        wanted = [m.start() for m in AS_ONE_EXPRESSION.finditer(data, begin, end)]
+
+        assert sorted(_keywords(data, begin, end)) == wanted
+        assert list(places_of(b"obj", data, begin, end)) == [
+            m.start() for m in re.finditer(b"obj", data[:end]) if m.start() >= begin
+        ]
+
+
+def test_a_flood_of_words_is_told_in_order_and_not_kept(monkeypatch):
+    data = b"obj " * 50
+    wanted = list(places_of(b"obj", data))
+    monkeypatch.setattr(scanning, "_MOST_KEPT", 10)
+
+    assert list(places_of(b"obj", data)) == wanted == list(range(0, 200, 4))
+
+
+@pytest.mark.parametrize("stops", [(), (0, 5, 900), (900, 5, 5, 100_000), range(200)])
+def test_digests_are_those_of_the_bytes(stops):
+    data = random.Random(1).randbytes(2_000)
+    digests = FileDigests(data, stops)
+    for _ in range(2):
+        for start, stop, end in ((900, 1_000, 2_000), (5, 6, 7), (0, 1, 2_000), (1_500, 1_501, 1_600)):
+            for algorithm in ("sha256", "sha512", "sha1"):
+                wanted = hashlib.new(algorithm, data[:start] + data[stop:end]).digest()
+                assert digests.around(start, stop, end, algorithm) == wanted
+        assert digests.whole() == hashlib.sha256(data).digest()
+    with pytest.raises(ValueError, match="nonsense"):
+        digests.around(1, 2, 3, "nonsense")
+
+
+def in_one_go(data, labels):
+    """The masked file, written out."""
+    for label, gap in labels.items():
+        written = b"<" + label.hex().encode() + b">%"
+        blanks = b" " * (gap.end - gap.start - len(written) - 1)
+        data = data[: gap.start] + written + blanks + b"\n" + data[gap.end :]
+    return data
+
+
+def test_whoever_reads_through_a_mask_in_pieces_reads_one_file():
+    data = b"A" * 700 + b"<" + b"0" * 600 + b">" + b"B" * 50 + b"<" + b"f" * 800 + b">" + b"C" * 300
+    gaps = (Gap(700, 1302), Gap(1352, 2154))
+    labels = labels_of(data, gaps)
+    whole, view = in_one_go(data, labels), masked(data, labels)
+    chosen = random.Random(7)
+
+    assert (view.read(), view.seek(0)) == (whole, 0)
+    for _ in range(3_000):
+        at, size = chosen.randrange(len(data) + 5), chosen.choice([0, 2, 3, 16, 700, -1])
+        view.seek(at)
+        assert view.read(size) == BytesIO(whole[at:]).read(size)
+        assert view.tell() == max(at, min(at + size, len(data)) if size >= 0 else len(data))
+
+
+def test_a_comment_skipped_byte_by_byte_ends_where_the_gap_ends():
+    data = b"A" * 700 + b"<" + b"0" * 60_000 + b">" + b"BCD"
+    view = masked(data, labels_of(data, (gap := Gap(700, 60_702),)))
+    view.seek(gap.start)
+    read = [view.read(1) for _ in range(70)]
+
+    assert b"".join(read[:66]).startswith(b"<")
+    assert (read[66], read[67:]) == (b"%", [b"\n", b"B", b"C"])
+    assert view.tell() == gap.end + 2
+
+
+def test_whoever_reads_backwards_through_a_comment_gets_out_of_it():
+    data = b"A" * 700 + b"<" + b"0" * 5_000 + b">" + b"BCD"
+    labels = labels_of(data, (Gap(700, 5_702),))
+    whole, view = in_one_go(data, labels), masked(data, labels)
+    read = []
+    for at in range(len(data) - 1, 600, -1):
+        view.seek(at)
+        read.append(view.read(1))
+
+    assert b"".join(reversed(read)) == whole[601:]
