@@ -186,24 +186,15 @@ def _anchor(anchor: Anchor, now: datetime) -> Iterator[Finding]:
     if not is_authority(anchor.certificate):
         said = f"{name} không phải chứng thư CA; chữ ký của chính nó được tin mà không qua cơ quan nào."
         yield Finding("trust-anchors", Grade.WARN, said, "Gỡ ra, trừ khi cố ý ghim riêng người ký này.")
-    elif not is_self_signed(anchor.certificate) and not _claims_itself_weakly(anchor.certificate):
+    elif not is_self_signed(anchor.certificate):
         said = f"{name} không tự ký: việc cơ quan gốc thu hồi nó sẽ không được biết."
         yield Finding("trust-anchors", Grade.WARN, said, "Ghim chứng thư gốc, để nó ở nhánh intermediate.")
     if not key_allowed(anchor.certificate, VN_2025):
         said = f"{name} có khóa {key_description(anchor.certificate)}, yếu hơn mức tối thiểu."
         yield Finding("trust-anchors", Grade.FAIL, said, "Gỡ ra và dùng chứng thư gốc thế hệ mới.")
-    if not digest_allowed(anchor.certificate, VN_2025):
-        said = f"{name} được ký bằng {digest_name(anchor.certificate)}."
-        cure = "Chỉ giữ nếu cần kiểm tra chữ ký cũ; chữ ký mới phải dẫn tới gốc thế hệ mới."
-        yield Finding("trust-anchors", Grade.WARN, said, cure)
     if now < anchor.certificate.not_valid_before_utc:
         said = f"{name} chỉ có hiệu lực từ {moment_vi(anchor.certificate.not_valid_before_utc)}."
         yield Finding("trust-anchors", Grade.WARN, said, "Kiểm tra đồng hồ máy và chứng thư.")
-
-
-def _claims_itself_weakly(certificate: x509.Certificate) -> bool:
-    """An old root by its name, whose SHA-1 signature cannot be tried any more; that it is weak is told."""
-    return certificate.issuer == certificate.subject and not digest_allowed(certificate, VN_2025)
 
 
 def _hint(certificate: x509.Certificate, store: TrustStore, now: datetime) -> Iterator[Finding]:

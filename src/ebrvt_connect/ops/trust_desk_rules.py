@@ -7,19 +7,20 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.ops.words import local_time
 from ebrvt_connect.trust.anchors import CERTIFICATE_SUFFIXES, certificates_of, sha256_of
-from ebrvt_connect.trust.chain import digest_allowed, key_allowed, key_description
+from ebrvt_connect.trust.chain import key_allowed, key_description
 from ebrvt_connect.trust.pins import ANCHOR_FOLDERS, INTERMEDIATE
 from ebrvt_connect.trust.policy import VN_2025
+from ebrvt_connect.trust.remembered import is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
 ANCHOR_FILE_UNREADABLE = explain(
@@ -60,7 +61,8 @@ ANCHOR_WEAK = explain(
 ANCHOR_OUT_OF_TIME = explain(
     "ANCHOR_OUT_OF_TIME",
     "“{subject}” {reason}.",
-    "Tải chứng thư đang có hiệu lực; nếu đồng hồ máy sai thì chỉnh lại trước.",
+    "Tải chứng thư đang có hiệu lực; nếu đồng hồ máy sai thì chỉnh lại trước. Muốn giữ chứng thư đã hết hạn "
+    "để kiểm tra chữ ký cũ thì thêm --valid-to với một ngày không sau ngày hết hạn.",
 )
 
 _LARGEST_BYTES = 1024 * 1024
@@ -125,19 +127,28 @@ def chosen(candidates: Sequence[x509.Certificate], fingerprints: Sequence[str]) 
     return list(dict.fromkeys(found))
 
 
-def refuse_unfit(certificate: x509.Certificate, branch: str, now: datetime) -> None:
-    """Raises `InvalidValue` for what must not stand in a branch: its explanation says why."""
+def refuse_unfit(
+    certificate: x509.Certificate, branch: str, now: datetime, *, valid_to: date | None = None
+) -> None:
+    """Raises `InvalidValue` for what must not stand in a branch: its explanation says why.
+
+    An expired one may, where `valid_to` binds it to signatures of its own time; a hint may anyway. By which
+    digest it was signed is not asked: a root vouches for nothing by its own signature, and for links of a
+    chain the policy decides.
+    """
     subject = name_vi(certificate.subject)
     if not is_authority(certificate):
         raise InvalidValue(ANCHOR_NOT_AUTHORITY, "not a CA certificate", subject=subject)
-    # First: what is signed with SHA-1 cannot even be shown to have signed itself.
-    if reason := weakness_vi(certificate):
-        raise InvalidValue(ANCHOR_WEAK, "weak key or digest", subject=subject, reason=reason)
+    if not key_allowed(certificate, VN_2025):
+        reason = f"khóa {key_description(certificate)}"
+        raise InvalidValue(ANCHOR_WEAK, "weak key", subject=subject, reason=reason)
     if branch == INTERMEDIATE and is_self_signed(certificate):
         raise InvalidValue(ANCHOR_IS_ROOT, "self-signed", subject=subject)
     if branch != INTERMEDIATE and not is_self_signed(certificate):
         raise InvalidValue(ANCHOR_NOT_ROOT, "not self-signed", subject=subject)
-    if now > certificate.not_valid_after_utc:
+    ends = certificate.not_valid_after_utc
+    for_old_ones = branch == INTERMEDIATE or (valid_to is not None and valid_to <= ends.date())
+    if now > ends and not for_old_ones:
         reason = f"đã hết hạn từ {moment_vi(certificate.not_valid_after_utc)}"
         raise InvalidValue(ANCHOR_OUT_OF_TIME, "expired", subject=subject, reason=reason)
     if now < certificate.not_valid_before_utc:
@@ -160,18 +171,7 @@ def is_authority(certificate: x509.Certificate) -> bool:
 
 def is_self_signed(certificate: x509.Certificate) -> bool:
     """Whether its own key signed it, proven and not by its name alone."""
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def weakness_vi(certificate: x509.Certificate) -> str:
-    """What is weak about key or digest under TT 15/2025; empty when nothing is."""
-    if not key_allowed(certificate, VN_2025):
-        return f"khóa {key_description(certificate)}"
-    return "" if digest_allowed(certificate, VN_2025) else f"chữ ký {digest_name(certificate)}"
+    return is_signed_by(certificate, certificate)
 
 
 def digest_name(certificate: x509.Certificate) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 if TYPE_CHECKING:
@@ -54,10 +55,31 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
 @lru_cache(maxsize=1024)
 def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if isinstance(certificate.signature_hash_algorithm, hashes.SHA1):
+            _verify_sha1(certificate, issuer)
+        else:
+            certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _verify_sha1(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """As certificates of the years before 2017 are signed; cryptography itself no longer tries these.
+
+    Who signed is one question, whether SHA-1 still counts another: the policy's. Raises as cryptography does.
+    """
+    if certificate.issuer != issuer.subject:
+        raise ValueError("another issuer is named")
+    match issuer.public_key():
+        case rsa.RSAPublicKey() as key:
+            signed = certificate.signature, certificate.tbs_certificate_bytes
+            key.verify(*signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - see above
+        case ec.EllipticCurvePublicKey() as curve:
+            signed = certificate.signature, certificate.tbs_certificate_bytes
+            curve.verify(*signed, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - see above
+        case _:
+            raise UnsupportedAlgorithm("a key that SHA-1 was not used with")
 
 
 def _is_small(certificate: x509.Certificate) -> bool:

@@ -4,14 +4,8 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from asn1crypto import core
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.ops.named_check import Grade
 from ebrvt_connect.ops.trust_desk import TrustDesk
 from ebrvt_connect.ops.trust_desk_checks import TITLES_VI, check_folder
@@ -21,6 +15,7 @@ from ebrvt_connect.testing.pki_issue import Request, issue, new_key, revocation_
 from ebrvt_connect.transport.trust_folder import write_trust_file
 from ebrvt_connect.trust.anchors import sha256_of
 from ebrvt_connect.trust.pins import USES_OF, Pin
+from tests.unit.trust.samples import signed_with_sha1
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 END = datetime(2049, 12, 31, tzinfo=UTC)
@@ -132,26 +127,12 @@ def test_weak_anchors_are_told(found, folder):
     assert grades == {Grade.FAIL}
 
 
-def with_sha1(made):
-    """The same certificate signed anew with SHA-1, as old roots are."""
-    raw = asn1_x509.Certificate.load(made.certificate.public_bytes(Encoding.DER))
-    body = asn1_x509.TbsCertificate.load(raw["tbs_certificate"].dump())
-    algorithm = {"algorithm": "sha1_rsa", "parameters": core.Null()}
-    body["signature"] = algorithm
-    value = made.key.sign(body.dump(force=True), padding.PKCS1v15(), hashes.SHA1())
-    whole = {"tbs_certificate": body, "signature_algorithm": algorithm, "signature_value": value}
-    return x509.load_der_x509_certificate(asn1_x509.Certificate(whole).dump())
-
-
-def test_an_anchor_signed_with_sha1_is_a_warning_and_not_added(found, folder):
-    old = with_sha1(issue(Request("Gốc SHA-1", authority=True)))
-    with pytest.raises(InvalidValue) as refusal:
-        refuse_unfit(old, "foreign", NOW)
-    assert refusal.value.code == "ANCHOR_WEAK"
+def test_a_root_that_signed_itself_with_sha1_is_as_good_as_its_pin(found, folder):
+    made = issue(Request("Gốc SHA-1", authority=True))
+    old = signed_with_sha1(made.certificate, made.key)
+    refuse_unfit(old, "foreign", NOW)
     put(folder, old, "foreign")
-    assert found()["trust-anchors"] == [
-        (Grade.WARN, "CN=Gốc SHA-1,O=Tỉnh Mẫu (dữ liệu giả lập),C=VN được ký bằng sha1.")
-    ]
+    assert found()["trust-anchors"] == []
 
 
 def test_a_pinned_signer_and_a_pinned_issuing_authority_are_warned_of(found, folder, pki):

@@ -3,7 +3,7 @@
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
 import pytest
@@ -164,6 +164,17 @@ def test_a_root_that_may_not_issue_is_refused(key):
 @pytest.mark.parametrize("at", [datetime(2014, 12, 31, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)])
 def test_what_is_not_valid_today_is_refused(at, root):
     assert code_of(refuse_unfit, root.certificate, "government", at) == "ANCHOR_OUT_OF_TIME"
+
+
+def test_an_expired_root_may_be_kept_for_signatures_of_its_own_time(root):
+    long_after, ends = datetime(2050, 1, 1, tzinfo=UTC), root.certificate.not_valid_after_utc.date()
+    refuse_unfit(root.certificate, "government", long_after, valid_to=ends)
+    with pytest.raises(InvalidValue):
+        refuse_unfit(root.certificate, "government", long_after, valid_to=ends + timedelta(days=1))
+
+
+def test_an_expired_intermediate_is_still_a_hint(middle):
+    refuse_unfit(middle.certificate, "intermediate", datetime(2090, 1, 1, tzinfo=UTC))
 
 
 def test_an_end_of_time_is_shown_and_does_not_overflow(key):

@@ -6,7 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
-from asn1crypto import cms
+from asn1crypto import cms, core
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -211,3 +216,13 @@ class CopiedTimestamps(TimeStamper):
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         return await self._honest.async_timestamp(bytes(len(message_digest)), md_algorithm)
+
+
+def signed_with_sha1(certificate: x509.Certificate, issuer_key: rsa.RSAPrivateKey) -> x509.Certificate:
+    """The same certificate, signed as certificates of the years before 2017 are."""
+    body = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))["tbs_certificate"].copy()
+    algorithm = {"algorithm": "sha1_rsa", "parameters": core.Null()}
+    body["signature"] = algorithm
+    value = issuer_key.sign(body.dump(force=True), padding.PKCS1v15(), hashes.SHA1())
+    whole = {"tbs_certificate": body, "signature_algorithm": algorithm, "signature_value": value}
+    return x509.load_der_x509_certificate(asn1_x509.Certificate(whole).dump())

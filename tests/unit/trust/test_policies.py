@@ -3,11 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
+from ebrvt_connect.transport.signers import KeySigner, sign_pdf
 from ebrvt_connect.trust.policy import ETSI_STRICT, POLICIES, VN_2025, VN_LEGACY_2018
-from ebrvt_connect.trust.verdict import Indication, SubIndication
-from tests.unit.trust.samples import AGENCY, AT, EARLY
+from ebrvt_connect.trust.verdict import Indication, SignatureRole, SubIndication
+from tests.unit.trust.samples import AGENCY, AT, EARLY, plain_pdf, signed_with_sha1
 
 PASSED, UNCLEAR = Indication.TOTAL_PASSED, Indication.INDETERMINATE
 LATE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -65,6 +69,43 @@ def test_sha1_without_proof_of_an_early_time_never_passes(desk, at):
 
     assert report.indication is not PASSED
     assert "WEAK_DIGEST" in codes(report)
+
+
+@pytest.fixture
+def old_seal(pki):
+    """The agency's seal with a certificate signed by SHA-1, as those of before 2017 are."""
+    issuer = pki.identity("issuer")
+    seal = pki.signer(AGENCY)
+    known = x509.load_der_x509_certificate(seal.certificate.dump())
+    old = signed_with_sha1(known, issuer.key).public_bytes(Encoding.DER)
+    return KeySigner(asn1_x509.Certificate.load(old), seal._key, seal.chain)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"), [(EARLY, PASSED), (AT, UNCLEAR)], ids=["proven of an early time", "of today"]
+)
+def test_a_certificate_signed_with_sha1_is_judged_by_the_policy(desk, old_seal, at, expected):
+    stamped = sign_pdf(
+        plain_pdf(), old_seal, role=SignatureRole.AGENCY, signed_at=at, timestamper=desk.stamped(at)
+    )
+
+    legacy, today = (desk.verdict(stamped, policy=policy) for policy in (VN_LEGACY_2018, VN_2025))
+
+    assert (legacy.indication, today.indication) == (expected, UNCLEAR)
+    assert today.sub_indications == (SubIndication.CRYPTO_CONSTRAINTS_FAILURE,)
+
+
+def test_a_sha1_signature_by_another_key_is_no_link_of_a_chain(desk, pki, old_seal):
+    known = x509.load_der_x509_certificate(old_seal.certificate.dump())
+    forged = signed_with_sha1(known, pki.identity("impostor-root").key).public_bytes(Encoding.DER)
+    signer = KeySigner(asn1_x509.Certificate.load(forged), old_seal._key, old_seal.chain)
+    stamper = desk.stamped(EARLY)
+    report = desk.verdict(
+        sign_pdf(plain_pdf(), signer, role=SignatureRole.AGENCY, signed_at=EARLY, timestamper=stamper),
+        policy=VN_LEGACY_2018,
+    )
+
+    assert report.indication is not PASSED
 
 
 def test_timestamp_of_an_impostor_does_not_make_sha1_safe(desk):

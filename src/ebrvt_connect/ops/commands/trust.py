@@ -100,9 +100,9 @@ def add(  # noqa: PLR0913 - one parameter for each option of the contract
     like = _like(branch, uses, (valid_from, valid_to), source, checked)
     candidates = read_candidates(file)
     desk = TrustDesk(folder)
-    wanted = chosen(candidates, fingerprints) if fingerprints else _asked(candidates, like.branch)
+    wanted = chosen(candidates, fingerprints) if fingerprints else _asked(candidates, like)
     for certificate in wanted:
-        refuse_unfit(certificate, like.branch, datetime.now(UTC))
+        refuse_unfit(certificate, like.branch, datetime.now(UTC), valid_to=like.valid_to)
         _warn_of_same_name(desk, certificate, accepted=accept_same_name, asked=not fingerprints)
     if not wanted:
         note("Không có gì được thêm.")
@@ -244,7 +244,7 @@ def _like(
     return Pin("", name, allowed, days[0], days[1], source=source.strip(), checked=checked or today)
 
 
-def _asked(candidates: Sequence[x509.Certificate], branch: str) -> list[x509.Certificate]:
+def _asked(candidates: Sequence[x509.Certificate], like: Pin) -> list[x509.Certificate]:
     """Those a person confirms, one after another, by the fingerprint they have from elsewhere."""
     from ebrvt_connect.errors import InvalidValue
     from ebrvt_connect.ops.trust_desk_rules import card, chosen, refuse_unfit
@@ -256,7 +256,7 @@ def _asked(candidates: Sequence[x509.Certificate], branch: str) -> list[x509.Cer
     for certificate in candidates:
         note("\n".join(card(certificate)))
         try:
-            refuse_unfit(certificate, branch, datetime.now(UTC))
+            refuse_unfit(certificate, like.branch, datetime.now(UTC), valid_to=like.valid_to)
         except InvalidValue as refusal:
             if len(candidates) == 1:
                 raise
