@@ -24,9 +24,9 @@ CABINET, NOBODY, FOREIGN = "000.00.00.G22", "000.00.00.H98", "000.00.00.G14"
 
 PROMISED = {
     "01_verify_a_document.py": [
-        r"cong-van\.pdf .*\nKết luận: HỢP LỆ$",
+        r"cong-van\.pdf .*\n.*\nKết luận: HỢP LỆ$",
         r"^TOTAL_PASSED 2 chữ ký$",
-        r"cong-van-bi-sua\.pdf .*\nKết luận: KHÔNG HỢP LỆ",
+        r"cong-van-bi-sua\.pdf .*\n.*\nKết luận: KHÔNG HỢP LỆ",
         r"^TOTAL_FAILED 2 chữ ký$",
     ],
     "02_send_a_document.py": [r"^CHƯA RÕ: ", r"^ĐÃ HỎI LẠI: văn bản đã đến trục, không gửi lại\.$"],
