@@ -1,6 +1,7 @@
 """Files made to be too much, of every kind: each ends with a report, in a worker under limits."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.unit.trust.xml_samples import ENVELOPED, INCLUSIVE, packet, reference
 
 MODULES = {"pdf": hostile_pdf, "xml": hostile_xml, "cms": hostile_cms, "ooxml": hostile_ooxml}
 MADE = {f"{kind}: {name}": make for kind, module in MODULES.items() for name, make in module.MADE.items()}
+EVERY = 1 if os.environ.get("EBRVT_EVERY_HOSTILE_FILE") else 4
+"""How many are left out in the daily run: all of them take a minute."""
 LEFT_OPEN = {
     "SIGNED_DATA_NOT_FOUND",
     "KIND_NOT_JUDGED_YET",
@@ -40,9 +43,10 @@ def batch(desk):
 @pytest.mark.timeout(300)
 def test_every_hostile_file_ends_with_a_report(batch):
     """Made one by one as workers get free: together they would fill the memory of the test."""
-    reports = {r.file: r for r in batch(ToVerify(source=make(), name=name) for name, make in MADE.items())}
+    chosen = dict(list(MADE.items())[::EVERY])
+    reports = {r.file: r for r in batch(ToVerify(source=make(), name=name) for name, make in chosen.items())}
 
-    assert list(reports) == list(MADE)
+    assert list(reports) == list(chosen)
     for name, report in reports.items():
         found = [finding.code for finding in report.all_findings()]
         assert "VERIFICATION_CRASHED" not in found, name

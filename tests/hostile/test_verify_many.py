@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -116,6 +117,25 @@ def test_a_source_that_never_comes_is_stopped_by_the_clock(batch, issued, tmp_pa
     assert reports[1].indication is PASSED
 
 
+def test_a_pipe_nobody_has_opened_is_waited_for_and_not_called_empty(batch, tmp_path):
+    os.mkfifo(tmp_path / "pipe.pdf")
+
+    (report,) = batch([tmp_path / "pipe.pdf"], workers=1, limits=VerifyLimits(wall_seconds=0.3))
+
+    assert codes(report) == ["VERIFICATION_TIME_EXCEEDED"]
+
+
+def test_a_pipe_whose_writer_comes_late_is_read_whole(batch, issued, tmp_path):
+    os.mkfifo(tmp_path / "pipe.pdf")
+    writer = threading.Timer(0.3, (tmp_path / "pipe.pdf").write_bytes, [issued])
+    writer.start()
+
+    (report,) = batch([tmp_path / "pipe.pdf"], workers=1)
+    writer.join()
+
+    assert report.indication is PASSED
+
+
 def test_a_worker_that_is_killed_costs_only_the_file_it_was_at(batch, issued, tmp_path):
     os.mkfifo(tmp_path / "pipe.pdf")
     held = os.open(tmp_path / "pipe.pdf", os.O_RDWR)
@@ -206,7 +226,8 @@ def test_a_device_without_end_is_too_large(batch):
 
 
 PROGRAM = """
-import sys, pathlib
+import signal, sys, pathlib
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 from ebrvt_connect import VN_2025, load_trust_folder, verify_many
 data = pathlib.Path(sys.argv[2]).read_bytes()
 for n, report in enumerate(verify_many(iter(lambda: data, None), policy=VN_2025,

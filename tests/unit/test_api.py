@@ -70,7 +70,7 @@ def test_a_policy_must_be_passed(trust, signed):
 def test_detached_content_is_not_silently_left_out(trust, signed):
     report = verify(signed, policy=VN_2025, trust=trust, at=AT, detached={"a.pdf": b""})
 
-    assert [f.code for f in report.findings] == ["DETACHED_CONTENT_NOT_COVERED"]
+    assert [f.code for f in report.findings] == ["DETACHED_CONTENT_NOT_COVERED", "SEAL_WITHOUT_LEADER"]
     assert report.indication == "INDETERMINATE"
 
 

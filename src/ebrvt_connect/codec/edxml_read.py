@@ -61,7 +61,10 @@ if TYPE_CHECKING:
 
 _KNOWN = frozenset({NAMESPACE, XMLDSIG})
 _SIGNATURES = frozenset({"Signature", "DigitalSignature"})
+_XML_SIGNATURE = f"{{{XMLDSIG}}}Signature"
 _CONTENT = "ContentTransferEncoded"
+_FILE_PATH = [f"{{{NAMESPACE}}}{name}" for name in ("edXML", "AttachmentEncoded", "Attachment")]
+"""Where a file stands; what is called so elsewhere is none, however it came there."""
 _SIBLINGS_CHECKED = 200
 _SPINE = {"edXMLEnvelope": "edXML", "edXMLHeader": "edXMLEnvelope", "MessageHeader": "edXMLHeader"}
 """What a packet hangs on, with the parent of each."""
@@ -155,11 +158,15 @@ class _Skeleton:
             above = local_name(str(parent.tag))
             _check_spine(tag, above)
             element = etree.SubElement(parent, _safe_tag(tag))
-            if local_name(tag) == _CONTENT and above == "Attachment":
+            if tag == f"{{{NAMESPACE}}}{_CONTENT}" and self._is_in_file():
                 self._store_content(parent)
                 return element
             if local_name(tag) in _SIGNATURES and above == "edXMLHeader":
-                self._skip_signature(tag)
+                self.signature = self._past_signature(tag)
+                return element
+            if tag == _XML_SIGNATURE:
+                said = self._past_signature(tag)
+                self.signature = said if self.signature is EnvelopeSignature.NONE else self.signature
                 return element
         self._open.append(_Open(element, []))
         return element
@@ -204,7 +211,10 @@ class _Skeleton:
                 raise InvalidValue(BASE64_INVALID, f"an element inside {_CONTENT}")
             yield event
 
-    def _skip_signature(self, tag: str) -> None:
+    def _is_in_file(self) -> bool:
+        return [one.element.tag for one in self._open] == _FILE_PATH
+
+    def _past_signature(self, tag: str) -> EnvelopeSignature:
         """Only note that it is there, and whether its namespace is one that can be verified."""
         depth, said, verifiable = 1, False, namespace(tag) == XMLDSIG
         while depth:
@@ -216,9 +226,9 @@ class _Skeleton:
                 depth -= 1
             else:
                 said = said or bool(event.strip())
-        if said:
-            unverifiable = EnvelopeSignature.PRESENT_UNVERIFIABLE
-            self.signature = EnvelopeSignature.XMLDSIG if verifiable else unverifiable
+        if not said:
+            return self.signature
+        return EnvelopeSignature.XMLDSIG if verifiable else EnvelopeSignature.PRESENT_UNVERIFIABLE
 
 
 def _safe_tag(tag: str) -> str:
@@ -289,7 +299,7 @@ def _received(
         content_id = _content_id(node)
         name, description = announced.get(content_id, ("", ""))
         own_name = node.text("AttachmentName") or name
-        if waiting.pop(content_id, None) is None and announced:
+        if waiting.pop(content_id, None) is None:
             root.findings.warn(
                 ATTACHMENT_NOT_ANNOUNCED, "AttachmentEncoded/Attachment", own_name, name=own_name
             )

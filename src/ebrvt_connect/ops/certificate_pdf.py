@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.words_vi import Row
 
 _REGULAR, _BOLD = "Certificate", "Certificate-Bold"
-_SIDE, _TOP, _BOTTOM = 15 * mm, 12 * mm, 14 * mm
+_SIDE, _TOP, _BOTTOM = 15 * mm, 10 * mm, 13 * mm
 _WIDTH = A4[0] - 2 * _SIDE
 _LABEL_WIDTH = 40 * mm
 _SOFT, _LINE, _SHADE = HexColor("#515c67"), HexColor("#b9c1c9"), HexColor("#f2f4f6")

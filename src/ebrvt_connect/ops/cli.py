@@ -6,8 +6,10 @@ answers at once. JSON goes to stdout with `--json`, human text without it; diagn
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -18,16 +20,11 @@ import click
 from ebrvt_connect import __version__
 from ebrvt_connect.errors import ConnectError, Effect, InvalidValue, explain
 from ebrvt_connect.ops.console import note, speak_utf8
-from ebrvt_connect.ops.exit_codes import ExitCode
+from ebrvt_connect.ops.exit_codes import INTERRUPTED, ExitCode
+from ebrvt_connect.ops.file_trouble import file_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-FILE_UNUSABLE = explain(
-    "FILE_UNUSABLE",
-    "Không đọc hoặc không ghi được {file} ({reason}).",
-    "Kiểm tra đường dẫn, quyền truy cập và dung lượng ổ đĩa rồi chạy lại.",
-)
 
 EXTRA_NOT_INSTALLED = explain(
     "EXTRA_NOT_INSTALLED",
@@ -37,6 +34,7 @@ EXTRA_NOT_INSTALLED = explain(
 
 _COMMANDS = {
     "verify": "Verify the digital signatures of documents (kiểm tra chữ ký số).",
+    "sign": "Sign a PDF, XML or any other file (ký số).",
     "evidence": "List, check again and delete what verdicts rested on (bằng chứng kiểm tra).",
     "trust": "Keep the pinned trust folder: add, remove, list, check, refresh (kho tin cậy).",
     "edxml": "Show, check, unpack and build edXML packets (gói tin văn bản).",
@@ -56,12 +54,11 @@ _COMMANDS = {
 }
 _CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "ONLINE_SETTINGS_", "TLS_FILE_")
 """The trust folder, the register of signers and the files for TLS are configuration, too."""
-_WRONG_CALL_CODES = ("ADAPTER_NAME_", "ADAPTER_FOLDER_", "SYSTEM_UNKNOWN")
-"""What was asked for cannot be meant: another name has to be given."""
+_WRONG_CALL_CODES = ("ADAPTER_NAME_", "ADAPTER_FOLDER_", "SYSTEM_UNKNOWN", "DISK_FULL", "FILE_UNUSABLE")
+"""What was asked for cannot be meant: another name or place has to be given."""
 _HELP_WANTED = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """A group called without a command: its help is the answer. Older click has no such exception."""
 _STOPPED_VI = "Đã dừng; chạy lại lệnh để làm tiếp."
-_INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):
@@ -117,7 +114,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _interrupted() -> int:
     note(_STOPPED_VI)
-    return _INTERRUPTED
+    return INTERRUPTED
 
 
 def _while_stopping(failure: BaseException) -> bool:
@@ -182,14 +179,20 @@ def _escaped(escaped: Exception) -> ExitCode:
     if isinstance(escaped, ModuleNotFoundError) and not (escaped.name or "ebrvt").startswith("ebrvt"):
         said = InvalidValue(EXTRA_NOT_INSTALLED, str(escaped), module=escaped.name)
         code = ExitCode.CONFIGURATION
-    elif isinstance(escaped, OSError) and escaped.filename is not None:
-        reason = escaped.strerror or type(escaped).__name__
-        said = InvalidValue(FILE_UNUSABLE, str(escaped), file=escaped.filename, reason=reason)
-        code = ExitCode.USAGE
+    elif isinstance(escaped, OSError) and (refusal := file_refusal(escaped)) is not None:
+        said, code = refusal, ExitCode.USAGE
+        if escaped.filename is None:
+            _let_go_of_stdout()
     else:
         return _internal(escaped)
     tell(said.code, said.detail, said.sentence_vi, said.advice_vi)
     return code
+
+
+def _let_go_of_stdout() -> None:
+    """What stdout could not take stays in its buffer, and the interpreter would fail of it once more."""
+    with contextlib.suppress(OSError, ValueError):  # a stand-in without a descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _internal(escaped: Exception) -> ExitCode:

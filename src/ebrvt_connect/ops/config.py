@@ -25,7 +25,7 @@ from ebrvt_connect.ops.config_words import kinds_of, line_of, nearest_key, what_
 from ebrvt_connect.ops.redaction import remember_secret, remember_url_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ebrvt_connect.ops.config_words import Loc
 
@@ -213,7 +213,7 @@ def with_secrets(values: Mapping[str, Any], loaded: LoadedConfig, key: str) -> d
     From here on the logs know these secrets and blot them out wherever they turn up.
     """
     return {
-        name: _resolve(value, loaded, f"{key}.{name}") if is_reference(value) else value
+        name: secret_of(value, f"{key}.{name}", loaded.resolve) if is_reference(value) else value
         for name, value in values.items()
     }
 
@@ -251,10 +251,14 @@ def is_reference(value: object) -> bool:
     return isinstance(value, dict) and len(value) == 1 and set(value) <= _REFERENCE_KINDS
 
 
-def _resolve(reference: Mapping[str, Any], loaded: LoadedConfig, key: str) -> str:
+def secret_of(reference: Mapping[str, Any], key: str, place: Callable[[str], Path] = Path) -> str:
+    """The secret a reference leads to; `place` makes its path absolute, `key` is what refusals call it.
+
+    From here on the logs know it. Raises `ConfigInvalid` `CONFIG_SECRET`, also for a file others can read.
+    """
     [(kind, where)] = reference.items()
     try:
-        secret = _secret(kind, where, loaded)
+        secret = _secret(kind, where, place)
     except (OSError, LookupError, TypeError, ValueError, subprocess.SubprocessError) as failure:
         detail = f"secret {key}: cannot read its {kind} reference ({type(failure).__name__})"
         # What failed is not chained: a command's error carries what the command has printed.
@@ -288,10 +292,10 @@ def unread_vi(failure: Exception) -> str:
     return "không đọc được"
 
 
-def _secret(kind: str, where: Any, loaded: LoadedConfig) -> str:  # noqa: ANN401 - whatever the file says
+def _secret(kind: str, where: Any, place: Callable[[str], Path]) -> str:  # noqa: ANN401 - whatever the file says
     match kind:
         case "file":
-            return _secret_file(loaded.resolve(where))
+            return _secret_file(place(where))
         case "env":
             return os.environ[where]
         case "credential":

@@ -211,6 +211,8 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     systems: dict[str, SystemConfig] = {}
     links: tuple[LinkConfig, ...] = ()
+    signing: dict[str, dict[str, Any]] = {}
+    """Keys that `ebrvt sign` knows by name; `ops.sign_keys` reads them, since that loads much."""
 
 
 class CodeSuccessionRow(Section):

@@ -19,3 +19,7 @@ class ExitCode(IntEnum):
     CONFIGURATION = 4
     USAGE = 64
     INTERNAL = 70
+
+
+INTERRUPTED = 130
+"""Stopped by Ctrl-C, as shells count."""

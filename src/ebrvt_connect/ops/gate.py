@@ -51,6 +51,16 @@ NOT_SIGNED_FOR_AGENCY = explain(
     "Tệp “{file}” của văn bản {title} chưa được ký số hợp lệ cho cơ quan ban hành: {reason}",
     "Ký lại đúng thẩm quyền (lãnh đạo ký trước, cơ quan đóng dấu số sau) rồi phát hành lại.",
 )
+NAMES_REPEATED = explain(
+    "FILE_NAMES_REPEATED",
+    "Văn bản {title} có nhiều tệp trùng tên: {reason}",
+    "Đổi tên cho mỗi tệp đính kèm một tên riêng rồi phát hành lại.",
+)
+FILE_NAME_WRONG = explain(
+    "FILE_NAME_WRONG",
+    "Tên tệp “{file}” của văn bản {title} không đúng với loại tệp: {reason}",
+    "Đặt lại đuôi tên đúng loại tệp (pdf, docx, xml, p7m, p7s…) rồi phát hành lại.",
+)
 APPENDIX_FAILED = explain(
     "APPENDIX_SIGNATURE_FAILED",
     "Phụ lục “{file}” của văn bản {title} không đạt kiểm tra chữ ký số: {reason}",
@@ -105,6 +115,8 @@ def _signed_for_issuer(packet: PacketReport, title: str) -> Judgement:
     verdict = _verdict(packet.documents, packet=packet, signed=signed)
     if not mains:
         return held(NO_MAIN_FILE, verdict=verdict, title=title)
+    if repeated := [f.message_vi for f in packet.findings if f.code == packet_findings.PACKET_NAME_REPEATED]:
+        return held(NAMES_REPEATED, verdict=verdict, title=title, reason=" ".join(repeated))
     for file in packet.files:
         explanation, reason = _objection(file)
         if explanation is not None:
@@ -121,6 +133,8 @@ def _objection(file: PacketFile) -> tuple[Explanation | None, str]:
         against = _speaks_against(file)
         reason = why(report) or " ".join(f.message_vi for f in against)
         return (NOT_SIGNED_FOR_AGENCY, reason) if against else (None, "")
+    if named := [f.message_vi for f in file.findings if f.code == packet_findings.FILE_NAME_OF_ANOTHER_KIND]:
+        return FILE_NAME_WRONG, " ".join(named)
     good = is_without_signature(report) or report.indication is Indication.TOTAL_PASSED
     return (None, "") if good else (APPENDIX_FAILED, why(report))
 

@@ -24,6 +24,7 @@ _SAID_VI = (
     (r"Option '(.*)' requires an argument\.", "tùy chọn {0} cần một giá trị"),
     (r"Option '(.*)' does not take a value\.", "tùy chọn {0} không nhận giá trị"),
 )
+_NAME_WITH_DASH_VI = "; nếu đây là tên tệp bắt đầu bằng “-” thì viết ./-TÊN, hoặc đặt sau --"
 """What click says, as patterns, and the same in Vietnamese; whatever is not here stays as it was said."""
 
 
@@ -42,7 +43,8 @@ def _what(misuse: click.ClickException) -> str:
     if isinstance(misuse, click.MissingParameter):
         return f"thiếu {_which(misuse)}"
     if isinstance(misuse, click.NoSuchOption):
-        return f"không có tùy chọn {misuse.option_name}{_perhaps(misuse.possibilities)}"
+        one_dash = "" if misuse.option_name.startswith("--") else _NAME_WITH_DASH_VI
+        return f"không có tùy chọn {misuse.option_name}{_perhaps(misuse.possibilities)}{one_dash}"
     said = _in_vietnamese(misuse.message)
     if isinstance(misuse, click.BadParameter):
         return f"giá trị của {_which(misuse)} không dùng được, {said}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from datetime import timedelta
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from ebrvt_connect.codec.faults_vi import os_fault_vi
 from ebrvt_connect.errors import ConnectError, InvalidValue
 from ebrvt_connect.ops.named_check import Finding, Grade
 from ebrvt_connect.ops.trust_desk_list import read_lists
@@ -58,15 +60,21 @@ _ROOT_CURE = "Thêm gốc thế hệ mới; nếu chỉ giữ gốc này cho ch�
 
 def check_folder(folder: Path, now: datetime) -> Iterator[Finding]:
     """Everything there is to say of a trust folder on its own, in order."""
-    yield from fenced("trust", contents(folder))
-    if not folder.is_dir():
-        return
-    yield from fenced("trust-pins", pins(folder))
-    yield from fenced("trust-permissions", permissions(folder))
-    yield from fenced("trust-anchors", anchors(folder, now))
-    yield from fenced("trust-branches", branches(folder))
-    yield from fenced("certificates", certificates(folder, now))
-    yield from fenced("revocation-lists", revocation_lists(folder, now))
+    told: set[str] = set()
+    for name, findings in (
+        ("trust", contents(folder)),
+        ("trust-pins", pins(folder)),
+        ("trust-permissions", permissions(folder)),
+        ("trust-anchors", anchors(folder, now)),
+        ("trust-branches", branches(folder)),
+        ("certificates", certificates(folder, now)),
+        ("revocation-lists", revocation_lists(folder, now)),
+    ):
+        for finding in fenced(name, findings):
+            # A file that does not read stops several checks; once is enough.
+            if finding.cause_vi not in told:
+                yield finding
+            told.add(finding.cause_vi)
 
 
 def fenced(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -78,7 +86,7 @@ def fenced(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     except InvalidValue as refusal:
         yield Finding(name, Grade.FAIL, f"{refusal.sentence_vi} [{refusal.code}]", refusal.advice_vi)
     except OSError as failure:
-        said = f"Không đọc được {failure.filename or 'tệp'} ({failure.strerror or type(failure).__name__})."
+        said = f"Không đọc được {failure.filename or 'tệp'} ({os_fault_vi(failure)})."
         yield Finding(name, Grade.FAIL, said, "Kiểm tra đường dẫn và quyền đọc.")
 
 
@@ -112,13 +120,13 @@ def pins(folder: Path) -> Iterator[Finding]:
     if not folder.is_dir():
         return
     files = trust_files(folder)
-    found = list(_pin_troubles(files))
+    found = list(_pin_troubles(folder, files))
     yield from found
     if not found:
         yield Finding("trust-pins", Grade.PASS, "Mọi chứng thư gốc đều được ghim đúng SHA-256.")
 
 
-def _pin_troubles(files: Mapping[str, bytes]) -> Iterator[Finding]:
+def _pin_troubles(folder: Path, files: Mapping[str, bytes]) -> Iterator[Finding]:
     rows = read_pins(files.get(PINS_FILE, b""))
     there: dict[str, set[str]] = {}
     for path, branch, found in certificate_files(files):
@@ -130,7 +138,10 @@ def _pin_troubles(files: Mapping[str, bytes]) -> Iterator[Finding]:
             said = (
                 f"{path} (SHA-256 {in_groups(sha256)}) chưa được ghim nên mọi việc kiểm tra chữ ký bị dừng."
             )
-            cure = f"Gỡ tệp, hoặc đối chiếu dấu vân tay rồi: ebrvt trust add {path} --branch {branch}."
+            call = (
+                f"ebrvt trust add {quote(str(folder / path))} --branch {branch} --trust {quote(str(folder))}"
+            )
+            cure = f"Gỡ tệp, hoặc đối chiếu dấu vân tay với nguồn khác rồi chạy: {call}"
             yield Finding("trust-pins", Grade.FAIL, said, cure)
     for pin in rows:
         if pin.file in there and pin.sha256 not in there[pin.file]:

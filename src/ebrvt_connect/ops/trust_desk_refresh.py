@@ -7,7 +7,6 @@ than what is there: a server that hands out last year's list must not bring a re
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -17,16 +16,11 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from ebrvt_connect.errors import HeldForPerson, Scope
 from ebrvt_connect.ops.trust_desk_list import read_lists
 from ebrvt_connect.ops.trust_desk_rules import moment_vi, name_vi, plain_name
 from ebrvt_connect.transport.revocation_fetch import NotFetched, RevocationFetcher
 from ebrvt_connect.transport.revocation_online import crl_addresses, named_hosts
-from ebrvt_connect.transport.revocation_settings import (
-    FILE_NAME,
-    ONLINE_SETTINGS_INVALID,
-    load_online_settings,
-)
+from ebrvt_connect.transport.revocation_settings import load_online_file
 from ebrvt_connect.transport.trust_folder import changing, load_trust_folder, trust_files, write_trust_file
 from ebrvt_connect.trust.chain import chain_to_anchor
 from ebrvt_connect.trust.revocation import is_made_by, read_crl
@@ -81,8 +75,9 @@ class TrustRefresh:
             *anchors,
             *(c for c in store.intermediates if chain_to_anchor(c, store.intermediates, store.anchors, now)),
         ]
-        self._configured = _configured(folder)
-        self._settings = load_online_settings(folder)
+        online = load_online_file(folder)
+        self._configured = online.refresh.crls
+        self._settings = online.revocation
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -173,36 +168,3 @@ def _scope(crl: x509.CertificateRevocationList) -> tuple[bytes | None, bool]:
 def _place(crl: x509.CertificateRevocationList, content: bytes) -> str:
     made = crl.last_update_utc.strftime("%Y%m%dT%H%M%SZ")
     return f"crl/{plain_name(crl.issuer)}-{made}-{sha256(content).hexdigest()[:8]}.crl"
-
-
-def _configured(folder: Path) -> tuple[str, ...]:
-    """`[refresh] crls = ["http://..."]` of `online.toml`.
-
-    Raises `HeldForPerson` `ONLINE_SETTINGS_INVALID` (scope system).
-    """
-    try:
-        content = (folder / FILE_NAME).read_bytes()
-    except FileNotFoundError:
-        return ()
-    except OSError as failure:
-        raise _invalid(failure.strerror or type(failure).__name__) from failure
-    try:
-        table = tomllib.loads(content.decode()).get("refresh", {})
-    except ValueError as failure:
-        raise _invalid(str(failure)) from failure
-    urls = table.get("crls", []) if isinstance(table, dict) and set(table) <= {"crls"} else None
-    if not isinstance(urls, list) or not all(isinstance(u, str) for u in urls):
-        raise _invalid('[refresh]: chỉ nhận crls = ["http://..."]')
-    return tuple(urls)
-
-
-def _invalid(reason: str) -> HeldForPerson:
-    return HeldForPerson(
-        ONLINE_SETTINGS_INVALID,
-        f"{FILE_NAME}: {reason}",
-        scope=Scope.SYSTEM,
-        system="trust",
-        operation="load",
-        file=FILE_NAME,
-        reason=reason,
-    )

@@ -120,7 +120,7 @@ def chosen(candidates: Sequence[x509.Certificate], fingerprints: Sequence[str]) 
         if wanted not in by_sha256:
             raise InvalidValue(
                 ANCHOR_FINGERPRINT_DIFFERS,
-                f"the file holds {', '.join(by_sha256)}",
+                "no certificate of the file has it",  # which ones it has would only be pasted back
                 text=in_groups(wanted),
             )
         found.append(by_sha256[wanted])

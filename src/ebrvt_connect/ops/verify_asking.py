@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
-    from ebrvt_connect.store.evidence import EvidenceFolder
     from ebrvt_connect.transport.revocation_online import OnlineRevocation
     from ebrvt_connect.transport.verify_items import ToVerify
+    from ebrvt_connect.transport.verify_one import KeepsEvidence
     from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
@@ -115,8 +115,8 @@ class Asking:
     ) -> Iterator[VerificationReport]:
         """One report for each file, in their order; `folder` is the trust folder, which has `online.toml`.
 
-        Raises `HeldForPerson` `ONLINE_SETTINGS_INVALID` and, for a full disk, `STORE_FULL`; `InvalidValue`
-        `TRUST_FOLDER_INVALID` for an answer that does not read.
+        Raises `HeldForPerson` `ONLINE_SETTINGS_INVALID`; `InvalidValue` `TRUST_FOLDER_INVALID` for an answer
+        that does not read, and `DISK_FULL` or `FILE_UNUSABLE` for a place that takes no evidence.
         """
         from ebrvt_connect.api import verify_many
 
@@ -153,7 +153,7 @@ class Asking:
 
     def joined(
         self, trust: TrustStore, folder: Path | None
-    ) -> tuple[RevocationArchive | OnlineRevocation | None, EvidenceFolder | None]:
+    ) -> tuple[RevocationArchive | OnlineRevocation | None, KeepsEvidence | None]:
         """What is asked about revocation and where evidence goes, for who judges by himself.
 
         Raises as `reports`; what is online the caller closes.
@@ -164,17 +164,10 @@ class Asking:
     def _archive(self) -> RevocationArchive | None:
         if not self.answers:
             return None
-        from ebrvt_connect.trust.ocsp import OcspAnswer
-        from ebrvt_connect.trust.pins import invalid_file
+        from ebrvt_connect.ops.verify_given import answers_given
         from ebrvt_connect.trust.revocation import RevocationArchive
 
-        read = []
-        for path in self.answers:
-            try:
-                read.append(OcspAnswer.read(path.read_bytes()))
-            except ValueError as failure:
-                raise invalid_file(path.name, str(failure)) from failure
-        return RevocationArchive(ocsp=tuple(read))
+        return RevocationArchive.of((), answers_given("--ocsp", self.answers))
 
     def _online(
         self, trust: TrustStore, folder: Path | None, archive: RevocationArchive | None
@@ -185,23 +178,26 @@ class Asking:
         settings = OnlineSettings() if folder is None else load_online_settings(folder)
         return online_for(trust, settings, cache=self.cache or _user_cache(), archive=archive)
 
-    def _evidence(self) -> EvidenceFolder | None:
+    def _evidence(self) -> KeepsEvidence | None:
         if self.evidence is None:
             return None
-        from ebrvt_connect.store.evidence import EvidenceFolder
+        from ebrvt_connect.ops.evidence_here import EvidenceHere
 
-        return EvidenceFolder(self.evidence)
+        return EvidenceHere.at(self.evidence)
 
 
 def _held(items: Iterable[ToVerify], waiting: deque[ToVerify], largest: int) -> Iterator[ToVerify]:
     """The files read once: what is judged again must be what was examined, and a pipe tells it only once."""
+    from ebrvt_connect.transport.verify_batch import opened_in_time
+    from ebrvt_connect.transport.verify_wire import content_of
+
     for item in items:
         held = item
         if isinstance(item.source, Path):
             try:
-                with item.source.open("rb") as stream:
+                with opened_in_time(item.source) as stream:
                     name = item.source.name if item.name is None else item.name
-                    held = replace(item, source=stream.read(largest + 1), name=name)
+                    held = replace(item, source=content_of(stream.fileno(), largest + 1), name=name)
             except OSError:
                 held = item  # told by whoever reads it next
         waiting.append(held)
@@ -215,7 +211,7 @@ def _again(
     trust: TrustStore,
     revocation: RevocationArchive | OnlineRevocation | None,
     at: datetime | None,
-    kept: EvidenceFolder | None,
+    kept: KeepsEvidence | None,
 ) -> VerificationReport:
     from ebrvt_connect.api import verify
 

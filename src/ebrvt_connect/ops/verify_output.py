@@ -1,12 +1,14 @@
 """How `ebrvt verify` hands over its verdicts: text, JSON, ETSI XML, or a certificate as HTML or PDF.
 
 Without `-o` the answer goes to stdout. With `-o FILE` it is written there, several documents into one file
-(each certificate begins a page); with `-o FOLDER` each document gets a file of its own, named after it.
+(each certificate begins a page); with `-o FOLDER` each document gets a file of its own, named after it and
+written as soon as it is judged. A name that ends in a slash is a folder, and is made.
 Nothing that exists is overwritten, and what cannot be handed over is told before anything is verified.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +21,7 @@ from ebrvt_connect.ops.console import json_text, readable, shown_path
 from ebrvt_connect.ops.verdict_stream import say_documents, say_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from ebrvt_connect.trust.verdict import VerificationReport
@@ -36,7 +38,7 @@ _SUFFIXES = {
 
 
 def output_options(command: _Command) -> _Command:
-    """The options `--format` and `-o`."""
+    """The options `--format`, `-o` and `--skip-existing`."""
     form = click.option(
         "--format",
         "form",
@@ -49,10 +51,13 @@ def output_options(command: _Command) -> _Command:
         "-o",
         "--out",
         "out",
-        type=click.Path(path_type=Path),
-        help="Write there; into a folder one file a document. Nothing is overwritten.",
+        type=click.Path(),
+        help="Write there; into a folder (NAME/ makes one) one file a document. Nothing is overwritten.",
     )
-    return form(out(command))
+    skip = click.option(
+        "--skip-existing", is_flag=True, help="With -o FOLDER: leave FILES alone whose answer is there."
+    )
+    return form(out(skip(command)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,21 @@ class Output:
     """Everything goes into it."""
     each: Mapping[str, Path] = field(default_factory=dict)
     """Where each document's answer goes, by the name its report has; empty: into `one`, or to stdout."""
+    skipped: frozenset[str] = frozenset()
+    """Documents whose answer is there already, by the same name."""
 
     @classmethod
-    def asked(cls, form: str, out: Path | None, files: Sequence[Path], *, json_out: bool = False) -> Output:
+    def asked(
+        cls, form: str, out: str | None, files: Sequence[Path], *, json_out: bool, skip: bool
+    ) -> Output:
         """Raises `click.UsageError` for what cannot be, `ModuleNotFoundError` for a missing extra."""
         if json_out and form not in ("text", "json"):
             raise click.UsageError(f"--json và --format {form} loại trừ nhau: chỉ nêu một trong hai")
         form = "json" if json_out else form
         _load(form)
-        made = cls(form) if out is None else _placed(form, out, files)
+        made = cls(form) if out is None else _placed(form, out, files, skip=skip)
+        if skip and not made.each and not made.skipped:
+            raise click.UsageError("--skip-existing chỉ dùng cùng -o THƯ_MỤC")
         if form == "etsi" and len(files) > 1 and not made.each:
             raise click.UsageError(
                 "--format etsi viết mỗi tệp một báo cáo: nêu -o THƯ_MỤC, hoặc chỉ một FILE"
@@ -81,43 +92,80 @@ class Output:
             raise click.UsageError("không in tệp PDF ra màn hình: nêu -o TỆP.pdf")
         return made
 
+    @property
+    def on_stdout(self) -> bool:
+        """Whether nothing is written but to stdout."""
+        return self.one is None and not self.each and not self.skipped
+
+    @property
+    def place_vi(self) -> str:
+        """Where the answers are, for people; empty for stdout."""
+        if self.one is not None:
+            return shown_path(self.one)
+        return next((f"{shown_path(place.parent)}{os.sep}" for place in self.each.values()), "")
+
     def tell(self, reports: Iterable[VerificationReport], lang: str = "vi") -> Iterable[VerificationReport]:
-        """Hand the verdicts over, and give them back; on stdout text and JSON are told as they come.
+        """Hand the verdicts over and give them back: as they come, where they need not be put together.
 
         Raises `OSError` for a place that cannot be written.
         """
-        if self.form in ("text", "json") and self.one is None and not self.each:
+        if self.each or self.skipped:
+            return self._tell_each(reports, lang)
+        if self.form in ("text", "json") and self.one is None:
             as_text = partial(_as_text, lang=lang)
             return say_documents(reports) if self.form == "json" else say_texts(reports, as_text)
         told = list(reports)
-        if self.each:
-            for report in told:
-                _write(self.each[report.file], _made(self.form, [report], lang))
-        elif told:
+        if told:
             content = _made(self.form, told, lang)
             if self.one is None:
                 click.echo(content, nl=False)
             else:
-                _write(self.one, content)
+                write_answer(self.one, content)
         return told
 
+    def _tell_each(self, reports: Iterable[VerificationReport], lang: str) -> Iterator[VerificationReport]:
+        for report in reports:
+            write_answer(self.each[report.file], _made(self.form, [report], lang))
+            yield report
 
-def _placed(form: str, out: Path, files: Sequence[Path]) -> Output:
+
+def answer_place(out: str, file: Path, form: str) -> Path:
+    """Where the only answer of a call goes; a folder is made where a slash asks for one.
+
+    Raises `click.UsageError` for a place that is taken or cannot be.
+    """
+    placed = _placed(form, out, [file], skip=False)
+    return placed.one or placed.each[shown_path(file)]
+
+
+def _placed(form: str, out: str, files: Sequence[Path], *, skip: bool) -> Output:
     """Raises `click.UsageError` for places that are taken or cannot be."""
-    each = (
-        {shown_path(file): out / (_called(file) + _SUFFIXES[form]) for file in files} if out.is_dir() else {}
-    )
-    places = each.values() if each else (out,)
-    for place in places:
-        if place.exists() or place.is_symlink():
-            raise click.UsageError(f"{shown_path(place)} đã có; đổi tên hoặc xóa rồi chạy lại (không ghi đè)")
-    if not out.is_dir() and not out.parent.is_dir():
-        raise click.UsageError(f"không có thư mục {shown_path(out.parent)} để ghi kết quả")
-    if each and len(set(places)) < len(files):
+    folder = Path(out)
+    if not (out.endswith(os.sep) or folder.is_dir()):
+        _check_free(folder)
+        return Output(form, folder)
+    if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+        raise click.UsageError(f"{shown_path(folder)} không phải thư mục; bỏ dấu / hoặc đổi tên")
+    each = {shown_path(file): folder / (_called(file) + _SUFFIXES[form]) for file in files}
+    if len(set(each.values())) < len(files):
         raise click.UsageError(
             "các FILE trùng tên nên kết quả trong cùng thư mục sẽ đè nhau; kiểm tra riêng từng tệp"
         )
-    return Output(form, None if each else out, each)
+    skipped = frozenset(name for name, place in each.items() if skip and place.is_file())
+    for name, place in each.items():
+        if name not in skipped:
+            _check_free(place, within=folder)
+    folder.mkdir(exist_ok=True)
+    return Output(form, None, {n: p for n, p in each.items() if n not in skipped}, skipped)
+
+
+def _check_free(place: Path, within: Path | None = None) -> None:
+    """Raises `click.UsageError`; `within` a folder that is there or will be."""
+    if place.exists() or place.is_symlink():
+        raise click.UsageError(f"{shown_path(place)} đã có; đổi tên hoặc xóa rồi chạy lại (không ghi đè)")
+    above = (within or place).parent
+    if not above.is_dir():
+        raise click.UsageError(f"không có thư mục {shown_path(above)} để ghi kết quả")
 
 
 def _called(file: Path) -> str:
@@ -160,14 +208,17 @@ def _as_text(report: VerificationReport, lang: str) -> str:
     return report.to_text_vi() if lang == "vi" else render(report)
 
 
-def _write(place: Path, content: bytes) -> None:
-    """All of it or nothing; a file that has come to be there meanwhile stays."""
-    with place.open("xb") as stream:
-        try:
+def write_answer(place: Path, content: bytes) -> None:
+    """All of it or nothing; a file that has come to be there meanwhile stays. Raises `OSError`."""
+    stream = place.open("xb")
+    try:
+        with stream:
             stream.write(content)
-        except OSError:
-            place.unlink(missing_ok=True)
-            raise
+    except BaseException as failure:
+        place.unlink(missing_ok=True)
+        if isinstance(failure, OSError) and failure.filename is None:
+            failure.filename = str(place)
+        raise
 
 
-__all__ = ["Output", "output_options"]
+__all__ = ["Output", "answer_place", "output_options", "write_answer"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import json_text, readable, say, say_json, shown_path
+from ebrvt_connect.ops.console import json_text, note, readable, say, say_json, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
+from ebrvt_connect.ops.verify_output import answer_place, write_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.policy import VerificationPolicy
 
 _HEAD_BYTES = 4096
+_AS_A_WHOLE_VI = (
+    "ở đây chỉ kiểm tra từng tệp trong đó. Để đối chiếu cả với bản ghi (cơ quan ban hành, thứ tự ký, "
+    "ngày ký, phụ lục, đủ tệp), chạy:"
+)
 _EXIT = {
     "TOTAL_PASSED": ExitCode.DONE,
     "TOTAL_FAILED": ExitCode.NO,
@@ -35,12 +41,12 @@ _EXIT = {
 
 
 def opened(
-    files: Sequence[Path], detached: Mapping[str, bytes], policy: VerificationPolicy
+    files: Sequence[Path], detached: Mapping[str, bytes], policy: VerificationPolicy, *, hint: bool = False
 ) -> tuple[tuple[Path, ToVerify], ...]:
     """The files to verify, each edXML packet followed by what is attached to it, under harmless names.
 
     The path is what a file is called and where its answer would go; that of an attached file lies in its
-    packet, and nothing is there.
+    packet, and nothing is there. With `hint` stderr tells how to judge a packet as a whole.
     """
     from ebrvt_connect.transport.verify_items import ToVerify
 
@@ -50,6 +56,9 @@ def opened(
         source = file if packet is None else packet
         found.append((file, ToVerify(source=source, name=shown_path(file), detached=detached)))
         if packet is not None:
+            if hint:
+                shown = shown_path(file)
+                note(f"{shown} là gói tin: {_AS_A_WHOLE_VI} ebrvt verify --packet {quote(shown)}")
             found += _attached(file, packet, policy)
     return tuple(found)
 
@@ -62,17 +71,19 @@ class PacketAsked:
     files: Sequence[Path]
     agencies: Path | None
     form: str
-    out: Path | None
+    out: str | None
     lang: str
 
-    def check(self, *, detached: bool) -> None:
+    def check(self, *, detached: bool, skip: bool = False) -> None:
         """Raises `click.UsageError` for what cannot be."""
         if detached:
             raise click.UsageError("--detached không dùng cùng --packet: nêu tệp chữ ký như một FILE")
         if self.form not in ("text", "json"):
             raise click.UsageError(f"--packet chỉ viết được text hoặc json, không viết được {self.form}")
-        if self.out is not None and (self.out.exists() or self.out.is_symlink()):
-            raise click.UsageError(f"{shown_path(self.out)} đã có; đổi tên hoặc xóa rồi chạy lại")
+        if skip:
+            raise click.UsageError("--skip-existing không dùng cùng --packet")
+        if self.out is not None:
+            answer_place(self.out, self.packet, self.form)
 
     def judge(
         self,
@@ -91,6 +102,7 @@ class PacketAsked:
         from ebrvt_connect.ops.config import read_agencies
 
         content = _read(self.packet, policy.largest_bytes)
+        self._refuse_what_is_no_packet(content)
         if self.files and not is_record(content):
             raise click.UsageError("gói tin edXML đã mang theo tệp của nó: không nêu thêm FILE")
         if is_record(content):
@@ -115,13 +127,37 @@ class PacketAsked:
                 evidence=evidence,
             )
 
+    def _refuse_what_is_no_packet(self, content: bytes) -> None:
+        """Raises `click.UsageError` for what is surely another thing, and a record without its files."""
+        from ebrvt_connect.codec.record_json import is_record
+        from ebrvt_connect.trust.kind import sighted
+        from ebrvt_connect.trust.verdict import DocumentKind
+
+        shown = shown_path(self.packet)
+        if not is_record(content):
+            if sighted(content).kind in (DocumentKind.PDF, DocumentKind.OOXML, DocumentKind.CMS):
+                msg = (
+                    f"{shown} không phải gói tin edXML hay bản ghi (metadata.json); để kiểm tra chữ ký của "
+                    f"tệp này thì bỏ --packet: ebrvt verify {quote(shown)}"
+                )
+                raise click.UsageError(msg)
+            return
+        beside = sorted(p.name for p in self.packet.parent.iterdir() if p.is_file() and p != self.packet)
+        if not self.files and beside:
+            msg = (
+                f"bản ghi {shown} chưa kèm tệp nào; nêu các tệp của nó sau bản ghi, ví dụ: "
+                f"ebrvt verify --packet {quote(shown)} {quote(shown_path(self.packet.parent / beside[0]))} …"
+            )
+            raise click.UsageError(msg)
+
     def tell(self, report: PacketReport) -> ExitCode:
         """Hand the verdict over; raises `OSError` for a place that cannot be written."""
         text = report.to_text_vi() if self.lang == "vi" else _english(report)
         if self.out is not None:
             written = json_text(report.to_dict()) + "\n" if self.form == "json" else readable(text)
-            with self.out.open("x", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(written)
+            place = answer_place(self.out, self.packet, self.form)
+            write_answer(place, written.encode("utf-8", "backslashreplace"))
+            note(f"{report.file}: {report.indication.headline_vi.lower()}; đã ghi vào {shown_path(place)}")
         elif self.form == "json":
             say_json(report.to_dict())
         else:

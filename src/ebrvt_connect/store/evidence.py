@@ -20,7 +20,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope
+from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope, explain
 from ebrvt_connect.ports.blobs import STORE_FULL
 from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.trust.evidence import (
@@ -36,6 +36,16 @@ from ebrvt_connect.trust.evidence import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+EVIDENCE_RECORD_UNKNOWN = explain(
+    "EVIDENCE_RECORD_UNKNOWN",
+    "Không có hồ sơ bằng chứng {record} trong thư mục {folder}.",
+    "Xem tên các hồ sơ bằng: ebrvt evidence list {folder}.",
+)
+EVIDENCE_RECORD_UNCLEAR = explain(
+    "EVIDENCE_RECORD_UNCLEAR",
+    "Có {count} hồ sơ bằng chứng trong thư mục {folder} bắt đầu bằng {record}.",
+    "Viết dài hơn, hoặc cả tên như ebrvt evidence list {folder} liệt kê.",
+)
 _LARGEST_BYTES = 64 * 1024 * 1024
 _LARGEST_RECORD = 4 * 1024 * 1024
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}-[0-9a-f]{64}\.json")
@@ -70,6 +80,19 @@ class EvidenceFolder:
     def names(self) -> tuple[str, ...]:
         """The records, oldest check first."""
         return tuple(sorted(p.name for p in self._records.iterdir() if _NAME.fullmatch(p.name)))
+
+    def called(self, text: str) -> str:
+        """The one record whose name begins so.
+
+        Raises `InvalidValue` `EVIDENCE_RECORD_UNKNOWN`, or `EVIDENCE_RECORD_UNCLEAR` for several.
+        """
+        found = [name for name in self.names() if text and name.startswith(text)]
+        if len(found) == 1:
+            return found[0]
+        facts = {"record": text[:200], "folder": self.folder}
+        if not found:
+            raise InvalidValue(EVIDENCE_RECORD_UNKNOWN, "no record begins so", **facts)
+        raise InvalidValue(EVIDENCE_RECORD_UNCLEAR, "several records begin so", count=len(found), **facts)
 
     def record(self, name: str) -> EvidenceRecord:
         """One record by its name; raises `InvalidValue` `EVIDENCE_DAMAGED` when missing or changed."""

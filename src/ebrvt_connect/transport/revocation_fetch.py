@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from ebrvt_connect.errors import ConnectError
+from ebrvt_connect.transport import failures
 from ebrvt_connect.transport.connection import AddressRefused
-from ebrvt_connect.transport.failures import REPLY_TOO_LARGE
 from ebrvt_connect.transport.http import HttpRequest, HttpSettings, HttpTransport
 from ebrvt_connect.transport.patience import with_patience
 
@@ -143,7 +143,7 @@ class RevocationFetcher:
                 attempt, clock=self._clock, tries=self.settings.tries, limit_seconds=min(until.left, 3.0)
             )
         except ConnectError as failure:
-            raise NotFetched(f"{place.netloc}: {failure.code}") from failure
+            raise NotFetched(f"{place.netloc} {_LATER_VI.get(failure.code, failure.code)}") from failure
         except ValueError as failure:
             raise NotFetched("địa chỉ sai cú pháp") from failure
 
@@ -169,11 +169,30 @@ class RevocationFetcher:
             return self._transports[origin]
 
 
+_LATER_VI = {
+    failures.NAME_NOT_FOUND.code: "không tìm thấy tên máy chủ (DNS)",
+    failures.REFUSED.code: "từ chối kết nối",
+    failures.UNREACHABLE.code: "không kết nối được qua mạng",
+    failures.CONNECT_TIMEOUT.code: "không trả lời yêu cầu kết nối",
+    failures.REPLY_TIMEOUT.code: "không trả lời xong trong thời gian cho phép",
+    failures.CONNECTION_LOST.code: "ngắt kết nối giữa chừng",
+    failures.UNREADABLE_REPLY.code: "trả lời bằng nội dung không đọc được",
+    failures.TLS_EXPIRED.code: "có chứng thư TLS đã hết hạn",
+    failures.TLS_UNKNOWN_CA.code: "có chứng thư TLS chưa được tin cậy",
+    failures.TLS_WRONG_HOST.code: "có chứng thư TLS cấp cho tên khác",
+    failures.PROXY_FAILED.code: "không tới được qua máy chủ proxy",
+}
+"""What a server did, by the code of the failure; others are told by their code (docs/operate/errors.md)."""
+
+
 def _final(failure: ConnectError, limit: int) -> str:
     """Why asking again is of no use, in Vietnamese; empty where it may be."""
     if isinstance(failure.__cause__, AddressRefused):
-        return "trỏ vào mạng nội bộ"
-    return f"trả lời quá {limit} byte" if failure.code == REPLY_TOO_LARGE.code else ""
+        return (
+            "trỏ vào mạng nội bộ nên không hỏi; nếu đúng là máy chủ được phép hỏi thì ghi thêm vào "
+            "private_hosts, mục [revocation] của online.toml"
+        )
+    return f"trả lời quá {limit} byte" if failure.code == failures.REPLY_TOO_LARGE.code else ""
 
 
 def is_public(address: str) -> bool:

@@ -160,7 +160,10 @@ class _Asking:
         return self._is_settled()
 
     def _is_settled(self) -> bool:
-        """Whether enough is known: not good any more, or good by what was made after the use or just now."""
+        """Whether enough is known: not good any more, or good by what was fetched just now.
+
+        Where the time of the use is proven, what was made after it is enough.
+        """
         question, now = self._question, self._online.clock.now()
         state = (self._known + self._archive).state_of(
             question.certificate,
@@ -172,7 +175,8 @@ class _Asking:
         if state.status != "good":
             return state.status != "unknown"
         just_now = any(now - at < _JUST_NOW for _, at in self._archive.fetched)
-        return just_now or (state.this_update is not None and state.this_update >= question.used_at)
+        made = state.this_update
+        return just_now or (question.proven and made is not None and made >= question.used_at)
 
     # --- OCSP --------------------------------------------------------------------------------------
 

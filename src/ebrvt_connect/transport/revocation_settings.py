@@ -14,22 +14,27 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from ebrvt_connect.codec.faults_vi import os_fault_vi, toml_fault_vi
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
+from ebrvt_connect.model.wrong_words import perhaps, what_is_wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
 ONLINE_SETTINGS_INVALID = explain(
     "ONLINE_SETTINGS_INVALID",
     "Tệp cấu hình tra cứu thu hồi trực tuyến {file} không hợp lệ ({reason}).",
-    "Sửa tệp này theo docs/operate/revocation.md: hosts, rewrite, private_hosts và các giới hạn.",
+    "Sửa tệp này: mục [revocation] (hosts, private_hosts, rewrite và các giới hạn) theo "
+    "docs/operate/revocation.md, mục [refresh] (crls) theo docs/operate/trust.md.",
 )
 MIB = 1024 * 1024
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:]+:[0-9a-f:.]*")
 """A name or an address; no patterns: a list of hosts is a list of hosts."""
 FILE_NAME = "online.toml"
-"""In the trust folder, table `[revocation]`."""
+"""In the trust folder, tables `[revocation]` and `[refresh]`."""
 
 
 class OnlineSettings(BaseModel):
@@ -92,6 +97,24 @@ class OnlineSettings(BaseModel):
         return OnlineSettings.model_validate(wanted)
 
 
+class RefreshSettings(BaseModel):
+    """Where `ebrvt trust refresh` fetches revocation lists from, besides what certificates name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    crls: tuple[str, ...] = ()
+    """Addresses of lists; their hosts may be asked for them."""
+
+
+class OnlineFile(BaseModel):
+    """`online.toml` whole: a table spelt wrongly is refused, or its limits would vanish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revocation: OnlineSettings = OnlineSettings()
+    refresh: RefreshSettings = RefreshSettings()
+
+
 def is_host(text: str) -> bool:
     """Whether a text is a host or host:port, and nothing besides."""
     try:
@@ -107,21 +130,50 @@ def load_online_settings(folder: Path) -> OnlineSettings:
 
     Raises `HeldForPerson` `ONLINE_SETTINGS_INVALID` (scope system).
     """
-    path = folder / FILE_NAME
+    return load_online_file(folder).revocation
+
+
+def load_online_file(folder: Path) -> OnlineFile:
+    """All of a trust folder's `online.toml`; raises as `load_online_settings`."""
     try:
-        content = path.read_bytes()
+        content = (folder / FILE_NAME).read_bytes()
     except FileNotFoundError:
-        return OnlineSettings()
+        return OnlineFile()
     except OSError as failure:
-        raise _invalid(failure.strerror or type(failure).__name__) from failure
+        raise _invalid(os_fault_vi(failure), str(failure)) from failure
     try:
-        table: Mapping[str, object] = tomllib.loads(content.decode()).get("revocation", {})
-        return OnlineSettings.model_validate(table)
+        return OnlineFile.model_validate(tomllib.loads(content.decode()))
     except ValidationError as failure:
         first = failure.errors()[0]
-        raise _invalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from failure
+        place = ".".join(map(str, first["loc"]))
+        raise _invalid(f"{place[:80]}: {_wrong_vi(first)}", f"{place}: {first['msg']}") from failure
     except ValueError as failure:
-        raise _invalid(str(failure)) from failure
+        raise _invalid(toml_fault_vi(failure), str(failure)) from failure
+
+
+_NO_HOST = "phải là máy chủ hoặc máy chủ:cổng, ví dụ ocsp.ca.gov.vn"
+_REFUSED_VI = {
+    "hosts": _NO_HOST,
+    "private_hosts": _NO_HOST,
+    "rewrite": "phải là địa chỉ dạng http://máy-chủ hoặc https://máy-chủ",
+}
+
+
+def _wrong_vi(error: ErrorDetails) -> str:
+    """What is wrong with a value, as half a sentence."""
+    if error["type"] == "value_error":
+        return _REFUSED_VI.get(str(error["loc"][1]), "giá trị không dùng được")
+    if error["type"] == "extra_forbidden":
+        return f"không có mục này{perhaps(str(error['loc'][-1]), _names_beside(error['loc']))}"
+    return what_is_wrong(error)
+
+
+def _names_beside(loc: tuple[int | str, ...]) -> Iterable[str]:
+    tables = OnlineFile.model_fields
+    if len(loc) == 1:
+        return tables
+    table: type[BaseModel] = OnlineSettings if loc[0] == "revocation" else RefreshSettings
+    return table.model_fields
 
 
 def _origin(scheme: str, netloc: str) -> str:
@@ -131,10 +183,10 @@ def _origin(scheme: str, netloc: str) -> str:
     return f"{scheme.lower()}://{place.hostname}:{port}"
 
 
-def _invalid(reason: str) -> HeldForPerson:
+def _invalid(reason: str, detail: str) -> HeldForPerson:
     return HeldForPerson(
         ONLINE_SETTINGS_INVALID,
-        f"{FILE_NAME}: {reason}",
+        f"{FILE_NAME}: {detail}",
         scope=Scope.SYSTEM,
         system="trust",
         operation="load",

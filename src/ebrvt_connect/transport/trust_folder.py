@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebrvt_connect.codec.faults_vi import os_fault_vi
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope
 from ebrvt_connect.trust.anchors import TRUST_FOLDER_INVALID, TrustStore, store_of_files
+from ebrvt_connect.trust.pins import TRUST_FOLDER_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +48,12 @@ def trust_files(folder: Path) -> dict[str, bytes]:
 
     Raises `HeldForPerson` `TRUST_FOLDER_INVALID` (scope system) for what cannot be read.
     """
-    if not folder.is_dir():
-        raise _unreadable(str(folder), "không có thư mục này")
     try:
+        if not folder.is_dir():
+            raise _missing(folder)
         return {path.relative_to(folder).as_posix(): _content(path) for path in _files(folder)}
     except OSError as failure:
-        reason = failure.strerror or type(failure).__name__
+        reason = os_fault_vi(failure)
         raise _unreadable(str(failure.filename or folder), reason) from failure
 
 
@@ -67,7 +70,7 @@ def changing(folder: Path) -> Iterator[None]:
 
 def _unchanged(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Pins and certificates belong together: half of a change is not to be read."""
-    return _locked(folder, exclusive=False) if folder.is_dir() else contextlib.nullcontext()
+    return _locked(folder, exclusive=False)
 
 
 @contextlib.contextmanager
@@ -88,12 +91,13 @@ def _locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
 
 
 def write_trust_file(folder: Path, path: str, content: bytes) -> None:
-    """Write one file of the folder, whole or not at all, and durably; readable by its owner alone.
+    """Write one file of the folder, whole or not at all, and durably; who may read the folder may read it.
 
     An existing file keeps who may read it, and loses everybody else's right to write it. Raises `OSError`.
     """
     target = folder / path
-    _make_folder(target.parent)
+    _make_folder(folder)
+    _make_branch(target.parent, folder)
     handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
     temporary = Path(name)
     try:
@@ -117,11 +121,13 @@ def remove_trust_file(folder: Path, path: str) -> None:
 
 
 def _like_the_folder(handle: int, folder: Path, target: Path) -> None:
-    """An administrator's new file belongs to whoever has the folder, or the daemon could not read it."""
+    """An administrator's new file is the folder's owner's and readers', or the daemon could not read it."""
+    owner = folder.stat()
+    like = owner
     with contextlib.suppress(FileNotFoundError):
-        os.fchmod(handle, target.stat().st_mode & 0o644)
+        like = target.stat()
+    os.fchmod(handle, 0o200 | (like.st_mode & 0o644))
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        owner = folder.stat()
         os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
@@ -135,6 +141,15 @@ def _make_folder(folder: Path) -> None:
     _sync(folder.parent)
 
 
+def _make_branch(branch: Path, folder: Path) -> None:
+    """As open as the trust folder itself: a branch its readers cannot enter stops every verification."""
+    if branch.is_dir():
+        return
+    _make_folder(branch)
+    branch.chmod(stat.S_IMODE(folder.stat().st_mode) & ~stat.S_IWOTH)
+    _sync(folder)
+
+
 def _sync(folder: Path) -> None:
     """A rename or removal is durable once the folder is."""
     handle = os.open(folder, os.O_RDONLY)
@@ -145,19 +160,39 @@ def _sync(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Two levels are all there is: the folder itself and its branches."""
-    return [
-        p
-        for pattern in ("*", "*/*")
-        for p in sorted(folder.glob(pattern))
-        if not any(part.startswith(".") for part in p.relative_to(folder).parts) and p.is_file()
-    ]
+    """Two levels are all there is: the folder itself and its branches.
+
+    Raises `OSError` for what cannot be looked into: a list of revoked certificates that cannot be read is
+    not one that is not there. A link that leads nowhere is given too, and does not read.
+    """
+    entries = _entries(folder)
+    branches = [entry for entry in entries if entry.is_dir()]
+    found = [entry for entry in entries if entry not in branches]
+    for branch in branches:
+        found += [entry for entry in _entries(Path(branch.path)) if not entry.is_dir()]
+    return [Path(entry.path) for entry in found if entry.is_file() or entry.is_symlink()]
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
 
 
 def _content(path: Path) -> bytes:
     if path.stat().st_size > _LARGEST_BYTES:
         raise OSError(0, f"lớn hơn {_LARGEST_BYTES} byte", str(path))
     return path.read_bytes()
+
+
+def _missing(folder: Path) -> HeldForPerson:
+    return HeldForPerson(
+        TRUST_FOLDER_MISSING,
+        f"no trust folder {folder}",
+        scope=Scope.SYSTEM,
+        system="trust",
+        operation="load",
+        folder=str(folder),
+    )
 
 
 def _unreadable(file: str, reason: str) -> HeldForPerson:

@@ -18,6 +18,7 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from ebrvt_connect.transport.verify_items import ToVerify, as_item
+from ebrvt_connect.transport.verify_items import ToVerify, VerifyLimits, as_item
 from ebrvt_connect.transport.verify_wire import (
     ANSWER,
     LENGTH,
@@ -35,7 +36,9 @@ from ebrvt_connect.transport.verify_wire import (
     content_of,
     packed_grounds,
     size_of,
+    somebody_writes,
     spooled,
+    unnamed,
 )
 from ebrvt_connect.trust import limit_findings
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
@@ -53,6 +56,8 @@ _WAITING_PER_WORKER: Final = 4
 """How many files may be judged or wait to be fetched, for each worker: the order given is kept."""
 _START_SECONDS: Final = 60.0
 _DYING_SECONDS: Final = 1.0
+_TELLING_SECONDS: Final = 10.0
+"""For an answer that has begun, of the time in which it is listened to."""
 _LONGEST_REPORT_BYTES: Final = 64 * 1024 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _HEAD_BYTES: Final = 4096
@@ -69,6 +74,8 @@ def available_processors() -> int:
 def _not_read(item: ToVerify, failure: OSError, grounds: BatchGrounds) -> VerificationReport:
     """The report on a file that does not read: nothing was examined."""
     reason = _UNREAD_VI.get(failure.errno or 0, "lỗi đọc tệp")
+    if failure.errno == errno.EISDIR:
+        reason += f"; hãy nêu các tệp trong đó, ví dụ {(item.name or '').rstrip('/')}/*.pdf"
     finding = grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=reason)
     return _stopped(item, finding, grounds, None)
 
@@ -81,6 +88,7 @@ _UNREAD_VI: Final = {
     errno.ENAMETOOLONG: "tên tệp quá dài",
     errno.ELOOP: "liên kết vòng quanh",
 }
+_CHANGED_VI: Final = "tệp bị thay đổi trong lúc kiểm tra"
 
 
 def verify_batch(
@@ -153,15 +161,43 @@ class _Job:
     report: VerificationReport | None = None
     files: list[BinaryIO] = field(default_factory=list)
     """The document first; kept open until there is a report."""
+    seen: os.stat_result | None = None
+    """The document as it was when it was opened."""
 
     def open(self, most: int) -> None:
         """Raises `OSError` for a path that does not read."""
         source = self.item.source
         if isinstance(source, Path):
-            self.files.append(_opened(source))
+            self.files.append(opened(source))
         else:
             self.files.append(spooled(source if isinstance(source, bytes) else source.read(most)))
         self.files += [spooled(content) for content in self.item.detached.values()]
+        self.seen = os.fstat(self.files[0].fileno())
+
+    def take(self, written: bytes, grounds: BatchGrounds) -> None:
+        """The report of a worker that its file may have taken over: what is known without it must agree.
+
+        The digest is made here a second time, of all that has a size (1.3 ms for each MiB, while workers
+        are busy). What a pipe or device gave only the worker knows. Raises `ValueError` and `OSError`.
+        """
+        report = VerificationReport.model_validate_json(written)
+        told = (report.file, report.policy, report.validation_time, report.evidence)
+        if told != (self.item.name or "", grounds.policy.reference, grounds.at, ()):
+            raise ValueError("a report on something else")
+        before, file, most = self.seen, self.files[0].fileno(), grounds.policy.largest_bytes + 1
+        if before is not None and stat.S_ISREG(before.st_mode) and (before.st_size or not self.is_path):
+            told_of = (report.size_bytes, report.sha256)
+            if told_of != (min(before.st_size, most), _sha256(file, most)):
+                now = os.fstat(file)
+                if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+                    raise _ChangedMeanwhileError
+                raise ValueError("a report on another content")
+        self.report = report
+
+    @property
+    def is_path(self) -> bool:
+        """Whether the document lies on a disk, where others may write to it."""
+        return isinstance(self.item.source, Path)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -175,8 +211,12 @@ class _Job:
         return sum(size_of(file.fileno()) for file in self.files)
 
 
-def _opened(path: Path) -> BinaryIO:
-    """A file opened without waiting for anybody: a pipe without a writer is empty. Raises `OSError`."""
+class _ChangedMeanwhileError(Exception):
+    """Somebody wrote to the file while it was judged."""
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file opened without waiting for anybody: that is for who reads it, by the clock. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.set_blocking(descriptor, True)
@@ -184,6 +224,16 @@ def _opened(path: Path) -> BinaryIO:
     except OSError:
         os.close(descriptor)
         raise
+
+
+def opened_in_time(path: Path) -> BinaryIO:
+    """The same, once there is something to read: who reads it here has no clock. Raises `OSError`."""
+    file = opened(path)
+    waits = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+    if waits and not somebody_writes(file.fileno(), VerifyLimits().wall_seconds):
+        file.close()
+        raise TimeoutError(errno.ETIMEDOUT, "nobody writes to this pipe", str(path))
+    return file
 
 
 def _stopped(
@@ -222,6 +272,7 @@ class _Pool:
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
         self.most_waiting = size * _WAITING_PER_WORKER
+        self._left = time.monotonic()
 
     def fill(self) -> None:
         """Start the workers that are missing."""
@@ -231,9 +282,9 @@ class _Pool:
             self._selector.register(worker.connection, selectors.EVENT_READ, worker)
 
     def idle(self) -> _Worker | None:
-        """A worker that has nothing to do and lives."""
+        """A worker that has nothing to do, lives and is silent."""
         for worker in [w for w in self._workers if w.ready and w.job is None]:
-            if worker.process.poll() is None:
+            if worker.process.poll() is None and worker.is_silent():
                 return worker
             self._end(worker)
         return None
@@ -250,6 +301,15 @@ class _Pool:
 
     def wait(self, *, for_idle: bool) -> None:
         """Until a worker has something to say or its time is over; at once when one is idle and wanted."""
+        away, self._left = time.monotonic() - self._left, float("inf")
+        for worker in self._workers:
+            worker.was_not_heard_for(max(0.0, away))
+        try:
+            self._wait(for_idle=for_idle)
+        finally:
+            self._left = time.monotonic()
+
+    def _wait(self, *, for_idle: bool) -> None:
         if for_idle and self.idle():
             return
         deadlines = [w.deadline for w in self._workers if w.job is not None or not w.ready]
@@ -276,8 +336,11 @@ class _Pool:
             worker.ready = True
             return
         try:
-            job.report = VerificationReport.model_validate_json(written)
-        except ValueError:
+            job.take(written, self._grounds)
+        except _ChangedMeanwhileError:
+            finding = self._grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=_CHANGED_VI)
+            job.report = _stopped(job.item, finding, self._grounds, None)
+        except (ValueError, OSError):
             finding = self._grounds.policy.notice(limit_findings.VERIFICATION_CRASHED, how="report")
             job.report = _stopped(job.item, finding, self._grounds, job.files[0])
             tired = True
@@ -347,13 +410,14 @@ class _Worker:
 
     def __init__(self, grounds: BinaryIO) -> None:
         self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs, spooled(b"") as told:
+        with theirs, unnamed() as told:
             self.process = _started(theirs, told)
             self._told = os.dup(told.fileno())
         self.ready = False
         self.job: _Job | None = None
         self.deadline = time.monotonic() + _START_SECONDS
         self._heard = bytearray()
+        self._closed = False
         self._words = b""
         self._send([], [grounds])
 
@@ -371,24 +435,55 @@ class _Worker:
             )
 
     def hear(self) -> tuple[bool, bytes] | None:
-        """An answer when all of it has come. Raises `_Gone`."""
+        """An answer when all of it has come, and nothing behind it. Raises `_Gone`."""
+        begun = bool(self._heard)
+        while self._piece():
+            if len(self._heard) > _LONGEST_REPORT_BYTES or self.is_idle:
+                raise _Gone
+        if not begun and self._heard:
+            self.deadline = max(self.deadline, time.monotonic() + _TELLING_SECONDS)
+        tired, length = ANSWER.unpack_from(self._heard) if len(self._heard) >= ANSWER.size else (False, None)
+        if length is None or len(self._heard) < ANSWER.size + length:
+            if self._closed:
+                raise _Gone
+            return None
+        if len(self._heard) > ANSWER.size + length:
+            raise _Gone
+        written = bytes(self._heard[ANSWER.size :])
+        self._heard.clear()
+        return tired, written
+
+    def _piece(self) -> bool:
+        """Whether there was more to hear at once."""
         try:
             piece = self.connection.recv(_PIECE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return None
+            return False
         except OSError:
             piece = b""
+        self._closed = not piece
         self._heard += piece
-        if not piece or len(self._heard) > _LONGEST_REPORT_BYTES:
-            raise _Gone
-        if len(self._heard) < ANSWER.size:
-            return None
-        tired, length = ANSWER.unpack_from(self._heard)
-        if len(self._heard) < ANSWER.size + length:
-            return None
-        written = bytes(self._heard[ANSWER.size : ANSWER.size + length])
-        self._heard.clear()
-        return tired, written
+        return bool(piece)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is ready and was asked nothing: whatever it says then it must not say."""
+        return self.ready and self.job is None
+
+    def is_silent(self) -> bool:
+        """Whether nothing of it waits to be heard."""
+        try:
+            self.connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        except BlockingIOError:
+            return not self._heard
+        except OSError:
+            pass
+        return False
+
+    def was_not_heard_for(self, seconds: float) -> None:
+        """What it has begun to tell waited for us that long, and not the other way round."""
+        if self._heard:
+            self.deadline += seconds
 
     def end(self) -> None:
         """No more of it, whatever it is at."""

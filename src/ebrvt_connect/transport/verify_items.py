@@ -66,6 +66,20 @@ def as_item(source: Source) -> ToVerify:
         called = item.source.name if isinstance(item.source, Path) else ""
     if len(item.detached) >= MOST_FILES:
         raise ValueError(f"at most {MOST_FILES - 1} detached contents, got {len(item.detached)}")
-    return ToVerify(
-        source=item.source, name=called.encode("utf-8", "replace").decode(), detached=item.detached
-    )
+    return ToVerify(source=item.source, name=as_text(called), detached=texts_of(item.detached))
+
+
+def as_text(name: str) -> str:
+    """A name as text: a file system's bytes that are none become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def texts_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Contents by names that are text; none is lost where two names become one."""
+    named: dict[str, bytes] = {}
+    for name, content in contents.items():
+        called = as_text(name)
+        while called != name and (called in named or called in contents):
+            called += "?"
+        named[called] = content
+    return named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,14 @@ from ebrvt_connect.trust.packet_rules import PacketGrounds
 from ebrvt_connect.trust.packet_siblings import NamedFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.transport.revocation_online import OnlineRevocation
     from ebrvt_connect.transport.verify_one import KeepsEvidence
     from ebrvt_connect.trust.anchors import TrustStore
+    from ebrvt_connect.trust.evidence import Evidence
     from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
@@ -34,6 +36,19 @@ PacketSource = bytes | Path | Document
 """An edXML file, a record as JSON, or a record."""
 PacketFiles = Sequence[Path] | Mapping[str, bytes | Path]
 """The files of a record: paths, or contents (or paths) by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Evidence of what a packet is made of, each record saying that it is of a part only."""
+
+    kept: KeepsEvidence
+    packet: str
+
+    def keep(self, evidence: Evidence) -> str:
+        """As it is kept elsewhere, with the packet's name."""
+        record = evidence.record.model_copy(update={"part_of": self.packet})
+        return self.kept.keep(replace(evidence, record=record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +72,7 @@ class PacketJudge:
         if isinstance(data, bytes) and not is_record(data):
             if files:
                 raise ValueError("an edXML packet brings its own files: expected no others beside it")
-            return judged_edxml(data, self._judge, grounds, name=name)
+            return judged_edxml(data, self._judge_of(name), grounds, name=name)
         record = (
             data
             if isinstance(data, Document)
@@ -66,9 +81,15 @@ class PacketJudge:
         if not isinstance(record, Document):
             status = self.policy.notice(packet_findings.PACKET_WITHOUT_DOCUMENT)
             return packet_of_findings([status], grounds, name=name)
-        return judged_record(record, self._named(files), self._judge, grounds, name=name)
+        return judged_record(record, self._named(files), self._judge_of(name), grounds, name=name)
 
-    def _judge(self, data: bytes, name: str, beside: Mapping[str, bytes]) -> VerificationReport:
+    def _judge_of(self, packet: str) -> Callable[[bytes, str, Mapping[str, bytes]], VerificationReport]:
+        evidence = None if self.evidence is None else _Parts(self.evidence, packet or "?")
+        return partial(self._judge, evidence)
+
+    def _judge(
+        self, evidence: KeepsEvidence | None, data: bytes, name: str, beside: Mapping[str, bytes]
+    ) -> VerificationReport:
         file = OneFile(
             data=data,
             policy=self.policy,
@@ -77,9 +98,7 @@ class PacketJudge:
             name=name,
             attached=False,
         )
-        return verified(
-            file, revocation=self.revocation, at=self.at, clock=self.clock, evidence=self.evidence
-        )
+        return verified(file, revocation=self.revocation, at=self.at, clock=self.clock, evidence=evidence)
 
     def _named(self, files: PacketFiles) -> list[NamedFile]:
         given = files.items() if isinstance(files, Mapping) else ((path.name, path) for path in files)

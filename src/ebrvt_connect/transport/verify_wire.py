@@ -6,9 +6,12 @@ JSON and is read as data. What goes the other way is ours: grounds as a pickle, 
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pickle
+import select
+import stat
 import struct
 import tempfile
 from collections.abc import Callable
@@ -35,6 +38,7 @@ ANSWER: Final = struct.Struct(">?I")
 """Before an answer: whether the worker wants to be replaced, and how long the report is."""
 READY: Final = bytes(ANSWER.size)
 """The first answer, without a report."""
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _MOST_GROUNDS_BYTES: Final = 1024 * 1024 * 1024
 
 
@@ -92,15 +96,26 @@ def unpacked_grounds(descriptor: int) -> BatchGrounds:
 
 
 def spooled(content: Buffer) -> BinaryIO:
-    """Bytes in an unnamed file in memory, where there is such a thing, to be handed to another process."""
-    if hasattr(os, "memfd_create"):
-        file: BinaryIO = os.fdopen(os.memfd_create("ebrvt-verify"), "w+b", buffering=0)
-    else:
-        file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - the caller closes it
+    """Bytes in an unnamed file in memory, where there is such a thing, to be handed to another process.
+
+    What is in memory nobody can change any more: a worker that was taken over must neither change what
+    its report is checked against nor the grounds of those that come after it.
+    """
+    file = unnamed()
     view = memoryview(content)
     while view:
         view = view[file.write(view) :]
+    if hasattr(os, "memfd_create"):
+        fcntl.fcntl(file.fileno(), fcntl.F_ADD_SEALS, _SEALS)
     return file
+
+
+def unnamed() -> BinaryIO:
+    """An empty unnamed file to write to."""
+    if hasattr(os, "memfd_create"):
+        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+        return os.fdopen(os.memfd_create("ebrvt-verify", flags), "w+b", buffering=0)
+    return cast("BinaryIO", tempfile.TemporaryFile(buffering=0))
 
 
 def size_of(descriptor: int) -> int:
@@ -108,14 +123,23 @@ def size_of(descriptor: int) -> int:
     return os.fstat(descriptor).st_size
 
 
+def somebody_writes(descriptor: int, seconds: float | None) -> bool:
+    """Wait for somebody to write into a named pipe, or to have done so; whether that came about."""
+    asked = select.poll()
+    asked.register(descriptor, select.POLLIN)
+    return bool(asked.poll(None if seconds is None else seconds * 1000))
+
+
 def content_of(descriptor: int, most: int) -> bytes:
-    """The bytes of an open file from its beginning, `most` of them; of a pipe whatever comes."""
+    """The bytes of an open file from its beginning, `most` of them; of a pipe whatever comes, whenever."""
     if size := size_of(descriptor):
         pieces, at = [], 0
         while at < min(size, most) and (piece := os.pread(descriptor, min(size, most) - at, at)):
             pieces.append(piece)
             at += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        somebody_writes(descriptor, None)  # until then it would read as if it were empty
     came = bytearray()
     while len(came) < most and (piece := os.read(descriptor, min(65536, most - len(came)))):
         came += piece

@@ -29,8 +29,6 @@ _BY_CODE = {
     "NO_SIGNING_TIME": "Nếu cần chắc chắn về thời điểm ký, đề nghị nơi gửi ký lại kèm dấu thời gian.",
     "CLAIMED_TIME_IN_FUTURE": "Kiểm tra đồng hồ của máy ký và máy kiểm tra.",
     "CLAIMED_TIME_DIFFERS": "Tin theo dấu thời gian; kiểm tra đồng hồ của máy ký.",
-    "TIMESTAMP_NOT_TRUSTED": "Nếu tổ chức này được công nhận, ghim chứng thư của họ vào kho tin cậy rồi "
-    "kiểm tra lại.",
     "TIMESTAMP_BROKEN": "Không sử dụng dấu thời gian này; đề nghị nơi gửi gửi lại đúng tệp đã ký.",
     "ISSUER_NOT_TRUSTED": "Nếu đó là cơ quan chứng thực được công nhận, đối chiếu SHA-256 với nguồn chính "
     "thức, ghim vào kho tin cậy rồi kiểm tra lại.",
@@ -38,8 +36,28 @@ _BY_CODE = {
     "PDF_SIGNATURE_OUTSIDE_FORM": "Hỏi lại nơi gửi vì sao chữ ký bị gỡ hoặc bị giấu.",
     "KEY_PURPOSE_UNUSUAL": "Khi gia hạn, đề nghị cấp chứng thư số có ghi mục đích ký văn bản.",
     "DETACHED_CONTENT_NOT_COVERED": "Kiểm tra lại xem đã nêu đúng cặp tệp và chữ ký chưa.",
-    "FILE_TOO_LARGE": "Chia nhỏ tệp, hoặc kiểm tra bằng công cụ khác.",
+    "FILE_TOO_LARGE": "Kiểm tra bằng công cụ khác. Không chia nhỏ hay nén lại tệp đã ký: chữ ký sẽ hỏng.",
 }
+_BY_SAID = {
+    "TIMESTAMP_NOT_TRUSTED": (
+        (
+            "đã ghim",
+            (
+                "Nếu tổ chức này được công nhận, đối chiếu SHA-256 chứng thư gốc của họ rồi ghim bằng "
+                "ebrvt trust add --branch tsa, sau đó kiểm tra lại."
+            ),
+        ),
+        (
+            "danh sách thu hồi",
+            (
+                "Nạp danh sách thu hồi (CRL) mới của tổ chức cấp dấu thời gian vào kho tin cậy "
+                "(ebrvt trust refresh --online) rồi kiểm tra lại, hoặc kiểm tra lại kèm --online."
+            ),
+        ),
+        ("", "Nếu cần chắc chắn về thời điểm ký, đề nghị nơi gửi ký lại kèm dấu thời gian có giá trị."),
+    ),
+}
+"""Where it depends on why: the first whose words stand in the finding's sentence."""
 _BY_REASON = {
     SubIndication.FORMAT_FAILURE: _SEND_AGAIN,
     SubIndication.HASH_FAILURE: _SEND_AGAIN,
@@ -69,6 +87,9 @@ def advice(finding: Finding) -> str:
         return ""
     if finding.code in _BY_CODE:
         return _BY_CODE[finding.code]
+    for words, what_to_do in _BY_SAID.get(finding.code, ()):
+        if words in finding.message_vi:
+            return what_to_do
     row = CATALOGUE.get(finding.code)
     if finding.severity is not Severity.ERROR or row is None:
         return ""

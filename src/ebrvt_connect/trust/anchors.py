@@ -28,7 +28,7 @@ from ebrvt_connect.trust.pins import (
     invalid_file,
     read_pins,
 )
-from ebrvt_connect.trust.revocation import RevocationArchive
+from ebrvt_connect.trust.revocation import RevocationArchive, read_crl
 from ebrvt_connect.trust.signers import SignerRegister
 from ebrvt_connect.trust.verdict import SignatureKind
 
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 TRUST_PIN_MISSING = explain(
     "TRUST_PIN_MISSING",
     "Chứng thư gốc {file} chưa được ghim trong pins.toml nên không được tin cậy.",
-    "Đối chiếu SHA-256 {sha256} với nguồn chính thức rồi thêm vào pins.toml.",
+    "Đối chiếu SHA-256 {sha256} với nguồn chính thức rồi ghim bằng: ebrvt trust add KHO/{file} "
+    "--branch {branch} --trust KHO (KHO là thư mục kho tin cậy); không đúng thì gỡ tệp này.",
 )
 
 _KINDS = {
@@ -113,7 +114,7 @@ class TrustStore:
         return replace(
             self,
             intermediates=self.intermediates + others,
-            revocation=self.revocation + _archive(crls),
+            revocation=self.revocation + _archive(_numbered(crls)),
         )
 
 
@@ -134,7 +135,7 @@ def store_of_anchors(
         for c in certificates_of(f"anchor {n}", raw)
     )
     others = tuple(c for n, raw in enumerate(hints, 1) for c in certificates_of(f"certificate {n}", raw))
-    return TrustStore(anchors, others, _archive(crls), signers or SignerRegister())
+    return TrustStore(anchors, others, _archive(_numbered(crls)), signers or SignerRegister())
 
 
 def store_of_files(files: Mapping[str, bytes]) -> TrustStore:
@@ -148,12 +149,12 @@ def store_of_files(files: Mapping[str, bytes]) -> TrustStore:
     pins = {(pin.branch, pin.sha256): pin for pin in read_pins(files.get(PINS_FILE, b""))}
     anchors: list[Anchor] = []
     hints: list[x509.Certificate] = []
-    crls: list[bytes] = []
+    crls: dict[str, bytes] = {}
     for path in sorted(files):
         folder, _, name = path.rpartition("/")
         suffix = name.rpartition(".")[2].lower()
         if folder == "crl" and suffix == "crl":
-            crls.append(files[path])
+            crls[path] = files[path]
         elif suffix in CERTIFICATE_SUFFIXES and folder == INTERMEDIATE:
             hints += certificates_of(path, files[path])
         elif suffix in CERTIFICATE_SUFFIXES and folder in ANCHOR_FOLDERS:
@@ -161,7 +162,7 @@ def store_of_files(files: Mapping[str, bytes]) -> TrustStore:
     register = (
         SignerRegister.from_toml(files["signers.toml"]) if "signers.toml" in files else SignerRegister()
     )
-    return TrustStore(tuple(anchors), tuple(hints), _archive(crls), register)
+    return TrustStore(tuple(anchors), tuple(hints), _archive(crls.items()), register)
 
 
 CERTIFICATE_SUFFIXES = frozenset({"crt", "cer", "pem", "der", "p7b"})
@@ -181,7 +182,7 @@ def certificates_of(path: str, content: bytes) -> list[x509.Certificate]:
             return loads(content)
         return [x509.load_der_x509_certificate(content)]
     except (ValueError, UnsupportedAlgorithm) as failure:
-        raise invalid_file(path, str(failure)) from failure
+        raise invalid_file(path, "không phải chứng thư số (PEM, DER hoặc P7B)", str(failure)) from failure
 
 
 def _pinned(
@@ -191,7 +192,11 @@ def _pinned(
     pin = pins.get((branch.value, sha256))
     if pin is None:
         raise InvalidValue(
-            TRUST_PIN_MISSING, f"{path}: sha256 {sha256} is not pinned", file=path, sha256=sha256
+            TRUST_PIN_MISSING,
+            f"{path}: sha256 {sha256} is not pinned",
+            file=path,
+            sha256=sha256,
+            branch=branch.value,
         )
     return Anchor(certificate, branch, pin)
 
@@ -200,11 +205,20 @@ def _der_pkcs7(content: bytes) -> list[x509.Certificate]:
     return pkcs7.load_der_pkcs7_certificates(content)
 
 
-def _archive(crls: Iterable[bytes]) -> RevocationArchive:
-    try:
-        return RevocationArchive.of(crls)
-    except ValueError as failure:
-        raise invalid_file("crl", str(failure)) from failure
+def _archive(crls: Iterable[tuple[str, bytes]]) -> RevocationArchive:
+    """Lists by the name of their file; raises `InvalidValue` naming the one that does not read."""
+    read = []
+    for path, content in crls:
+        try:
+            read.append(read_crl(content))
+        except ValueError as failure:
+            said = "không phải danh sách thu hồi (CRL, PEM hoặc DER)"
+            raise invalid_file(path, said, str(failure)) from failure
+    return RevocationArchive(tuple(read))
+
+
+def _numbered(crls: Iterable[bytes]) -> Iterable[tuple[str, bytes]]:
+    return ((f"crl {nth}", content) for nth, content in enumerate(crls, 1))
 
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 from pyhanko.sign.diff_analysis import (
     DEFAULT_DIFF_POLICY,
     CatalogModificationRule,
@@ -28,8 +28,10 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule
 
+from ebrvt_connect.trust.embedded import reads_as
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pyhanko.pdf_utils.reader import HistoricalResolver
 
@@ -59,13 +61,53 @@ def _stable(revision: HistoricalResolver) -> dict[str, object]:
     return {str(key): info.raw_get(key) for key in info if key not in _WRITTEN_BY_SIGNERS}
 
 
+_EVIDENCE = {
+    "/Certs": "certificate",
+    "/CRLs": "crl",
+    "/OCSPs": "ocsp",
+    "/Cert": "certificate",
+    "/CRL": "crl",
+    "/OCSP": "ocsp",
+    "/TS": "timestamp",
+}
+
+
+class _EvidenceRule(WhitelistRule):
+    """Evidence (DSS) may be added where it is what its array says: any other file could hide there."""
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+        """Raises `SuspiciousModification` for a stream that is no certificate, list, answer or token."""
+        known = {(name, item.reference) for name, item in _evidence(old)}
+        for name, item in _evidence(new):
+            if (name, item.reference) not in known:
+                stream = item.get_object()
+                if not isinstance(stream, StreamObject) or not reads_as(_EVIDENCE[name], stream.data):
+                    raise SuspiciousModification(f"a stream in {name} is something else")
+        updates: Iterable[ReferenceUpdate] = DSSCompareRule().apply(old, new)
+        return updates
+
+
+def _evidence(revision: HistoricalResolver) -> Iterator[tuple[str, IndirectObject]]:
+    """The references to all evidence of a revision, with where they stand; its shape is pyHanko's matter."""
+    store = revision.root["/DSS"] if "/DSS" in revision.root else None  # noqa: SIM401 - `get` leaves a reference
+    if not isinstance(store, DictionaryObject):
+        return
+    held = store["/VRI"] if "/VRI" in store else None  # noqa: SIM401 - as above
+    entries = [held[key] for key in held] if isinstance(held, DictionaryObject) else []
+    for place in (store, *(e for e in entries if isinstance(e, DictionaryObject))):
+        for name in _EVIDENCE.keys() & place.keys():
+            listed = place[name]
+            items = list(listed) if isinstance(listed, ArrayObject) else [place.raw_get(name)]
+            yield from ((name, item) for item in items if isinstance(item, IndirectObject))
+
+
 ONLY_SIGNATURES = StandardDiffPolicy(
     global_rules=[
         CatalogModificationRule(ignored_keys=frozenset({"/AcroForm", "/DSS", "/Extensions", "/Version"})),
         _InfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
         XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
-        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        _EvidenceRule().as_qualified(ModificationLevel.LTA_UPDATES),
     ],
     form_rule=FormUpdatingRule(
         field_rules=[SigFieldCreationRule(), SigFieldModificationRule()],

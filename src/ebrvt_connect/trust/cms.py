@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from pyhanko.sign.validation.generic_cms import message_imprint_checker
 
-from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust import disguise_findings, findings, level_findings
 from ebrvt_connect.trust.chain import key_description
 from ebrvt_connect.trust.cms_algorithms import algorithm_findings
-from ebrvt_connect.trust.cms_armour import unarmoured
+from ebrvt_connect.trust.cms_armour import has_strange_headers, headers_of, is_signed_data, unarmoured
 from ebrvt_connect.trust.cms_evidence import evidence_in_cms
 from ebrvt_connect.trust.der_count import has_more_than
+from ebrvt_connect.trust.disguise import hidden_in
 from ebrvt_connect.trust.etsi_identity import identity_of_cms
 from ebrvt_connect.trust.grounds import FileJudgement, judge_certificate
 from ebrvt_connect.trust.levels import level_of
@@ -34,7 +35,7 @@ from ebrvt_connect.trust.timestamps import judge_token
 from ebrvt_connect.trust.verdict import Coverage, Finding, Indication, SignatureReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from asn1crypto import cms
 
@@ -72,7 +73,26 @@ def judge_cms(data: bytes, grounds: Grounds, *, detached: Mapping[str, bytes], n
         _fenced(content, signer, subject, index, grounds) for index, signer in enumerate(signers, 1)
     )
     poses = (notice(findings.PDF_HEADER_MISPLACED),) if _poses_as_pdf(data, inside) else ()
-    return FileJudgement(reports, poses, subject.names)
+    return FileJudgement(reports, (*poses, *_disguises(data, content, grounds)), subject.names)
+
+
+def _disguises(data: bytes, content: cms.SignedData, grounds: Grounds) -> Iterator[Finding]:
+    """Whether other software would open the file as something else, and show what nobody signed."""
+    start, stop = _signed_bytes(data, content)
+    if not is_signed_data(data):  # what stands in the Base64 no other reader sees
+        start, stop = len(headers_of(data)), len(data)
+        if has_strange_headers(data):
+            yield grounds.policy.notice(disguise_findings.CMS_HEADERS_STRANGE)
+    if what := hidden_in(data, start, stop):
+        yield grounds.policy.notice(disguise_findings.FILE_IS_TWO_FILES, what=what)
+
+
+def _signed_bytes(data: bytes, content: cms.SignedData) -> tuple[int, int]:
+    """Where the signed content stands, in pieces or whole; an empty place where it stands elsewhere."""
+    inside = content["encap_content_info"]["content"]
+    encoded: bytes = b"" if content_inside(content) is None else inside.contents
+    start = data.find(encoded) if encoded else -1
+    return (start, start + len(encoded)) if start >= 0 else (len(data), len(data))
 
 
 def _poses_as_pdf(data: bytes, inside: bytes | None) -> bool:
@@ -171,6 +191,8 @@ def _examine(signed: SignedData, subject: _Subject, index: int, grounds: Grounds
     )
     if not signed.names_its_certificate:
         found.append(policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND))
+    if strange := signed.strange_attributes():
+        found.append(policy.notice(disguise_findings.CMS_ATTRIBUTE_UNKNOWN, oids=", ".join(strange)))
     if signed.is_countersigned:
         found.append(policy.notice(findings.COUNTERSIGNATURE_NOT_JUDGED))
     if opinion.doubt and policy.conclude(found)[0] is Indication.TOTAL_PASSED:

@@ -16,6 +16,20 @@ _SMIME = re.compile(
 )
 _MULTIPART = re.compile(rb"^content-type:\s*multipart/signed\b", re.IGNORECASE | re.MULTILINE)
 _BASE64_ENCODING = re.compile(rb"^content-transfer-encoding:\s*base64\s*$", re.IGNORECASE | re.MULTILINE)
+_LONGEST_HEADERS = 1024
+_KNOWN_HEADERS = frozenset(
+    {
+        b"mime-version",
+        b"content-type",
+        b"content-transfer-encoding",
+        b"content-disposition",
+        b"content-description",
+        b"content-id",
+        b"content-length",
+    }
+)
+_NOT_IN_HEADERS = re.compile(rb"<[A-Za-z/!?](?![^<>@\s]*@[^<>@\s]*>)|[\0-\x08\x0b\x0c\x0e-\x1f]")
+"""Markup, but for an address in pointed brackets, and what is no text."""
 _WHITE = b" \t\n\r\x0b\x0c"
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -40,6 +54,27 @@ def is_multipart_signed(head: bytes) -> bool:
     if not _HEADER.match(head):
         return False
     return _MULTIPART.search(_BLANK_LINE.split(head, maxsplit=1)[0]) is not None
+
+
+def headers_of(data: bytes) -> bytes:
+    """What stands in front of the Base64 of an S/MIME file; empty for every other armour."""
+    head = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not _HEADER.match(head):
+        return b""
+    return data[: len(data) - len(head)] + _BLANK_LINE.split(head, maxsplit=1)[0]
+
+
+def has_strange_headers(data: bytes) -> bool:
+    """Whether its header says more than what it is: nobody signs it, and software may show it."""
+    headers = headers_of(data)
+    lines = re.sub(rb"\r?\n[ \t]+", b" ", headers.strip()).splitlines()
+    names = [line.partition(b":")[0].lower() for line in lines]
+    return (
+        len(headers) > _LONGEST_HEADERS
+        or not _KNOWN_HEADERS.issuperset(names)
+        or len(set(names)) != len(names)
+        or _NOT_IN_HEADERS.search(headers) is not None
+    )
 
 
 def unarmoured(data: bytes) -> bytes:

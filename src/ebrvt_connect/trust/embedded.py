@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from asn1crypto import cms, crl, ocsp, parser
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 
 from ebrvt_connect.trust.ocsp import OcspAnswer
@@ -52,6 +55,39 @@ class Embedded:
         both = [a for a in (self.revocation, other.revocation) if a is not None]
         revocation = both[0] + both[1] if len(both) > 1 else next(iter(both), None)
         return Embedded((*self.certificates, *other.certificates), revocation)
+
+
+def reads_as(what: str, der: bytes) -> bool:
+    """Whether this is one certificate, list (`crl`), answer (`ocsp`) or `timestamp`, and nothing behind it.
+
+    Blanks and zeros aside, as some tools leave them. Who made it is another question.
+    """
+    try:
+        length = parser.peek(der)
+        return not der[length:].strip(b"\0\r\n ") and _SHAPES[what](der[:length])
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+def _is_answer(der: bytes) -> bool:
+    """In its wrapping, or bare as some tools store it."""
+    try:
+        return "response_status" in ocsp.OCSPResponse.load(der).native
+    except (ValueError, TypeError):
+        return "tbs_response_data" in ocsp.BasicOCSPResponse.load(der).native
+
+
+def _is_timestamp(der: bytes) -> bool:
+    content = cms.ContentInfo.load(der)["content"]
+    return bool(content["encap_content_info"]["content_type"].native == "tst_info")
+
+
+_SHAPES: Mapping[str, Callable[[bytes], bool]] = {
+    "certificate": lambda der: bool(asn1_x509.Certificate.load(der)["tbs_certificate"]["validity"].native),
+    "crl": lambda der: bool(crl.CertificateList.load(der)["tbs_cert_list"]["this_update"].native),
+    "ocsp": _is_answer,
+    "timestamp": _is_timestamp,
+}
 
 
 def _first(contents: Iterable[bytes]) -> Iterable[bytes]:

@@ -15,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -22,8 +23,8 @@ from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.text import Value
 from ebrvt_connect.trust.anchors import Anchor, Branch, TrustStore
 from ebrvt_connect.trust.ocsp import OcspAnswer
-from ebrvt_connect.trust.pins import Pin, Use
-from ebrvt_connect.trust.policy import VerificationPolicy
+from ebrvt_connect.trust.pins import USES_OF, Pin, Use
+from ebrvt_connect.trust.policy import POLICIES, VerificationPolicy
 from ebrvt_connect.trust.revocation import RevocationArchive, read_crl
 from ebrvt_connect.trust.signers import RegisteredSigner, SignerRegister
 from ebrvt_connect.trust.verdict import Indication, PolicyReference
@@ -43,8 +44,13 @@ EVIDENCE_DAMAGED = explain(
 )
 EVIDENCE_OTHER_FILE = explain(
     "EVIDENCE_OTHER_FILE",
-    "Tệp {file} không phải tệp đã được kiểm tra trong hồ sơ bằng chứng này (SHA-256 khác).",
-    "Đưa đúng tệp gốc, nguyên từng byte, và các nội dung đi kèm cùng tên.",
+    "Hồ sơ bằng chứng này là của {file}; tệp vừa đưa vào không phải tệp đó (SHA-256 khác).",
+    "Đưa đúng tệp gốc, nguyên từng byte, hoặc chọn đúng hồ sơ (ebrvt evidence list).",
+)
+EVIDENCE_OTHER_CONTENT = explain(
+    "EVIDENCE_OTHER_CONTENT",
+    "Nội dung đi kèm chữ ký khác với lần kiểm tra {file}: {names}.",
+    "Nêu lại đúng các nội dung đi kèm của lần đó, cùng tên và nguyên từng byte (--detached).",
 )
 Sha256 = str
 _Held = x509.CertificateRevocationList | OcspAnswer
@@ -72,6 +78,8 @@ class EvidenceRecord(Value):
     """Content beside the signature, by name."""
     attached: bool = True
     """Whether the files attached to an edXML packet were judged with it."""
+    part_of: str = ""
+    """The packet it was judged as a part of; the verdict on that packet as a whole is not in the record."""
     at: AwareDatetime
     policy: PolicyReference
     rules: Sha256
@@ -93,6 +101,16 @@ class EvidenceRecord(Value):
     report: Sha256
     """The report as it was told, as JSON."""
     indication: Indication
+
+    @property
+    def part_vi(self) -> str:
+        """What the record does not say, where the file was judged as a part of a packet."""
+        if not self.part_of:
+            return ""
+        return (
+            f"Đây là một phần của gói tin {self.part_of}: hồ sơ chỉ nói về chữ ký trên phần này, không phải "
+            "kết luận về cả gói tin (ebrvt verify --packet)."
+        )
 
     def digests(self) -> frozenset[Sha256]:
         """Everything the record names, the verified file itself aside."""
@@ -119,13 +137,28 @@ class Replay:
     """What came out otherwise, in Vietnamese; empty when the outcome is the same."""
     rules_changed: bool
     """Whether this version weighs findings otherwise than the one that judged then."""
+    rules_known: bool = True
+    """Whether the record's rules are the policy they are called by, as this program has it."""
 
     @property
     def outcome_vi(self) -> str:
         """The result in one sentence."""
         if not self.differences:
-            return "Kiểm tra lại từ bằng chứng cho kết quả giống lần trước."
-        return "Kiểm tra lại từ bằng chứng cho kết quả KHÁC lần trước: " + "; ".join(self.differences) + "."
+            said = "Kiểm tra lại từ bằng chứng cho kết quả giống lần trước."
+        else:
+            said = f"Kiểm tra lại từ bằng chứng cho kết quả KHÁC lần trước: {'; '.join(self.differences)}."
+        return "\n".join(filter(None, (said, self.record.part_vi)))
+
+    @property
+    def rules_vi(self) -> str:
+        """What to know of the rules where they are not those they are called by; empty otherwise."""
+        if self.rules_known:
+            return ""
+        return (
+            f"CẢNH BÁO: quy tắc ghi trong hồ sơ mang tên {self.report.policy.id} phiên bản "
+            f"{self.report.policy.version} nhưng KHÔNG PHẢI chính sách đó của chương trình (mã băm khác). "
+            "Không dùng kết luận này; hãy kiểm tra lại tệp bằng ebrvt verify."
+        )
 
     def __bool__(self) -> NoReturn:
         """Raises `TypeError`: ask for `differences`."""
@@ -239,13 +272,16 @@ def replayed(
 ) -> Replay:
     """Judge a file again at the time of the record, from the evidence alone; `read` gives its contents.
 
-    Raises `InvalidValue`: `EVIDENCE_OTHER_FILE` for another file or content beside it, `EVIDENCE_DAMAGED`
-    for contents that are missing, changed or do not read.
+    Raises `InvalidValue`: `EVIDENCE_OTHER_FILE` for another file, `EVIDENCE_OTHER_CONTENT` for other
+    content beside it, `EVIDENCE_DAMAGED` for contents that are missing, changed or do not read.
     """
     beside = dict(detached or {})
     theirs = {name: hashlib.sha256(content).hexdigest() for name, content in beside.items()}
-    if hashlib.sha256(data).hexdigest() != record.file_sha256 or theirs != record.detached:
+    if hashlib.sha256(data).hexdigest() != record.file_sha256:
         raise InvalidValue(EVIDENCE_OTHER_FILE, "another file than the record's", file=record.file)
+    if other := sorted(n for n, _ in theirs.items() ^ record.detached.items()):
+        names = ", ".join(dict.fromkeys(other))
+        raise InvalidValue(EVIDENCE_OTHER_CONTENT, "other content beside it", file=record.file, names=names)
     kept = _Reading(read)
     policy = kept.policy(record)
     report = verify_bytes(
@@ -259,7 +295,25 @@ def replayed(
         attached=record.attached,
     )
     then = kept.report(record)
-    return Replay(record, report, tuple(_differences(then, report)), report.policy != record.policy)
+    known = POLICIES.get(policy.id)
+    return Replay(
+        record,
+        report,
+        tuple(_differences(then, report)),
+        rules_changed=report.policy != record.policy,
+        rules_known=known is not None and known.reference == policy.reference,
+    )
+
+
+def anchors_not_pinned(record: EvidenceRecord, trust: TrustStore) -> tuple[KeptAnchor, ...]:
+    """The authorities a record trusted that `trust` does not pin in the same branch, or not so widely."""
+    pinned = {(a.certificate.fingerprint(hashes.SHA256()).hex(), a.branch): a for a in trust.anchors}
+    return tuple(
+        kept
+        for kept in record.anchors
+        if (own := pinned.get((kept.certificate, kept.branch))) is None
+        or not set(USES_OF[kept.branch] if kept.uses is None else kept.uses) <= own.uses
+    )
 
 
 class _Reading:

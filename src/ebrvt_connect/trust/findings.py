@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import (
+    disguise_findings,
     level_findings,
     limit_findings,
     ooxml_findings,
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
 CATALOGUE: Mapping[str, FindingKind] = MappingProxyType(ROWS)
 """Every finding by code, those of the parts below too."""
-PARTS = (level_findings, revocation_findings, xml_findings, ooxml_findings, limit_findings, packet_findings)
+PARTS = (
+    level_findings,
+    revocation_findings,
+    xml_findings,
+    ooxml_findings,
+    limit_findings,
+    packet_findings,
+    disguise_findings,
+)
 """Modules with further rows."""
 
 _TT15_II = "TT 15/2025/TT-BKHCN Phụ lục II"
@@ -44,7 +53,8 @@ _ND30 = "NĐ 30/2020/NĐ-CP"
 SIGNED_DATA_NOT_FOUND = kind(
     "SIGNED_DATA_NOT_FOUND",
     unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
-    "Tệp chưa có chữ ký số nào. Đề nghị ký số trước khi phát hành.",
+    "Tệp không có chữ ký số nào. Văn bản đi: ký số trước khi phát hành; văn bản đến: đề nghị nơi gửi gửi bản "
+    "đã ký số.",
     "The file carries no digital signature.",
     TT15_6,
 )
@@ -80,7 +90,7 @@ PDF_HEADER_MISPLACED = kind(
 PDF_UNREADABLE = kind(
     "PDF_UNREADABLE",
     FORMAT,
-    "Không đọc được cấu trúc tệp PDF: tệp hỏng, thiếu hoặc bị sửa ({reason}).",
+    "Không đọc được cấu trúc tệp PDF: tệp hỏng, thiếu hoặc bị sửa.",
     "The PDF structure cannot be read strictly ({reason}).",
     _PDF_SIGNATURES,
 )
@@ -234,8 +244,8 @@ CMS_TOO_MANY_SIGNERS = kind(
 DETACHED_CONTENT_MISSING = kind(
     "DETACHED_CONTENT_MISSING",
     unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
-    "Chữ ký đặt rời nhưng chưa có tệp nội dung được ký. Hãy kiểm tra lại cùng tệp gốc "
-    "(ebrvt verify --detached TỆP).",
+    "Chữ ký đặt rời nhưng chưa có tệp nội dung được ký. Hãy kiểm tra lại cùng tệp gốc: "
+    "ebrvt verify TỆP.p7s --detached TỆP.",
     "A detached signature without its content.",
     _RFC_5652,
 )
@@ -354,14 +364,14 @@ ISSUER_NOT_TRUSTED = kind(
     unclear(SubIndication.NO_CERTIFICATE_CHAIN_FOUND),
     "Chứng thư số không dẫn tới cơ quan chứng thực nào trong kho tin cậy đã ghim.",
     "No chain leads to a pinned anchor.",
-    f"{TT15_6} khoản b",
+    f"{TT15_6}, điểm b",
 )
 ISSUER_NAME_IMITATED = kind(
     "ISSUER_NAME_IMITATED",
     unclear(SubIndication.NO_CERTIFICATE_CHAIN_FOUND),
     "Chứng thư số mang tên cơ quan chứng thực tin cậy nhưng không do cơ quan đó cấp: có dấu hiệu giả mạo.",
     "The chain bears the name of a pinned anchor, but was not issued by it.",
-    f"{TT15_6} khoản b",
+    f"{TT15_6}, điểm b",
 )
 CHAIN_INVALID = kind(
     "CHAIN_INVALID",
@@ -376,7 +386,7 @@ SIGNER_PINNED = kind(
     "Chứng thư số của người ký được ghim trực tiếp trong kho tin cậy; việc thu hồi do người quản trị kho "
     "quyết định.",
     "The signer's own certificate is pinned; only the operator can withdraw it.",
-    f"{TT15_6} khoản b",
+    f"{TT15_6}, điểm b",
 )
 KEY_USAGE_WRONG = kind(
     "KEY_USAGE_WRONG",
@@ -421,14 +431,14 @@ NO_TIMESTAMP = kind(
     WARNING,
     "Chữ ký không có dấu thời gian có giá trị; thời điểm ký chỉ do người ký tự khai.",
     "No timestamp that counts: the signing time is only claimed.",
-    f"{TT15_6} khoản g",
+    f"{TT15_6}, điểm g",
 )
 NO_SIGNING_TIME = kind(
     "NO_SIGNING_TIME",
     WARNING,
     "Chữ ký không ghi thời điểm ký; lấy thời điểm kiểm tra để xét hiệu lực chứng thư số.",
     "No signing time at all: validity was judged at the time of this check.",
-    f"{TT15_6} khoản g",
+    f"{TT15_6}, điểm g",
 )
 CLAIMED_TIME_LOCAL = kind(
     "CLAIMED_TIME_LOCAL",
@@ -439,14 +449,14 @@ CLAIMED_TIME_LOCAL = kind(
 CLAIMED_TIME_DIFFERS = kind(
     "CLAIMED_TIME_DIFFERS",
     WARNING,
-    "Thời điểm ký tự khai muộn hơn dấu thời gian {seconds} giây.",
-    "The claimed time is {seconds} s later than the timestamp.",
+    "Thời điểm ký tự khai lệch dấu thời gian {seconds} giây.",
+    "The claimed time is {seconds} s from the timestamp.",
 )
 CLAIMED_TIME_IN_FUTURE = kind(
     "CLAIMED_TIME_IN_FUTURE",
-    WARNING,
-    "Thời điểm ký tự khai muộn hơn thời điểm kiểm tra; lấy thời điểm kiểm tra để xét hiệu lực.",
-    "The claimed time lies after the time of this check.",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Thời điểm ký tự khai muộn hơn thời điểm kiểm tra nên không rõ đã ký khi nào.",
+    "The claimed time lies after the time of this check, so when it was signed cannot be told.",
 )
 TIMESTAMP_BROKEN = kind(
     "TIMESTAMP_BROKEN",
@@ -460,7 +470,7 @@ TIMESTAMP_NOT_TRUSTED = kind(
     WARNING,
     "Dấu thời gian không do tổ chức cấp dấu thời gian tin cậy cấp ({reason}); không dùng làm bằng chứng.",
     "The timestamp's authority is not trusted ({reason}); it proves nothing here.",
-    f"{TT15_6} khoản g",
+    f"{TT15_6}, điểm g",
 )
 TIMESTAMP_IN_FUTURE = kind(
     "TIMESTAMP_IN_FUTURE",
@@ -512,9 +522,11 @@ ISSUER_REVOKED = kind(
 REVOCATION_UNKNOWN = kind(
     "REVOCATION_UNKNOWN",
     unclear(SubIndication.TRY_LATER),
-    "CẢNH BÁO: không kiểm tra được chứng thư số có bị thu hồi hay không ({reason}). "
-    "Hãy cập nhật danh sách thu hồi (CRL) trong kho tin cậy rồi kiểm tra lại.",
-    "WARNING: the revocation status cannot be established ({reason}).",
+    "CẢNH BÁO: không kiểm tra được {whose} có bị thu hồi hay không: {reason}, cơ quan cấp là {issuer}. Hãy "
+    "nạp danh sách thu hồi (CRL) mới của cơ quan này vào kho tin cậy (ebrvt trust refresh --online) rồi kiểm "
+    "tra lại, hoặc kiểm tra lại kèm --online.",
+    "WARNING: whether the certificate of {whose_en} is revoked cannot be established ({reason}); its issuer "
+    "is {issuer}.",
     f"{_TT15_II} mục 1.2",
 )
 SECOND_OPINION_DIFFERS = kind(
@@ -572,9 +584,9 @@ SIGNER_NOT_REGISTERED = kind(
 ONE_SIGNATURE_FOR_BOTH = kind(
     "ONE_SIGNATURE_FOR_BOTH",
     unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
-    "Cùng một chữ ký được đăng ký vừa là của người có thẩm quyền vừa là của cơ quan {agency}; "
-    "phải có hai chữ ký riêng.",
-    "The person's and the agency's signature are one and the same.",
+    "Cùng một chứng thư số được đăng ký vừa là của người có thẩm quyền vừa là của cơ quan {agency}; "
+    "phải có hai chữ ký bằng hai chứng thư số riêng.",
+    "The person's and the agency's signature are made with one and the same certificate.",
     f"{_ND30} Điều 32, Điều 33",
 )
 SEAL_BEFORE_LEADER = kind(

@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
 from ebrvt_connect.trust.inquiry import Question
+from ebrvt_connect.trust.names import issuer_name, signer_name
 from ebrvt_connect.trust.revocation import RevocationState
 from ebrvt_connect.trust.times import told
 from ebrvt_connect.trust.verdict import Finding
@@ -183,7 +184,7 @@ def judge_certificate(
         state = states[0] if states else _PINNED
         if chain.is_pinned_signer:
             found.append(grounds.policy.notice(findings.SIGNER_PINNED))
-        found += _revocation(grounds, states, time)
+        found += _revocation(grounds, chain, states, time)
         vouched = all(s.status == "good" for s in states)
         if chain.is_weak(grounds.policy):
             found.append(grounds.policy.notice(findings.WEAK_CERTIFICATE))
@@ -216,13 +217,23 @@ def _chain_trouble(grounds: Grounds, chain: Chain, time: SigningTime) -> Iterato
         yield grounds.policy.notice(level_findings.CHAIN_LAPSED_NO_PROOF)
 
 
-def _revocation(grounds: Grounds, states: list[RevocationState], time: SigningTime) -> Iterator[Finding]:
+def _revocation(
+    grounds: Grounds, chain: Chain, states: list[RevocationState], time: SigningTime
+) -> Iterator[Finding]:
     """The signer's state first, then those of the authorities."""
     notice = grounds.policy.notice
     for place, state in enumerate(states):
         at = told("revoked_at", state.revoked_at)
         if state.status == "unknown":
-            yield notice(findings.REVOCATION_UNKNOWN, reason=state.reason)
+            certificate, _ = chain.links[place]
+            authority = f"“{signer_name(certificate).cn}”" if place else ""
+            yield notice(
+                findings.REVOCATION_UNKNOWN,
+                reason=state.reason,
+                whose=f"chứng thư số của {f'cơ quan cấp {authority}' if place else 'người ký'}",
+                whose_en=f"the authority {authority}" if place else "the signer",
+                issuer=f"“{issuer_name(certificate)}”",
+            )
         elif place and at and not (time.proven and state.status == "good"):
             yield notice(findings.ISSUER_REVOKED, **at)
         elif state.status in _WITHDRAWN:

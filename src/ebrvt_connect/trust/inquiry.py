@@ -29,11 +29,15 @@ class Question:
 
     @property
     def wants_more(self) -> bool:
-        """Whether asking elsewhere could make it surer: unknown, or told by something made before the use."""
-        if self.state.status == "unknown":
-            return True
+        """Whether asking elsewhere could make it surer: unknown, or told by something made before the use.
+
+        Where nobody but the signer vouches for the use, anything at hand may have been chosen by who stole
+        the key: then only what is fetched now settles it.
+        """
+        if self.state.status != "good":
+            return self.state.status == "unknown"
         made = self.state.this_update
-        return self.state.status == "good" and made is not None and made < self.used_at
+        return not self.proven or (made is not None and made < self.used_at)
 
     @property
     def about(self) -> tuple[str, int]:

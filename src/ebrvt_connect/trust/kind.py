@@ -11,10 +11,12 @@ from ebrvt_connect.trust.verdict import DocumentKind
 _LOOK_BYTES = 4096
 _PDF_HEADER_WITHIN = 1024
 _CMS = "CMS (p7m/p7s)"
+_ZIP_END = b"PK\x05\x06"
+_ZIP_END_WITHIN = 22 + 0xFFFF
+"""The end record and the longest comment behind it."""
 _MARKUP = re.compile(rb"<[?!A-Za-z_]")
+_WEB_PAGE = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _EDXML = re.compile(rb"edxml", re.IGNORECASE)
-_SIGNATURES = re.compile(rb"_xmlsignatures/|digital-signature/", re.IGNORECASE)
-"""Where Office and .NET put the signatures of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,17 @@ def sighted(data: bytes) -> Sighting:
     if is_multipart_signed(text):
         return Sighting(DocumentKind.CMS, "S/MIME (multipart/signed)", may_be_signed=True, judged=False)
     if _MARKUP.match(text):
-        signed = b"Signature" in data
         # Anywhere: a long comment in front must not hide a packet, whose files would go unjudged.
         if _EDXML.search(data):
-            return Sighting(DocumentKind.EDXML, "edXML", may_be_signed=signed)
-        return Sighting(DocumentKind.XML, "XML", may_be_signed=signed)
+            return Sighting(DocumentKind.EDXML, "edXML", may_be_signed=True)
+        # Read even where no signature is in sight: one that was cut off is not one that never was.
+        return Sighting(DocumentKind.XML, "XML", may_be_signed=b"Signature" in data or not is_web_page(data))
     return Sighting(DocumentKind.UNKNOWN, _unsigned_kind(data))
+
+
+def is_web_page(data: bytes) -> bool:
+    """Whether it says to be HTML, which is no XML and carries no signature."""
+    return _WEB_PAGE.match(data[:_LOOK_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
 
 
 _MAGIC = (
@@ -82,7 +89,9 @@ def _unsigned_kind(data: bytes) -> str:
 
 
 def _zipped(data: bytes) -> Sighting:
-    """An OOXML package names its content types in the first entries; names stand in the clear."""
+    """An OOXML package names its content types, in the clear. What has no end is a piece of one."""
     if b"[Content_Types].xml" in data:
-        return Sighting(DocumentKind.OOXML, "Office (OOXML)", _SIGNATURES.search(data) is not None)
+        return Sighting(DocumentKind.OOXML, "Office (OOXML)", may_be_signed=True)
+    if _ZIP_END not in data[-_ZIP_END_WITHIN:]:
+        return Sighting(DocumentKind.OOXML, "ZIP", may_be_signed=True)
     return Sighting(DocumentKind.UNKNOWN, "ZIP")

@@ -25,7 +25,7 @@ CLAIMED_TIME_TOO_EARLY = kind(
     "Thời điểm ký tự khai sớm hơn dấu thời gian có trước khi ký ({earlier}); không dùng thời điểm tự khai.",
     "The claimed time is earlier than a timestamp that was made before signing ({earlier_iso}); it is not "
     "used.",
-    f"{TT15_6} khoản g",
+    f"{TT15_6}, điểm g",
 )
 CLAIMED_BEFORE_VALIDITY = kind(
     "CLAIMED_BEFORE_VALIDITY",
@@ -56,8 +56,8 @@ SUSPENDED_NO_PROOF = kind(
 DOCUMENT_TIMESTAMP_ALONE = kind(
     "DOCUMENT_TIMESTAMP_ALONE",
     unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
-    "Tệp chỉ có dấu thời gian, chưa có chữ ký số của người hay cơ quan nào. Đề nghị ký số trước khi phát "
-    "hành.",
+    "Tệp chỉ có dấu thời gian, không có chữ ký số của người hay cơ quan nào. Văn bản đi: ký số trước khi "
+    "phát hành; văn bản đến: đề nghị nơi gửi gửi bản đã ký số.",
     "The file carries document timestamps only, and nobody's signature.",
     TT15_6,
 )
@@ -75,7 +75,7 @@ ARCHIVE_TIMESTAMP_NOT_COUNTED = kind(
     "Chữ ký có dấu thời gian kiểu {name}; phiên bản này chưa kiểm tra kiểu đó nên không dùng làm bằng chứng "
     "về thời gian.",
     "The signature has a timestamp of kind {name}, which is not judged by this version and proves nothing.",
-    f"{TT15_6} khoản g",
+    f"{TT15_6}, điểm g",
 )
 
 # --- forms and algorithms --------------------------------------------------------------------------
@@ -102,4 +102,23 @@ SIGNATURE_PARAMETERS_WEAK = kind(
     "Tham số RSASSA-PSS không được chấp nhận ({reason}). Đề nghị ký lại với muối dài bằng giá trị băm.",
     "RSASSA-PSS parameters are not accepted ({reason}).",
     "RFC 4055; TT 15/2025/TT-BKHCN Phụ lục I",
+)
+
+# --- who signed, as far as the file alone tells --------------------------------------------------------
+
+SEAL_OLDER_THAN_LEADER = kind(
+    "SEAL_OLDER_THAN_LEADER",
+    WARNING,
+    "Con dấu số được ký trước chữ ký của người có thẩm quyền. Đề nghị nơi gửi giải thích, hoặc kiểm tra cùng "
+    "hồ sơ văn bản (verify --packet).",
+    "The agency's seal was set before the competent person signed; a packet with it is undecided.",
+    "NĐ 30/2020/NĐ-CP Điều 32, Điều 33",
+)
+SEAL_WITHOUT_LEADER = kind(
+    "SEAL_WITHOUT_LEADER",
+    INFO,
+    "Chỉ có con dấu số, không có chữ ký của người có thẩm quyền: phụ lục và bản sao như vậy là đúng, văn bản "
+    "chính thì không.",
+    "There is a seal and no leader's signature: right for an appendix or a copy, not for a document itself.",
+    "NĐ 30/2020/NĐ-CP Điều 32, Điều 33; Phụ lục I",
 )

@@ -4,7 +4,8 @@ Readers open what they reach from the package's own relationships on. So an unsi
 is reached: through an unsigned relationship of something signed, it has been put there and will be opened;
 through a signed relationship, the signer has left its content open; through neither, readers of the
 document do not come by. Code, embedded objects and ways out of the package weigh wherever they stand.
-Exempt are the signatures themselves and properties of the document (docProps).
+Exempt are the signatures themselves. Properties of the document (docProps) office software leaves unsigned:
+they are told, and weigh where something signed shows them (`trust.ooxml_properties`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ebrvt_connect.trust import ooxml_findings
 from ebrvt_connect.trust.ooxml_package import ROOT, relationships_of, source_of, transformed
+from ebrvt_connect.trust.ooxml_properties import shows_properties
 from ebrvt_connect.trust.verdict import Coverage
 
 if TYPE_CHECKING:
@@ -101,9 +103,10 @@ class CoveredPackage:
 
     @property
     def coverage(self) -> Coverage:
-        """Signed parts, and all parts and relationships left open that are not exempt."""
+        """Signed parts, and all parts and relationships left open, but for the signatures."""
         covered = tuple(self.package.shown(p.key) for p in self.manifest.parts if p.key in self.package)
-        open_ = (*map(self.package.shown, self._uncovered_parts), *(r.shown for r in self._uncovered))
+        parts = (*self._uncovered_parts, *self._open_metadata)
+        open_ = (*map(self.package.shown, parts), *(r.shown for r in self._uncovered))
         level: Literal["entire_file", "partial", "none"] = "partial" if open_ else "entire_file"
         return Coverage(level=level if covered else "none", uncovered=open_[:_MOST_LISTED], covered=covered)
 
@@ -125,6 +128,11 @@ class CoveredPackage:
     def _metadata(self) -> frozenset[str]:
         """Properties and thumbnail, as the package's own relationships and their content types name them."""
         return frozenset(r.part for r in self.package.relationships(ROOT) if self._is_metadata(r))
+
+    @cached_property
+    def _open_metadata(self) -> tuple[str, ...]:
+        """Those of them that are there and nobody signed."""
+        return tuple(k for k in self.package.parts if k in self._metadata and k not in self._signed)
 
     def _is_metadata(self, relationship: Relationship) -> bool:
         content_type = self.package.content_type(relationship.part).lower()
@@ -197,9 +205,19 @@ class CoveredPackage:
         for relationship in self._uncovered:
             yield from self._weighed(relationship, weighed)
         yield from self._promised(weighed)
+        yield from self._properties()
         for key in self._uncovered_parts:
             if key not in weighed:
                 yield ooxml_findings.OOXML_PARTS_UNCOVERED, self.package.shown(key)
+
+    def _properties(self) -> Iterator[tuple[str, str]]:
+        """Properties nobody signed, and signed parts that show them."""
+        for key in self._open_metadata:
+            yield ooxml_findings.OOXML_PROPERTIES_UNSIGNED, self.package.shown(key)
+        if self._open_metadata:
+            for key in self._signed:
+                if key in self.package and shows_properties(self.package, key):
+                    yield ooxml_findings.OOXML_PROPERTIES_SHOWN, self.package.shown(key)
 
     def _weighed(self, r: Relationship, weighed: set[str]) -> Iterator[tuple[str, str]]:
         """One unsigned relationship; keys of parts it settles go into `weighed`."""

@@ -174,6 +174,22 @@ OOXML_RELATIONSHIP_UNSIGNED = kind(
     "Relationships of signed parts are not covered: {parts}.",
     TT15_6,
 )
+OOXML_PROPERTIES_UNSIGNED = kind(
+    "OOXML_PROPERTIES_UNSIGNED",
+    WARNING,
+    "Chữ ký không bảo vệ thông tin mô tả tệp (tiêu đề, tác giả, từ khóa…): {parts}. Phần mềm văn phòng "
+    "thường bỏ qua chúng khi ký; không căn cứ vào thông tin này.",
+    "The document's properties are not covered, as office software leaves them: {parts}.",
+    TT15_6,
+)
+OOXML_PROPERTIES_SHOWN = kind(
+    "OOXML_PROPERTIES_SHOWN",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Nội dung được ký ({parts}) hiển thị thông tin mô tả tệp (tiêu đề, tác giả…) mà chữ ký không bảo vệ, nên "
+    "chữ hiện ra có thể đã bị thay. Đề nghị thay các trường đó bằng chữ thường rồi ký lại.",
+    "Signed parts ({parts}) show properties of the document that the signature does not cover.",
+    TT15_6,
+)
 OOXML_PARTS_UNCOVERED = kind(
     "OOXML_PARTS_UNCOVERED",
     WARNING,

@@ -19,6 +19,7 @@ from ebrvt_connect.trust import findings, ooxml_findings, xml_findings
 from ebrvt_connect.trust.ooxml_package import RELATIONSHIPS_TYPE, has_text, source_of
 from ebrvt_connect.trust.ooxml_zip import PackageRefused, is_part_name, key_of
 from ebrvt_connect.trust.times import in_utc
+from ebrvt_connect.trust.xml_unsigned import properties_only
 from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DIGESTS, DS, ENVELOPED, SIGNATURE, XADES
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _package_object(signature: XmlSignature) -> Element:
         if not (_is_own_object(target, root) or _is_own_properties(target, root)):
             raise PackageRefused(xml_findings.XML_REFERENCE_REFUSED, reason=f"#{_cut(target.get('Id', ''))}")
     for own in root.iterchildren(_OBJECT):
-        if own not in targets and not (len(own) == 1 and own[0].tag == _QUALIFYING and not has_text(own)):
+        if own not in targets and not (len(own) == 1 and properties_only(own, frozenset(targets))):
             raise _refused("có đối tượng không được ký")
     manifests = list(root.iter(_MANIFEST))
     if len(manifests) != 1:

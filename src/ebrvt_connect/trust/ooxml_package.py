@@ -126,6 +126,7 @@ class Package:
         self._relationships: dict[str, tuple[Relationship, ...]] = {}
         self._digests: dict[tuple[str, str], bytes] = {}
         self._unpacked: set[str] = set()
+        self._contents: dict[str, bytes] = {}
         self._work_left = _MOST_WORK_BYTES
         self._xml_left = _MOST_XML_BYTES
         self._defaults, self._overrides = _content_types(self._root(types))
@@ -177,6 +178,13 @@ class Package:
             self._digests[key, algorithm] = made.digest()
             self._unpacked.add(key)
         return self._digests[key, algorithm]
+
+    def content(self, key: str) -> bytes:
+        """A part unpacked, once for all who look into it. Raises `PackageRefused`."""
+        if key not in self._contents:
+            self._contents[key] = b"".join(unpacked(self._data, self._items[key]))
+            self._unpacked.add(key)
+        return self._contents[key]
 
     def all_relationships(self) -> tuple[Relationship, ...]:
         """Those of the package itself and of every part. Raises `PackageRefused`."""

@@ -19,6 +19,7 @@ from ebrvt_connect.trust.packet_rules import (
     is_as_described,
     main_findings,
     main_places,
+    name_findings,
     record_findings,
     repeated_names,
 )
@@ -118,6 +119,7 @@ def _weighed(
     found = []
     if not is_as_described(attachment, judged.report):
         found.append(notice(packet_findings.PACKET_FILE_CHANGED, name=attachment.name))
+    found += name_findings(attachment.name, judged.report, grounds.policy)
     if judged.signs is not None:
         return PacketFile(name=attachment.name, part="signature", report=judged.report, findings=tuple(found))
     if place in mains:

@@ -17,6 +17,31 @@ _CONSTRAINTS = unclear(SubIndication.SIG_CONSTRAINTS_FAILURE)
 
 # --- leader, seal, copies --------------------------------------------------------------------------
 
+AGENCY_SEAL_NOT_PASSED = kind(
+    "AGENCY_SEAL_NOT_PASSED",
+    _CONSTRAINTS,
+    "Chữ ký thứ {numbers} dùng chứng thư số đã đăng ký làm con dấu số của cơ quan ban hành {agency} nhưng "
+    "chưa được kết luận là hợp lệ, nên chưa được tính. Hãy xem lý do và cách xử lý ghi ở chữ ký đó.",
+    "Signature {numbers_en} bears a certificate registered as the seal of {agency}, but has not passed.",
+    _ND30_32,
+)
+LEADER_SIGNATURE_NOT_PASSED = kind(
+    "LEADER_SIGNATURE_NOT_PASSED",
+    _CONSTRAINTS,
+    "Chữ ký thứ {numbers} dùng chứng thư số đã đăng ký cho người có thẩm quyền thuộc {agency} nhưng chưa "
+    "được kết luận là hợp lệ, nên chưa được tính. Hãy xem lý do và cách xử lý ghi ở chữ ký đó.",
+    "Signature {numbers_en} bears a certificate registered for a person of {agency}, but has not passed.",
+    _ND30_32,
+)
+PACKET_SIGNATURE_NOT_PASSED = kind(
+    "PACKET_SIGNATURE_NOT_PASSED",
+    _CONSTRAINTS,
+    "Chữ ký thứ {numbers} của gói tin dùng chứng thư số đã đăng ký cho {agency} nhưng chưa được kết luận là "
+    "hợp lệ, nên chưa được tính. Hãy xem lý do và cách xử lý ghi ở chữ ký đó.",
+    "Signature {numbers_en} of the packet bears a certificate registered for {agency}, but has not passed.",
+    TT15_6,
+)
+
 SEAL_STAMPED_BEFORE_LEADER = kind(
     "SEAL_STAMPED_BEFORE_LEADER",
     unclear(SubIndication.TIMESTAMP_ORDER_FAILURE),
@@ -31,6 +56,21 @@ SEAL_CLAIMED_BEFORE_LEADER = kind(
     "Thời điểm ký tự khai của con dấu số ({sealed}) sớm hơn thời điểm ký của người có thẩm quyền ({signed}), "
     "dù trong tệp con dấu đứng sau. Hãy kiểm tra đồng hồ máy ký số.",
     "The seal claims a time ({sealed_iso}) before the leader's ({signed_iso}), though it stands behind it.",
+    _ND30_32,
+)
+SIGNING_ORDER_UNKNOWN = kind(
+    "SIGNING_ORDER_UNKNOWN",
+    _CONSTRAINTS,
+    "Chữ ký thứ {numbers} không cho biết ký khi nào nên không rõ thứ tự ký của người có thẩm quyền và con "
+    "dấu số. Đề nghị ký lại có ghi thời điểm ký, tốt nhất kèm dấu thời gian.",
+    "Signatures {numbers_en} do not tell when they were made, so who signed first cannot be told.",
+    _ND30_32,
+)
+SIGNING_ORDER_BY_PLACE = kind(
+    "SIGNING_ORDER_BY_PLACE",
+    WARNING,
+    "Chữ ký thứ {numbers} không cho biết ký khi nào; thứ tự ký chỉ dựa vào vị trí trong tệp PDF.",
+    "Signatures {numbers_en} do not tell when they were made; the order is that of the file alone.",
     _ND30_32,
 )
 COPY_MADE = kind(
@@ -74,6 +114,14 @@ SIGNED_LONG_AFTER_DOCUMENT_DATE = kind(
     "Signature {number} was made {days} days after the document's date ({dated_iso}).",
     _ND30_I,
 )
+SIGNING_DATE_UNKNOWN = kind(
+    "SIGNING_DATE_UNKNOWN",
+    _CONSTRAINTS,
+    "Chữ ký thứ {number} không cho biết ký ngày nào nên không đối chiếu được với ngày của văn bản ({dated}). "
+    "Đề nghị ký lại có ghi thời điểm ký, tốt nhất kèm dấu thời gian.",
+    "Signature {number} does not tell on which day it was made; the document's date is {dated_iso}.",
+    _ND30_I,
+)
 DOCUMENT_DATE_IN_FUTURE = kind(
     "DOCUMENT_DATE_IN_FUTURE",
     _CONSTRAINTS,
@@ -93,6 +141,7 @@ DATES = frozenset(
     {
         SIGNED_BEFORE_DOCUMENT_DATE,
         SIGNED_LONG_AFTER_DOCUMENT_DATE,
+        SIGNING_DATE_UNKNOWN,
         DOCUMENT_DATE_IN_FUTURE,
         DOCUMENT_DATE_MISSING,
     }
@@ -148,6 +197,14 @@ PACKET_NAME_REPEATED = kind(
     _CONSTRAINTS,
     "Có nhiều tệp cùng mang tên “{name}” nên không rõ bản ghi nói về tệp nào.",
     "More than one file is called {name}.",
+    _QCVN_102,
+)
+FILE_NAME_OF_ANOTHER_KIND = kind(
+    "FILE_NAME_OF_ANOTHER_KIND",
+    _CONSTRAINTS,
+    "Tệp “{name}” thực ra là tệp {kind}: phần mềm mở theo đuôi tên có thể hiện nội dung không ai ký. Đề nghị "
+    "nơi gửi gửi tệp có đuôi tên đúng.",
+    "{name} is a file of kind {kind}; software that goes by its extension may show what nobody signed.",
     _QCVN_102,
 )
 SIGNED_BESIDE = kind(

@@ -108,7 +108,8 @@ def with_attached(
     else:
         judged = judge_together(files, _attached(judge, policy), policy)
         stated = envelope_findings(envelope, packet.signature, policy)
-        found = (*stated, *_of_files(judged, policy))
+        announced = _announced(packet.record, policy) if isinstance(packet.record, Document) else ()
+        found = (*stated, *announced, *_of_files(judged, policy))
     own, reasons = policy.conclude(found)
     indication = worst([own, envelope.indication])
     kept = envelope.sub_indications if indication is envelope.indication else ()

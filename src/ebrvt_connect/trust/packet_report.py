@@ -120,7 +120,9 @@ def _lines(packet: PacketReport) -> Iterator[str]:
     )
     yield f"Gói tin: {one_line(packet.file) or '(không tên)'}, văn bản {called}"
     yield f"Kết luận chung: {packet.headline_vi}{reasons}"
-    yield f"Kiểm tra lúc: {moment_vi(packet.validation_time)} theo chính sách {packet.policy.id}"
+    rules = packet.policy
+    policy = f"{rules.id} phiên bản {rules.version} (SHA-256 {rules.sha256[:16]}…)"
+    yield f"Kiểm tra lúc: {moment_vi(packet.validation_time)} (+07:00) theo chính sách {policy}"
     yield from _told(packet.findings)
     if packet.envelope is not None and packet.envelope.signatures:
         yield from ("", packet.envelope.to_text_vi().rstrip())

@@ -7,15 +7,17 @@ carry the agency's seal (Phụ lục I); the record's files must all be there, u
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from ebrvt_connect.codec.edxml_attachments import safe_name
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.model.ids import AgencyHistory
-from ebrvt_connect.model.text import nfc
 from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust.extensions import is_of_another_kind
 from ebrvt_connect.trust.packet_siblings import is_without_signature
 from ebrvt_connect.trust.signers import ISSUED_DOCUMENT, SEALED
 from ebrvt_connect.trust.verdict import Indication, Severity
@@ -65,10 +67,23 @@ def record_findings(record: Document, grounds: PacketGrounds) -> Iterator[Findin
     yield from repeated_names([a.name for a in record.attachments], grounds.policy)
 
 
-def repeated_names(names: Iterable[str], policy: VerificationPolicy) -> Iterator[Finding]:
-    """Names that more than one file has; big and small letters are one, as on many disks."""
-    shown = {nfc(name).casefold(): name for name in names}
-    counted = Counter(nfc(name).casefold() for name in names)
+def plain_name(name: str) -> str:
+    """A name as disks and eyes tell names apart: without marks, the blanks and dots behind it, or case."""
+    seen = "".join(c for c in safe_name(name) if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFKC", seen).casefold().rstrip(". ")
+
+
+def name_findings(name: str, report: VerificationReport, policy: VerificationPolicy) -> Iterator[Finding]:
+    """Whether software that goes by the name would take the file for one of another kind."""
+    if is_of_another_kind(plain_name(name), report.kind):
+        told = report.kind.value.upper()
+        yield policy.notice(packet_findings.FILE_NAME_OF_ANOTHER_KIND, name=name, kind=told)
+
+
+def repeated_names(names: Sequence[str], policy: VerificationPolicy) -> Iterator[Finding]:
+    """Names that more than one file has, as a reader sees them; big and small letters are one."""
+    shown = {plain_name(name): name for name in names}
+    counted = Counter(map(plain_name, names))
     for key, count in counted.items():
         if count > 1:
             yield policy.notice(packet_findings.PACKET_NAME_REPEATED, name=shown[key])
@@ -143,8 +158,16 @@ def _date_findings(
 ) -> Iterator[Finding]:
     """The day of leader and seal against the document's; whoever copies does it when he likes."""
     for signature in report.signatures:
+        if signature.index not in (*decision.leaders, *decision.seals):
+            continue
         signed_on = _signed_on(signature)
-        if signed_on is None or signature.index not in (*decision.leaders, *decision.seals):
+        if signed_on is None:
+            yield policy.notice(
+                packet_findings.SIGNING_DATE_UNKNOWN,
+                number=signature.index,
+                dated=_told(dated),
+                dated_iso=dated.isoformat(),
+            )
             continue
         leads = signature.index in decision.leaders
         allowed = policy.leader_days_before if leads else policy.seal_days_before

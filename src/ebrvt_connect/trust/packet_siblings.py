@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings, packet_findings
 from ebrvt_connect.trust.cms_armour import unarmoured
+from ebrvt_connect.trust.disguise import repeated_signatures
 from ebrvt_connect.trust.kind import sighted
 from ebrvt_connect.trust.signed_data import CmsMalformed, content_inside, load_signed_data
 from ebrvt_connect.trust.verdict import DocumentKind, Severity, worst
@@ -95,19 +96,24 @@ def _signed_beside(
     content: VerificationReport, signatures: Sequence[VerificationReport], policy: VerificationPolicy
 ) -> VerificationReport:
     """The verdict on content without a signature of its own: the worst of those that are about it."""
-    indication = worst(r.indication for r in signatures)
-    reasons = (s for r in signatures if r.indication is indication for s in r.sub_indications)
     signers = (s for r in signatures for s in r.signatures)
+    numbered = tuple(s.model_copy(update={"index": n}) for n, s in enumerate(signers, 1))
+    twice = tuple(repeated_signatures(numbered, policy))
+    of_twice, why = policy.conclude(twice)
+    indication = worst([of_twice, *(r.indication for r in signatures)])
+    own = why if of_twice is indication else ()
+    reasons = (*own, *(s for r in signatures if r.indication is indication for s in r.sub_indications))
     return content.model_copy(
         update={
             "indication": indication,
             "sub_indications": tuple(dict.fromkeys(reasons)),
             "headline_vi": indication.headline_vi,
-            "signatures": tuple(s.model_copy(update={"index": n}) for n, s in enumerate(signers, 1)),
+            "signatures": numbered,
             "findings": (
                 *(f for f in content.findings if f.code not in _NO_SIGNATURE),
                 *(policy.notice(packet_findings.SIGNED_BESIDE, name=r.file) for r in signatures),
                 *(f for r in signatures for f in r.findings),
+                *twice,
             ),
         }
     )

@@ -17,7 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust import disguise_findings, findings, level_findings
+from ebrvt_connect.trust.disguise import hides_archive
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.pdf_evidence import evidence_of, evidence_under, stands_over_evidence
 from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
@@ -131,6 +132,8 @@ def _judge_layout(reading: PdfReading, grounds: Grounds) -> tuple[Finding, ...]:
     if slots and (unsound or reading.later_trouble):
         count = size - (covered if unsound else min(s.end for s in slots))
         found.append(notice(findings.PDF_BYTES_AFTER_END, count=count))
+    if slots and hides_archive(reading.data, 0, min(s.end for s in slots)):
+        found.append(notice(disguise_findings.FILE_IS_TWO_FILES, what="ZIP"))
     if slots and reading.covered_trouble:
         found.append(notice(findings.PDF_LAYOUT_UNCLEAR, reason=reading.covered_trouble))
     found += _later_appearances(reading, grounds)

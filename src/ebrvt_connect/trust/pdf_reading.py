@@ -16,6 +16,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.file_digests import FileDigests
+from ebrvt_connect.trust.later_objects import LaterRevisions
 from ebrvt_connect.trust.pdf_extent import has_overlong_object
 from ebrvt_connect.trust.revisions import LayoutRefused, sections_of, trouble_after, trouble_before
 from ebrvt_connect.trust.structure import (
@@ -29,6 +30,8 @@ from ebrvt_connect.trust.structure import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pyhanko.pdf_utils.xref import ObjStreamRef
 
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revisions import Section
@@ -73,7 +76,8 @@ class PlacedSignature:
     def widgets(self) -> Iterator[generic.DictionaryObject]:
         """The field and its kids: whatever of it may be painted on a page."""
         yield self.field
-        for kid in self.field.get("/Kids", ()):
+        kids = self.field["/Kids"] if "/Kids" in self.field else None  # noqa: SIM401 - `get` looks nothing up
+        for kid in kids if isinstance(kids, generic.ArrayObject) else ():
             if isinstance(widget := kid.get_object(), generic.DictionaryObject):
                 yield widget
 
@@ -97,6 +101,9 @@ class PdfReading:
     digests: FileDigests | None = None
     """What has been hashed of it already."""
 
+    later: LaterRevisions | None = None
+    """What the revisions after the first signature do."""
+
     def revisions_after(self, signature: PlacedSignature) -> int:
         """How many revisions were made after the one a signature stands in."""
         signed: int = self.reader.xrefs.get_last_change(signature.field.raw_get("/V").reference)
@@ -112,8 +119,13 @@ class MaskedSignature(EmbeddedPdfSignature):
         placed.dictionary[_CONTENTS] = generic.ByteStringObject(slot.contents)
         self._hashed = reading.digests or FileDigests(reading.data)
         self._slot = slot
+        self._later = reading.later
         self.signature_fields = frozenset(p.field_name for p in reading.signatures)
         super().__init__(reading.reader, placed.field, placed.field_name)
+
+    def trouble_after(self) -> str:
+        """What a later revision does that may not follow a signature, in developer English; or ""."""
+        return "" if self._later is None else self._later.trouble_after(self.signed_revision)
 
     def compute_digest(self, hash_algo: str | None = None) -> bytes:
         """The digest of the covered bytes, cached; never of the masked view."""
@@ -156,19 +168,14 @@ def _chain(data: bytes, declared: int) -> tuple[Section, ...]:
     except LayoutRefused as failure:
         if failure.at >= declared and failure.code == findings.PDF_LAYOUT_UNCLEAR:
             raise PdfRefused(findings.PDF_BYTES_AFTER_END, str(failure), len(data) - declared) from failure
-        raise PdfRefused(failure.code, _reason(failure)) from failure
+        raise PdfRefused(failure.code, str(failure)) from failure
 
 
 def _troubles(data: bytes, chain: Sequence[Section], first: int) -> tuple[str, str]:
     try:
         return trouble_before(data, chain, first), trouble_after(data, chain, first)
     except LayoutRefused as failure:
-        raise PdfRefused(failure.code, _reason(failure)) from failure
-
-
-def _reason(failure: LayoutRefused) -> str:
-    """A sentence of the file's operator takes a class name, not our English."""
-    return type(failure).__name__ if failure.code == findings.PDF_UNREADABLE else str(failure)
+        raise PdfRefused(failure.code, str(failure)) from failure
 
 
 def _fenced(
@@ -185,10 +192,31 @@ def _fenced(
         raise PdfRefused(findings.PDF_UNREADABLE, type(failure).__name__) from failure
 
 
+class _Reader(PdfFileReader):
+    """Strict, but for a reference to nothing, which means null (ISO 32000-1, 7.3.10).
+
+    That it stays nothing in later revisions is seen to by `trust.later_objects`.
+    """
+
+    def _read_object(
+        self,
+        ref: generic.Reference,
+        marker: int | ObjStreamRef | None,
+        never_decrypt: bool = False,  # noqa: FBT001, FBT002 - as pyHanko has it
+        as_metadata_stream: bool = False,  # noqa: FBT001, FBT002
+    ) -> generic.PdfObject:
+        if marker is None:
+            nothing = generic.NullObject()
+            nothing.container_ref = ref
+            return nothing
+        found: generic.PdfObject = super()._read_object(ref, marker, never_decrypt, as_metadata_stream)
+        return found
+
+
 def _read(
     data: bytes, labels: dict[bytes, Gap], chain: Sequence[Section], policy: VerificationPolicy
 ) -> PdfReading:
-    reader = PdfFileReader(masked(data, labels), strict=True)
+    reader = _Reader(masked(data, labels), strict=True)
     if "/Encrypt" in reader.trailer:
         raise PdfRefused(findings.PDF_ENCRYPTED)
     if reader.xrefs.hybrid_xrefs_present:
@@ -203,7 +231,8 @@ def _read(
     if nodes * len(placed) > policy.most_pages:
         raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages times signatures")
     placed.sort(key=lambda p: len(data) + 1 if p.slot is None else p.slot.end)
-    return PdfReading(data, reader, tuple(placed), outside_form=False, smallest_page=smallest)
+    later = LaterRevisions(reader, [p.field.raw_get("/V").reference for p in placed]) if placed else None
+    return PdfReading(data, reader, tuple(placed), outside_form=False, smallest_page=smallest, later=later)
 
 
 def _agree(reader: PdfFileReader, chain: Sequence[Section]) -> None:

@@ -334,6 +334,9 @@ def _changes(embedded: MaskedSignature, grounds: Grounds) -> Iterator[Finding]:
             code = findings.FORM_CHANGED_AFTER_SIGNING
         yield notice(code, reason=type(diff).__name__)
         return
+    if trouble := embedded.trouble_after():
+        yield notice(findings.CHANGED_AFTER_SIGNING, reason=trouble)
+        return
     if _other_fields(embedded, diff):
         yield notice(findings.FORM_CHANGED_AFTER_SIGNING)
     if embedded.summarise_integrity_info()["docmdp_ok"] is False:
@@ -372,7 +375,8 @@ def _changes_after(embedded: MaskedSignature) -> Iterator[ChangeAfter]:
     diff = embedded.diff_result
     if diff is None or embedded.coverage == SignatureCoverageLevel.ENTIRE_FILE:
         return
-    if not isinstance(diff, DiffResult) or diff.modification_level > ModificationLevel.FORM_FILLING:
+    allowed = isinstance(diff, DiffResult) and diff.modification_level <= ModificationLevel.FORM_FILLING
+    if not allowed or embedded.trouble_after():
         yield ChangeAfter(level="content", what="nội dung văn bản")
         return
     for name in sorted(diff.changed_form_fields):

@@ -9,25 +9,27 @@
     valid_to = 2030-12-31
     source = "…"                    # for people: where it was had, and compared with what
     checked = 2026-11-23
+    subject = "…"                   # for people: what the certificate calls itself
+    note = "…"                      # for people; so is whatever is called x_…
 
-What a row says beside these is for people, except that a bound spelt wrongly must not vanish: names that
-look like one (`usage`, `valid_until`, `expires`) are refused.
+Any other name is refused: a bound spelt wrongly must not vanish.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from ebrvt_connect.codec.faults_vi import toml_fault_vi
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.period import VIETNAM
+from ebrvt_connect.model.wrong_words import unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TRUST_FOLDER_INVALID = explain(
     "TRUST_FOLDER_INVALID",
@@ -35,10 +37,28 @@ TRUST_FOLDER_INVALID = explain(
     "Sửa hoặc gỡ tệp này trong thư mục trust; chỉ thêm chứng thư đã đối chiếu SHA-256 với nguồn chính thức.",
 )
 
+TRUST_FOLDER_MISSING = explain(
+    "TRUST_FOLDER_MISSING",
+    "Không có thư mục kho tin cậy {folder}.",
+    "Nêu đúng thư mục (--trust, hoặc mục [trust] của tệp cấu hình); chưa có kho thì lập bằng "
+    "ebrvt trust add.",
+)
+
 PINS_FILE = "pins.toml"
 _SHA256_HEX_DIGITS = 64
-_KNOWN_BOUNDS = frozenset({"uses", "valid_from", "valid_to"})
-_MEANT_AS_BOUNDS = re.compile(r"(us|valid|not_|expir).*|from|to|until|since|eku")
+_KNOWN = (
+    "file",
+    "sha256",
+    "branch",
+    "uses",
+    "valid_from",
+    "valid_to",
+    "source",
+    "checked",
+    "subject",
+    "note",
+)
+_FOR_PEOPLE = "x_"
 
 
 class Branch(StrEnum):
@@ -111,12 +131,13 @@ def read_pins(content: bytes) -> tuple[Pin, ...]:
     bind one certificate in one branch differently.
     """
     try:
-        rows = tomllib.loads(content.decode()).get("pin", [])
-        pins = tuple(_pin(row) for row in rows)
+        tables = tomllib.loads(content.decode())
+        _only_known(tables, ("pin", "note"), "")
+        pins = tuple(_pin(row) for row in tables.get("pin", []))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as failure:
         if isinstance(failure, InvalidValue):
             raise
-        raise invalid_file(PINS_FILE, str(failure)) from failure
+        raise invalid_file(PINS_FILE, toml_fault_vi(failure), str(failure)) from failure
     bounds: dict[tuple[str, str], Pin] = {}
     for pin in pins:
         first = bounds.setdefault((pin.branch, pin.sha256), pin)
@@ -125,18 +146,17 @@ def read_pins(content: bytes) -> tuple[Pin, ...]:
     return pins
 
 
-def invalid_file(path: str, reason: str) -> InvalidValue:
-    """The refusal of a file of the trust folder; `reason` is shown to the operator."""
-    return InvalidValue(TRUST_FOLDER_INVALID, f"{path}: {reason}", file=path, reason=reason)
+def invalid_file(path: str, reason: str, detail: str = "") -> InvalidValue:
+    """The refusal of a file of the trust folder; `reason` is shown to the operator, `detail` is English."""
+    return InvalidValue(TRUST_FOLDER_INVALID, f"{path}: {detail or reason}", file=path, reason=reason)
 
 
 def _pin(row: Mapping[str, Any]) -> Pin:
     branch, sha256 = str(row["branch"]), str(row["sha256"]).replace(":", "").lower()
     if (branch not in ANCHOR_FOLDERS and branch != INTERMEDIATE) or not _is_sha256(sha256):
-        raise invalid_file(PINS_FILE, f"{branch[:40]}: {sha256[:80]}")
-    for name in row:
-        if name not in _KNOWN_BOUNDS and _MEANT_AS_BOUNDS.fullmatch(name):
-            raise invalid_file(PINS_FILE, f"{sha256}: không có mục “{name[:40]}”")
+        said = f"branch = {branch[:40]}, sha256 = {sha256[:80]}: cần nhánh có trong kho và 64 chữ số hệ 16"
+        raise invalid_file(PINS_FILE, said)
+    _only_known(row, _KNOWN, f"{sha256}: ")
     since, until = _day(row, "valid_from"), _day(row, "valid_to")
     if since is not None and until is not None and until < since:
         raise invalid_file(PINS_FILE, f"{sha256}: valid_to sớm hơn valid_from")
@@ -151,6 +171,14 @@ def _pin(row: Mapping[str, Any]) -> Pin:
         source=str(row.get("source", "")),
         checked=checked if isinstance(checked, date) and not isinstance(checked, datetime) else None,
     )
+
+
+def _only_known(names: Iterable[str], known: tuple[str, ...], place: str) -> None:
+    """Raises `InvalidValue` for a name that is neither known nor marked as one for people."""
+    for name in names:
+        if name not in known and not name.startswith(_FOR_PEOPLE):
+            reason = f"{place}{unknown_name(name, known)}; ghi chú thêm thì đặt tên x_…"
+            raise invalid_file(PINS_FILE, reason)
 
 
 def _uses(row: Mapping[str, Any], branch: str) -> frozenset[Use]:

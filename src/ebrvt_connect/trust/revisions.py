@@ -22,6 +22,7 @@ from pyhanko.pdf_utils import generic
 
 from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.pdf_extent import has_overlong_member
+from ebrvt_connect.trust.pdf_spelling import SpellingOdd, check_members, check_object, value_end
 from ebrvt_connect.trust.scanning import places_of
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
             if close is None or int(close[1]) != section.at or not section.rooted:
                 return "startxref"
             _check_range(data, [section], begin, close.end(), members_of=[section])
+            _check_spelling(data, section)
             if any(not begin <= offset < section.at for offset, _ in _others(section)):
                 return "an entry outside its revision"
             begin = close.end()
@@ -133,6 +135,8 @@ def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
             return "order of revisions"
     except LayoutRefused as failure:
         return _told(failure)
+    except SpellingOdd as failure:
+        return str(failure)
     return "" if begin == len(data) else "bytes no revision accounts for"
 
 
@@ -156,6 +160,35 @@ def _told(failure: LayoutRefused) -> str:
 def _others(section: Section) -> Iterator[tuple[int, int]]:
     """What a section lists, a cross-reference stream itself aside."""
     return (place for place in section.listed.values() if place[0] != section.at)
+
+
+def _check_spelling(data: bytes, section: Section) -> None:
+    """Every object of a later revision, its trailer and the members of its object streams, to the letter.
+
+    Raises `SpellingOdd`, and `LayoutRefused` as reading object streams does.
+    """
+    if section.keyword < 0:
+        _check_spelled_object(data, section.at)
+    elif value_end(data, section.keyword + len(b"trailer")) != section.body_end:
+        raise SpellingOdd("a trailer that does not end")
+    for offset, _ in _others(section):
+        _check_spelled_object(data, offset)
+    for stream in sorted({stream for stream, _ in section.packed.values()}):
+        if stream not in section.listed:
+            raise SpellingOdd("a member of an object stream of another revision")
+        offset, _ = section.listed[stream]
+        head = _head(data, offset)
+        dictionary = _dictionary(head) or {}
+        content = _unpacked(data, dictionary, offset + len(head), offset, _MOST_UNPACKED)
+        first = _number(dictionary, "/First", offset)
+        check_members(content, [first + int(n) for n in content[:first].split()[1::2]])
+
+
+def _check_spelled_object(data: bytes, offset: int) -> None:
+    head = _OBJECT.match(data, offset)
+    if head is None:
+        raise SpellingOdd("no object")
+    check_object(data, head.end())
 
 
 # --- what stands in a range, and what is listed ------------------------------------------------------

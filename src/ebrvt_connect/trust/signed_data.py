@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asn1crypto import cms, core, parser, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.general import check_ess_certid
 
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.der_count import has_more_than
@@ -35,6 +38,21 @@ _UNCOUNTED = {
     "1.3.6.1.4.1.311.3.3.1": "Microsoft RFC 3161 counterSign",
 }
 """Unsigned attributes that hold timestamps over more than the signature value."""
+_KNOWN_UNSIGNED = frozenset(
+    {
+        "1.2.840.113549.1.9.6",  # countersignature
+        "1.2.840.113549.1.9.16.2.14",  # signature timestamp
+        "1.2.840.113549.1.9.16.2.21",  # CAdES: references to certificates and lists
+        "1.2.840.113549.1.9.16.2.22",
+        "1.2.840.113549.1.9.16.2.44",
+        "1.2.840.113549.1.9.16.2.45",
+        "1.2.840.113549.1.9.16.2.23",  # CAdES: certificates and lists themselves
+        "1.2.840.113549.1.9.16.2.24",
+        "1.2.840.113583.1.1.8",  # Adobe: lists and answers
+        *_UNCOUNTED,
+    }
+)
+"""What may be added to a signature after it was made."""
 
 
 class CmsMalformed(Exception):
@@ -100,6 +118,11 @@ class SignedData:
         """Names of the kinds of timestamps it has that are not judged."""
         present = {a["type"].dotted for a in self._unsigned_attributes()}
         return tuple(name for oid, name in _UNCOUNTED.items() if oid in present)
+
+    def strange_attributes(self) -> tuple[str, ...]:
+        """Unsigned attributes of no known kind, by their OID: they may hold anything."""
+        present = (a["type"].dotted for a in self._unsigned_attributes())
+        return tuple(dict.fromkeys(oid for oid in present if oid not in _KNOWN_UNSIGNED))
 
     def unsigned(self, oid: str) -> Iterator[cms.Any]:
         """The values of an unsigned attribute."""
@@ -210,6 +233,7 @@ def read_signed_data(content: cms.SignedData, *, timestamp: bool) -> SignedData:
     _check_attributes(signer, "tst_info" if timestamp else "data")
     certificates = _certificates(content)
     leaf = _signer_certificate(signer, certificates)
+    _check_named_certificate(signer, leaf)
     return SignedData(content, signer, leaf, tuple(c for c in certificates if c != leaf))
 
 
@@ -238,11 +262,28 @@ def _check_attributes(signer: cms.SignerInfo, content_type: str) -> None:
     for wanted in ("content_type", "message_digest"):
         if names.count(wanted) != 1:
             raise CmsMalformed(f"thuộc tính {wanted} không xuất hiện đúng một lần")
+    # RFC 5652, 11: one signing time, one digest. So of the rest, but for timestamps (EN 319 122-1, 5.2.8).
+    once = [a["type"].dotted for a in attributes if a["type"].dotted != _CONTENT_STAMP]
+    if len(set(once)) != len(once):
+        raise CmsMalformed("một thuộc tính được ký xuất hiện hai lần")
     values = {a["type"].native: a["values"] for a in attributes}
     if any(len(values[wanted]) != 1 for wanted in ("content_type", "message_digest")):
         raise CmsMalformed("thuộc tính bắt buộc có nhiều giá trị")
     if values["content_type"][0].native != content_type:
         raise CmsMalformed("thuộc tính content_type sai")
+
+
+def _check_named_certificate(signer: cms.SignerInfo, leaf: x509.Certificate) -> None:
+    """Both signing-certificate attributes name the signer's: of two, pyHanko looks at the newer only."""
+    named = {a["type"].native: a["values"] for a in signer["signed_attrs"]}
+    old = named.get("signing_certificate")
+    if old is None or "signing_certificate_v2" not in named:
+        return
+    if len(old) != 1 or not len(old[0]["certs"]):
+        raise CmsMalformed("thuộc tính signing_certificate sai")
+    certificate = asn1_x509.Certificate.load(leaf.public_bytes(Encoding.DER))
+    if not check_ess_certid(certificate, old[0]["certs"][0]):
+        raise CmsMalformed("chứng thư", findings.SIGNER_CERTIFICATE_MISMATCH)
 
 
 def _certificates(content: cms.SignedData) -> tuple[x509.Certificate, ...]:

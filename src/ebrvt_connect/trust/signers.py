@@ -8,7 +8,7 @@
     role = "agency"                 # person | agency | copy | packet
     from = 2025-01-01
     to = 2027-12-31                 # may be left out
-    note = "con dấu số của Sở"      # for people
+    note = "con dấu số của Sở"      # for people; so is whatever is called x_…
 
 What is not listed is not trusted for that agency, whatever its name says.
 """
@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from ebrvt_connect.codec.faults_vi import toml_fault_vi
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
 from ebrvt_connect.model.text import NfcText, Value
+from ebrvt_connect.model.wrong_words import unknown_name
 from ebrvt_connect.trust import findings, packet_findings
 from ebrvt_connect.trust.signing_order import order_findings
 from ebrvt_connect.trust.verdict import (
@@ -37,7 +39,7 @@ from ebrvt_connect.trust.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import VerificationReport
@@ -49,6 +51,7 @@ SIGNER_REGISTER_INVALID = explain(
 )
 
 _VIETNAM_TIME = timezone(timedelta(hours=7))
+_TABLES = ("signer", "note")
 _REGISTRABLE = frozenset(
     {SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY, SignatureRole.PACKET}
 )
@@ -66,6 +69,8 @@ class Wanted:
     """Roles in which further signatures may stand there."""
     missing: str
     """The finding for a missing seal."""
+    not_passed: str
+    """The finding for one that stands there and has not passed."""
     copied: bool = False
     """Whether a registered copy seal (chữ ký số sao) of any agency may stand over the original."""
 
@@ -74,17 +79,35 @@ _ON_DOCUMENTS = frozenset({SignatureRole.PERSON, SignatureRole.AGENCY, Signature
 _ON_PACKETS = frozenset({SignatureRole.PACKET, SignatureRole.AGENCY})
 _SEAL = frozenset({SignatureRole.AGENCY})
 _PERSON = frozenset({SignatureRole.PERSON})
+_LEADER_LACKING = (findings.LEADER_SIGNATURE_MISSING, packet_findings.LEADER_SIGNATURE_NOT_PASSED)
 
 ISSUED_DOCUMENT = Wanted(
-    _SEAL, leader=True, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING, copied=True
+    _SEAL,
+    leader=True,
+    accepted=_ON_DOCUMENTS,
+    missing=findings.AGENCY_SEAL_MISSING,
+    not_passed=packet_findings.AGENCY_SEAL_NOT_PASSED,
+    copied=True,
 )
 """A document as issued (văn bản ban hành): the competent person's signature and the agency's seal.
 
 Whoever copies it (sao y, sao lục, trích sao) signs over both, as registered in role copy.
 """
-SEALED = Wanted(_SEAL, leader=False, accepted=_ON_DOCUMENTS, missing=findings.AGENCY_SEAL_MISSING)
+SEALED = Wanted(
+    _SEAL,
+    leader=False,
+    accepted=_ON_DOCUMENTS,
+    missing=findings.AGENCY_SEAL_MISSING,
+    not_passed=packet_findings.AGENCY_SEAL_NOT_PASSED,
+)
 """A paper for which the agency's seal (con dấu số) alone will do; a person may sign it as well."""
-PACKET = Wanted(_ON_PACKETS, leader=False, accepted=_ON_PACKETS, missing=findings.PACKET_SIGNATURE_MISSING)
+PACKET = Wanted(
+    _ON_PACKETS,
+    leader=False,
+    accepted=_ON_PACKETS,
+    missing=findings.PACKET_SIGNATURE_MISSING,
+    not_passed=packet_findings.PACKET_SIGNATURE_NOT_PASSED,
+)
 """A packet (gói tin): signed with the agency's key for packets, or with its seal."""
 
 
@@ -144,9 +167,11 @@ class SignerRegister:
     def from_toml(cls, content: bytes) -> SignerRegister:
         """Read the file; raises `InvalidValue` `SIGNER_REGISTER_INVALID` naming the first bad line."""
         try:
-            rows = tomllib.loads(content.decode()).get("signer", [])
+            tables = tomllib.loads(content.decode())
         except ValueError as failure:
-            raise _invalid(str(failure)) from failure
+            raise _invalid(toml_fault_vi(failure), str(failure)) from failure
+        _only_known(tables, _TABLES, "")
+        rows = tables.get("signer", [])
         if not isinstance(rows, list):
             raise _invalid("[signer] phải là [[signer]]")
         return cls(tuple(_row(nth, row) for nth, row in enumerate(rows, 1)))
@@ -176,7 +201,7 @@ class SignerRegister:
         1. It has passed as a whole. 2. It carries a passed signature registered, at its best signing
         time, for this agency in role agency (a packet: or packet); another agency's seal alone does not
         do. 3. Where a leader is wanted, it carries a passed signature registered for this agency in role
-        person, and not the same one. 4. Every signature it carries is registered for this agency: a
+        person, with another certificate. 4. Every signature it carries is registered for this agency: a
         stranger's appearance would lie over what the others signed; copy seals are those of whoever
         copies, where `wanted` has it so. 5. The person signed before the seal, and both before a copy was
         made of it: as they stand in the file, and by their times (`trust.signing_order`).
@@ -199,10 +224,12 @@ class SignerRegister:
             others = ", ".join(foreign)
             found.append(policy.notice(findings.AGENCY_SEAL_FOREIGN, agency=agency, other=others))
         elif not seals:
-            found.append(policy.notice(wanted.missing, agency=agency))
-        found += _missing(view, policy, wanted, seals, leaders, copiers)
+            found.append(_lacking(view, report, policy, wanted.seal, (wanted.missing, wanted.not_passed)))
+        if wanted.leader and not leaders:
+            found.append(_lacking(view, report, policy, _PERSON, _LEADER_LACKING))
+        found += _missing(view, report, policy, wanted, seals, leaders, copiers)
         found += _strange(view, report, policy, wanted, copiers)
-        found += order_findings(report, leaders, seals, tuple(copiers), policy)
+        found += order_findings(report, leaders, seals, tuple(copiers), policy, led=wanted.leader)
         return IssuingDecision(
             agency=agency,
             decided_at=at,
@@ -212,18 +239,41 @@ class SignerRegister:
         )
 
 
+def _lacking(
+    view: _Registered,
+    report: VerificationReport,
+    policy: VerificationPolicy,
+    roles: frozenset[SignatureRole],
+    codes: tuple[str, str],
+) -> Finding:
+    """No signature in one of the roles has passed: there is none, or it stands there and is named."""
+    missing, not_passed = codes
+    if there := view.not_passed(report, roles):
+        numbers, listed = _numbered(there)
+        return policy.notice(not_passed, agency=view.agency, numbers=numbers, numbers_en=listed)
+    return policy.notice(missing, agency=view.agency)
+
+
+def _numbered(places: list[int]) -> tuple[str, str]:
+    """Places of signatures as a Vietnamese and as an English sentence lists them."""
+    listed = ", ".join(map(str, places))
+    return " và ".join(listed.rsplit(", ", 1)), listed
+
+
 def _missing(
     view: _Registered,
+    report: VerificationReport,
     policy: VerificationPolicy,
     wanted: Wanted,
     seals: list[int],
     leaders: list[int],
     copiers: Mapping[int, str],
 ) -> Iterator[Finding]:
-    """A leader's signature, one of the two, or what a copy was made of."""
-    if wanted.leader and not leaders:
-        yield policy.notice(findings.LEADER_SIGNATURE_MISSING, agency=view.agency)
-    if wanted.leader and seals and leaders and len({*seals, *leaders}) == 1:
+    """One of the two signatures, or what a copy was made of."""
+    both = {
+        s.certificate.sha256 for s in report.signatures if s.certificate and s.index in (*seals, *leaders)
+    }
+    if wanted.leader and seals and leaders and len(both) == 1:
         yield policy.notice(findings.ONE_SIGNATURE_FOR_BOTH, agency=view.agency)
     if copiers:
         whole = bool(seals) and (bool(leaders) or not wanted.leader)
@@ -242,8 +292,7 @@ def _strange(
     """Signatures that nobody of the agency made, nor whoever copied it."""
     strangers = [n for n in view.strangers(report, wanted.accepted) if n not in copiers]
     if strangers:
-        listed = ", ".join(map(str, strangers))
-        numbers = " và ".join(listed.rsplit(", ", 1))
+        numbers, listed = _numbered(strangers)
         yield policy.notice(
             findings.SIGNER_NOT_REGISTERED, agency=view.agency, numbers=numbers, numbers_en=listed
         )
@@ -310,28 +359,68 @@ class _Registered:
 
     def passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> list[int]:
         """Places, in signing order, of passed signatures registered for the agency in one of the roles."""
-        return list(self._passed(report, roles))
+        return [s.index for s in self._of(report, roles) if s.indication is Indication.TOTAL_PASSED]
 
-    def _passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> Iterator[int]:
+    def not_passed(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> list[int]:
+        """Places of the others whose certificate is registered so; who made them is not known."""
+        return [s.index for s in self._of(report, roles) if s.indication is not Indication.TOTAL_PASSED]
+
+    def _of(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> Iterator[SignatureReport]:
         for signature in report.signatures:
-            if signature.indication is not Indication.TOTAL_PASSED:
-                continue
             if any(line.role in roles and self.is_issuer(line) for line in self.lines(signature)):
-                yield signature.index
+                yield signature
+
+
+def _only_known(names: Iterable[str], known: tuple[str, ...], place: str) -> None:
+    """A day spelt wrongly must not vanish. Raises `InvalidValue`."""
+    for name in names:
+        if name not in known and not name.startswith("x_"):
+            raise _invalid(f"{place}{unknown_name(name, known)}; ghi chú thêm thì đặt tên x_…")
 
 
 def _row(nth: int, row: Any) -> RegisteredSigner:  # noqa: ANN401 - whatever stands in the file
+    place = f"[[signer]] thứ {nth}: "
+    if isinstance(row, dict):
+        _only_known(row, (*_WRONG_VI, "note"), place)
+        for name in _WRITTEN.values():  # a number would be read as seconds since 1970
+            if name in row and (isinstance(row[name], datetime) or not isinstance(row[name], date)):
+                raise _invalid(f"{place}{name} {_A_DAY}")
     try:
-        fields = {{"from": "since", "to": "until"}.get(k, k): v for k, v in row.items()}
+        fields = {{"from": "since", "to": "until"}.get(k, k): v for k, v in row.items() if k[:2] != "x_"}
         fields["sha256"] = str(fields.get("sha256", "")).replace(":", "").lower()
         line = RegisteredSigner.model_validate(fields)
     except (ValidationError, AttributeError, ValueError) as failure:
-        reason = failure.errors()[0]["msg"] if isinstance(failure, ValidationError) else str(failure)
-        raise _invalid(f"dòng {nth}: {reason}") from failure
+        raise _invalid(
+            f"[[signer]] thứ {nth}: {_wrong_vi(failure)}", f"[[signer]] {nth}: {failure}"
+        ) from failure
     if line.role not in _REGISTRABLE:
-        raise _invalid(f"dòng {nth}: role {line.role}")
+        raise _invalid(f"{place}role {_WRONG_VI['role']}")
+    if line.until is not None and line.until < line.since:
+        raise _invalid(f"{place}to sớm hơn from")
     return line
 
 
-def _invalid(reason: str) -> InvalidValue:
-    return InvalidValue(SIGNER_REGISTER_INVALID, f"signers.toml: {reason}", reason=reason)
+_WRITTEN = {"since": "from", "until": "to"}
+_A_DAY = "phải là ngày dạng 2026-12-31, không đặt trong nháy"
+_WRONG_VI = {
+    "sha256": "phải là SHA-256 của chứng thư, 64 chữ số hệ 16",
+    "agency": "không phải mã định danh cơ quan, ví dụ 000.00.15.H06",
+    "role": "chỉ nhận person, agency, copy, packet",
+    "from": _A_DAY,
+    "to": _A_DAY,
+}
+
+
+def _wrong_vi(failure: Exception) -> str:
+    """What is wrong with a row, as half a sentence."""
+    if not isinstance(failure, ValidationError):
+        return "sai cấu trúc"
+    first = failure.errors()[0]
+    named = str(first["loc"][0]) if first["loc"] else ""
+    written = _WRITTEN.get(named, named)
+    wrong = {"missing": "còn thiếu", "extra_forbidden": "không phải là một mục của sổ"}.get(first["type"])
+    return f"{written[:40]} {wrong or _WRONG_VI.get(written, 'có giá trị không dùng được')}".strip()
+
+
+def _invalid(reason: str, detail: str = "") -> InvalidValue:
+    return InvalidValue(SIGNER_REGISTER_INVALID, f"signers.toml: {detail or reason}", reason=reason)

@@ -9,7 +9,7 @@ tell nothing: the signers of a CMS file stand in the order of their encoding, th
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ebrvt_connect.trust import findings, packet_findings
 from ebrvt_connect.trust.verdict import DocumentKind
@@ -29,20 +29,46 @@ def order_findings(
     seals: Sequence[int],
     copies: Sequence[int],
     policy: VerificationPolicy,
+    *,
+    led: bool = True,
 ) -> Iterator[Finding]:
-    """What is wrong with the order of these signatures, named by their index; each has a best time.
+    """What is wrong with the order of these signatures, named by their index.
 
+    `led`: a leader's signature is asked for, so the order must be known and not only be free of faults.
     A seal is well placed that has a leader's signature before it; one such seal is enough.
     """
-    times = {s.index: s.best_time for s in report.signatures if s.best_time is not None}
+    times = {s.index: s.best_time for s in report.signatures if _tells_time(s.best_time)}
     placed = is_ordered_by_place(report)
+    untimed = [n for n in (*leaders, *seals) if n not in times] if leaders and seals and led else []
+    known = placed or {*leaders, *seals} <= times.keys()  # else those without a time may have come in time
     if leaders and seals and _all_before(seals, leaders, times, placed=placed):
-        yield policy.notice(findings.SEAL_BEFORE_LEADER)
+        if known:
+            yield policy.notice(findings.SEAL_BEFORE_LEADER)
+        elif untimed:
+            yield _untold(untimed, policy, placed=placed)
     elif placed:
         yield from _contradiction(leaders, seals, times, policy)
+        if untimed:
+            yield _untold(untimed, policy, placed=placed)
     originals = (*leaders, *seals)
-    if copies and originals and not _none_before(copies, originals, times, placed=placed):
-        yield policy.notice(packet_findings.COPY_BEFORE_ORIGINAL)
+    if copies and originals:
+        unknown = [n for n in (*originals, *copies) if n not in times]
+        if unknown and not placed and not untimed:
+            yield _untold(unknown, policy, placed=placed)
+        elif (placed or not unknown) and not _none_before(copies, originals, times, placed=placed):
+            yield policy.notice(packet_findings.COPY_BEFORE_ORIGINAL)
+
+
+def _tells_time(best: BestTime | None) -> TypeGuard[BestTime]:
+    """That a signature was there at the check says nothing of when it was made."""
+    return best is not None and best.proof != "validation"
+
+
+def _untold(numbers: Sequence[int], policy: VerificationPolicy, *, placed: bool) -> Finding:
+    """The order, or all but the file's own word for it, cannot be told."""
+    listed = ", ".join(map(str, dict.fromkeys(numbers)))
+    by_place, unknown = packet_findings.SIGNING_ORDER_BY_PLACE, packet_findings.SIGNING_ORDER_UNKNOWN
+    return policy.notice(by_place if placed else unknown, numbers=listed, numbers_en=listed)
 
 
 def is_ordered_by_place(report: VerificationReport) -> bool:
@@ -54,10 +80,11 @@ def is_ordered_by_place(report: VerificationReport) -> bool:
 def _all_before(
     first: Sequence[int], then: Sequence[int], times: Mapping[int, BestTime], *, placed: bool
 ) -> bool:
-    """Whether each of the first is older than each of the others."""
+    """Whether each of the first is older than each of the others, as far as their times are known."""
     if placed:
         return max(first) < min(then)
-    return max(times[n].value for n in first) < min(times[n].value for n in then)
+    earlier, later = ([times[n].value for n in places if n in times] for places in (first, then))
+    return not earlier or not later or max(earlier) < min(later)
 
 
 def _none_before(
@@ -73,7 +100,7 @@ def _contradiction(
     leaders: Sequence[int], seals: Sequence[int], times: Mapping[int, BestTime], policy: VerificationPolicy
 ) -> Iterator[Finding]:
     """Told where, by their times, each seal is older than the leader's signature it stands behind."""
-    pairs = [(times[n], times[m]) for n in leaders for m in seals if n < m]
+    pairs = [(times[n], times[m]) for n in leaders for m in seals if n < m and {n, m} <= times.keys()]
     tolerance = timedelta(seconds=policy.clock_tolerance_seconds)
     contradicting = [(leader, seal) for leader, seal in pairs if seal.value < leader.value - tolerance]
     if not pairs or len(contradicting) < len(pairs):

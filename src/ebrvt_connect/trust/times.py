@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _VIETNAM_TIME = timezone(timedelta(hours=7))
 _LOCAL_AS_UTC = range(25_200 - 3_600, 25_200 + 3_600 + 1)
 """Seconds a claimed time runs ahead when local time was written as UTC."""
+_LONGEST_WAIT_SECONDS = 2 * 86_400
+"""A signature is stamped when it is made, or when the machine is in the network again."""
+_LONGEST_LIFE_SECONDS = 10 * 365 * 86_400
+"""An archive timestamp may come years later, but not after a certificate's life."""
 
 
 def in_utc(claimed: datetime | None) -> datetime | None:
@@ -103,7 +107,7 @@ def signing_time(claimed: datetime | None, proofs: Proofs, grounds: Grounds) -> 
     best = _best(claimed, earliest, proven, grounds)
     found = [f for t in (*proofs.before, *proofs.after) for f in t.found]
     found += _order(earliest, own, proofs.around, grounds)
-    found += _claim(claimed, earliest, best, grounds)
+    found += _claim(claimed, earliest, best, grounds, stamped=bool(own))
     return SigningTime(best, proven or grounds.at, claimed, earliest, tuple(found), proofs.facts)
 
 
@@ -139,9 +143,9 @@ def out_of_order(earlier: datetime, later: datetime, grounds: Grounds) -> Findin
 
 
 def _claim(
-    claimed: datetime | None, earliest: datetime | None, best: BestTime, grounds: Grounds
+    claimed: datetime | None, earliest: datetime | None, best: BestTime, grounds: Grounds, *, stamped: bool
 ) -> Iterator[Finding]:
-    """The signer's word against the proofs."""
+    """The signer's word against the proofs; `stamped`: one was made for this signature."""
     notice = grounds.policy.notice
     if claimed is not None and earliest is not None and _is_too_early(claimed, earliest, grounds):
         yield notice(level_findings.CLAIMED_TIME_TOO_EARLY, **told("earlier", earliest))
@@ -157,6 +161,8 @@ def _claim(
         yield notice(findings.CLAIMED_TIME_LOCAL)
     elif ahead > grounds.policy.clock_tolerance_seconds:
         yield notice(findings.CLAIMED_TIME_DIFFERS, seconds=ahead)
+    elif -ahead > (_LONGEST_WAIT_SECONDS if stamped else _LONGEST_LIFE_SECONDS):
+        yield notice(findings.CLAIMED_TIME_DIFFERS, seconds=-ahead)
 
 
 def told(name: str, moment: datetime | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.chain import key_allowed, key_description
 from ebrvt_connect.trust.cms_algorithms import algorithm_findings, digests_named
-from ebrvt_connect.trust.names import signer_name
+from ebrvt_connect.trust.names import issuer_name, signer_name
 from ebrvt_connect.trust.second_opinion import opinion_on_token
 from ebrvt_connect.trust.signed_data import CmsMalformed, read_signed_data, timestamp_info
 from ebrvt_connect.trust.times import out_of_order, told
@@ -179,12 +179,17 @@ def _lapse(
         return "thuật toán không còn an toàn"
     if there > signed.leaf.not_valid_after_utc or chain.trouble_at(max(time, there)):
         return "chứng thư của tổ chức cấp dấu thời gian nay đã hết hạn, không có dấu thời gian mới hơn bảo vệ"
-    # All of them are asked after, so that whoever may ask further knows of all at once.
-    for state in [grounds.state_of(c, issuer, time, proven=True) for c, issuer in chain.links]:
+    # All of them are asked after, so that whoever may ask further knows of all at once. Without a witness
+    # only the authority's own key vouches for `time`: a list must be current today, or a stolen key could
+    # backdate for ever under the last list before its revocation.
+    proven = witness is not None
+    states = [grounds.state_of(c, issuer, time, proven=proven) for c, issuer in chain.links]
+    for state, (certificate, _) in zip(states, chain.links, strict=True):
         # A timestamp key revoked later may have backdated: it counts if it was there before.
         withdrawn = state.revoked_at is not None and (witness is None or state.revoked_at <= witness)
         if state.status != "good" or withdrawn:
-            return state.reason or "chứng thư đã bị thu hồi"
+            unknown = f"{state.reason}, cơ quan cấp là “{issuer_name(certificate)}”"
+            return unknown if state.reason else "chứng thư đã bị thu hồi"
     return ""
 
 

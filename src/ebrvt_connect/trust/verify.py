@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings, limit_findings
+from ebrvt_connect.trust.disguise import repeated_signatures
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.kind import Sighting, sighted
+from ebrvt_connect.trust.signing_roles import role_findings
 from ebrvt_connect.trust.verdict import DocumentKind, Indication, VerificationReport, worst
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def verify_bytes(  # noqa: PLR0913 - a verdict rests on as many things
         for n in beside
         if n not in judgement.contents
     )
-    judgement = replace(judgement, found=(*judgement.found, *strangers))
+    twice = repeated_signatures(judgement.signatures, policy)
+    judgement = replace(judgement, found=(*judgement.found, *strangers, *twice))
     report = report_of(judgement, grounds, kind=sighting.kind, name=name, data=data)  # 4
     if sighting.kind is not DocumentKind.EDXML or not attached:
         return report
@@ -112,7 +115,10 @@ def report_of(
 ) -> VerificationReport:
     """The report that follows from a judgement: the worst of all findings."""
     policy = grounds.policy
-    indication, reasons = _conclude(judgement.signatures, judgement.found, policy)
+    in_revisions = kind is DocumentKind.PDF
+    roles = role_findings(judgement.signatures, policy, in_revisions=in_revisions)
+    found = (*judgement.found, *roles)
+    indication, reasons = _conclude(judgement.signatures, found, policy)
     return VerificationReport(
         file=name,
         kind=kind,
@@ -124,7 +130,7 @@ def report_of(
         policy=policy.reference,
         validation_time=grounds.at,
         signatures=judgement.signatures,
-        findings=judgement.found,
+        findings=found,
     )
 
 

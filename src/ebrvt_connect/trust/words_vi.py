@@ -164,6 +164,8 @@ def rows_of(report: VerificationReport, signature: SignatureReport) -> Iterator[
     yield _integrity(signature)
     if certificate is not None:
         yield _technical(signature)
+        if not is_stamp:
+            yield Row("SHA-256 chứng thư", certificate.sha256)
 
 
 def _time(best: BestTime, *, is_stamp: bool) -> Row:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ebrvt_connect.codec.xml import XML_DTD_FORBIDDEN
 from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.grounds import FileJudgement
+from ebrvt_connect.trust.kind import is_web_page
 from ebrvt_connect.trust.xml_reading import XmlRefused, read_root, signature_elements
 from ebrvt_connect.trust.xml_signature import (
     ExaminedXml,
     bare_report,
+    content_of_packet,
+    content_of_xml,
     examine_xml_signature,
     refused_report,
 )
@@ -33,7 +37,9 @@ def judge_xml(data: bytes, grounds: Grounds) -> FileJudgement:
         root = read_root(data)  # 0
         examined = examine_all(root, len(data), grounds)  # 1
     except XmlRefused as refusal:
-        if _XMLDSIG_NAMESPACE not in data:  # a page, a drawing, a damaged file: nothing to verify in it
+        # A page, or a drawing with a document type: nothing to verify in it. A damaged file may have lost it.
+        no_xml = is_web_page(data) or refusal.facts.get("fault") == XML_DTD_FORBIDDEN.code
+        if no_xml and _XMLDSIG_NAMESPACE not in data:
             return FileJudgement((), (grounds.policy.notice(findings.SIGNED_DATA_NOT_FOUND),))
         return FileJudgement((), (grounds.policy.notice(refusal.code, **refusal.facts),))
     if not examined:
@@ -41,16 +47,24 @@ def judge_xml(data: bytes, grounds: Grounds) -> FileJudgement:
     return FileJudgement(tuple(e.report for e in examined), ())
 
 
-def examine_all(root: Element, size: int, grounds: Grounds) -> tuple[ExaminedXml, ...]:
-    """Each signature examined, in document order; raises `XmlRefused` for more than is examined."""
+def examine_all(
+    root: Element, size: int, grounds: Grounds, *, message: bool = False
+) -> tuple[ExaminedXml, ...]:
+    """Each signature examined, in document order; raises `XmlRefused` for more than is examined.
+
+    `message`: a packet in its envelope, of which only the signed octets are read any further.
+    """
     elements = signature_elements(root, size, grounds.policy)
-    return tuple(_fenced(element, index, grounds) for index, element in enumerate(elements, 1))
+    return tuple(
+        _fenced(element, index, grounds, message=message) for index, element in enumerate(elements, 1)
+    )
 
 
-def _fenced(element: Element, index: int, grounds: Grounds) -> ExaminedXml:
+def _fenced(element: Element, index: int, grounds: Grounds, *, message: bool) -> ExaminedXml:
     """One signature examined; whatever a hostile one raises becomes a finding."""
+    content_of = content_of_packet if message else content_of_xml
     try:
-        return examine_xml_signature(element, index, grounds)
+        return examine_xml_signature(element, index, grounds, content_of)
     except XmlRefused as refusal:
         return refused_report(index, grounds, refusal)
     except MemoryError:

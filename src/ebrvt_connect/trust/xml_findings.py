@@ -66,8 +66,16 @@ XML_CONTENT_UNSIGNED = kind(
 XML_ENVELOPE_UNSIGNED = kind(
     "XML_ENVELOPE_UNSIGNED",
     WARNING,
-    "Chữ ký bảo vệ {covered}; phong bì truyền nhận bao ngoài không được ký.",
-    "The signature covers {covered}; the envelope around it is not signed.",
+    "Chữ ký bảo vệ {covered}; phần tử bao ngoài, kể cả tên của nó, không được ký.",
+    "The signature covers {covered}; the element around it is not signed, nor is its name.",
+    TT15_6,
+)
+XML_WRAPPED_UNSIGNED = kind(
+    "XML_WRAPPED_UNSIGNED",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Chữ ký chỉ bảo vệ {covered}; các phần tử bao ngoài không được ký nên có thể bị thêm hoặc đổi tên. Hãy "
+    "tách riêng phần được ký rồi kiểm tra lại, hoặc đề nghị nơi gửi ký cả tệp.",
+    "The signature covers {covered} only; the elements around it are not signed and may be anybody's.",
     TT15_6,
 )
 XML_REFORMATTED = kind(

@@ -85,7 +85,7 @@ def _judge(data: bytes, tag: str, grounds: Grounds, handed_out: list[SignedPacke
         return FileJudgement((), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),))
     try:
         root = read_root(data)
-        examined = examine_all(root, len(data), grounds)
+        examined = examine_all(root, len(data), grounds, message=True)
     except XmlRefused as refusal:
         return FileJudgement((), (notice(refusal.code, **refusal.facts),))
     if not examined:

@@ -118,13 +118,13 @@ def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData
 
     Raises `ValueError` and what asn1crypto raises for tokens that do not read.
     """
-    value = etree.fromstring(etree.tostring(signature.element[1], with_tail=False))
     found = signature.element.iterfind(f"{DS}Object/{_TIMESTAMPS}")
     for stamp, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False):
         method = stamp.find(f"{DS}CanonicalizationMethod")
         identifier = None if method is None else method.get("Algorithm")
         if identifier is not None and identifier not in CANONICALIZATIONS:
             raise ValueError("canonicalization of a timestamp")
+        value = etree.fromstring(etree.tostring(signature.element[1], with_tail=False))
         canonical = etree.tostring(value, method="c14n", exclusive=identifier == EXCLUSIVE_C14N)
         for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
             yield load_signed_data(_decoded(token)), canonical

@@ -17,10 +17,20 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from lxml import etree
 
-from ebrvt_connect.codec.xml import XmlLimits, local_name, parse_tree
+from ebrvt_connect.codec.edxml_words import NAMESPACE as EDXML_NAMESPACE
+from ebrvt_connect.codec.xml import XmlLimits, local_name, namespace, parse_tree
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.trust import findings, xml_findings
 from ebrvt_connect.trust.remembered import read_certificate
+from ebrvt_connect.trust.xml_unsigned import (
+    has_only_id,
+    has_text,
+    is_id,
+    properties_only,
+    strange_in_key,
+    strange_in_value,
+    vouched_in,
+)
 from ebrvt_connect.trust.xml_words import (
     CANONICALIZATIONS,
     DIGESTS,
@@ -39,12 +49,19 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.policy import VerificationPolicy
 
 _LIMITS = XmlLimits()
+_SMALL_BYTES = 64 * 1024
+_DOCTYPE = b"<!DOCTYPE"
+_PLAIN_BEGINNING = re.compile(
+    rb"""(?:<\?xml version="1\.0"(?: encoding="(?:UTF-8|utf-8)")?(?: standalone="(?:yes|no)")?\?>\s*)?"""
+    rb"<[A-Za-z_]"
+)
+_IS_TOO_DEEP = etree.XPath(f"boolean({'/*' * (_LIMITS.depth + 1)})")
+_WITH_NAMESPACES = etree.XPath("//*[@*[namespace-uri()]]")
 _MOST_CERTIFICATES = 100
 _MOST_WORK_BYTES = 64 * 1024 * 1024
 """Document size times references: each reference is digested over a copy of the whole."""
 _FRAGMENT = re.compile(r"#([A-Za-z_][\w.-]*)\Z")
 _SHOWN_CHARS = 60
-_DS_11 = "{http://www.w3.org/2009/xmldsig11#}"
 
 
 class XmlRefused(Exception):
@@ -90,6 +107,9 @@ class XmlSignature:
 
 def read_root(data: bytes) -> Element:
     """The tree with comments and instructions kept; raises `XmlRefused`."""
+    root = _plain_root(data)
+    if root is not None:
+        return root
     try:
         return parse_tree(data, _LIMITS, keep_remarks=True)
     except InvalidValue as failure:
@@ -97,6 +117,37 @@ def read_root(data: bytes) -> Element:
         sentence = failure.sentence_vi.rstrip(".")
         code = xml_findings.XML_TOO_COMPLEX if too_much else xml_findings.XML_UNREADABLE
         raise XmlRefused(code, reason=sentence, fault=failure.code) from failure
+
+
+def _plain_root(data: bytes) -> Element | None:
+    """The same tree, of a small file within all limits; None says nothing but that it is to be read strictly.
+
+    To count elements before a tree is made of them takes longer than everything else. So small a file has no
+    room for too many of them, nor for too much in the attributes of one, unless a long namespace is repeated.
+    """
+    if len(data) > _SMALL_BYTES or _DOCTYPE in data or b"\0" in data or not _PLAIN_BEGINNING.match(data):
+        return None
+    try:
+        root = etree.fromstring(data, _plain_parser())
+    except etree.XMLSyntaxError:
+        return None
+    if _IS_TOO_DEEP(root):
+        return None
+    heavy = (sum(len(name) + len(text) for name, text in e.attrib.items()) for e in _WITH_NAMESPACES(root))
+    return root if all(chars <= _LIMITS.attribute_chars for chars in heavy) else None
+
+
+def _plain_parser() -> etree.XMLParser:
+    """As `parse_tree` has it when it keeps remarks."""
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=False,
+        remove_pis=False,
+    )
 
 
 def signature_elements(root: Element, size: int, policy: VerificationPolicy) -> tuple[Element, ...]:
@@ -136,11 +187,12 @@ def _parts(element: Element) -> tuple[Element, Element, Element | None]:
 
 def _check_unsigned(element: Element, value: Element, key_info: Element | None) -> None:
     """No signature covers these: nothing that a reader might show may stand here, and no second spelling."""
-    holders = [element, *(() if key_info is None else (key_info, *key_info.findall(f"{DS}X509Data")))]
-    if any(_has_text(holder) for holder in holders):
-        raise _malformed("có văn bản giữa các thành phần của chữ ký")
-    if key_info is not None and any(not str(e.tag).startswith((DS, _DS_11)) for e in key_info.iter()):
+    if has_text(element) or not has_only_id(element):
+        raise _malformed("có văn bản giữa các thành phần của chữ ký, hoặc thuộc tính lạ")
+    if key_info is not None and strange_in_key(key_info) and next(_written(key_info), None) is not None:
         raise _malformed("KeyInfo có nội dung lạ")
+    if strange_in_value(value):
+        raise _malformed("SignatureValue có nội dung lạ")
     written = "".join((value.text or "").split())
     try:
         canonical = b64encode(b64decode(written, validate=True)).decode()
@@ -232,7 +284,7 @@ def _with_id(root: Element, value: str) -> Iterator[Element]:
 
 def _certificates(key_info: Element | None) -> Iterator[x509.Certificate]:
     """The certificates of KeyInfo; raises `XmlRefused` for none and for one that does not read."""
-    found = [] if key_info is None else key_info.findall(f"{DS}X509Data/{DS}X509Certificate")
+    found = [] if key_info is None else list(_written(key_info))
     if not found:
         raise XmlRefused(findings.SIGNER_CERTIFICATE_MISSING)
     if len(found) > _MOST_CERTIFICATES:
@@ -242,6 +294,10 @@ def _certificates(key_info: Element | None) -> Iterator[x509.Certificate]:
             yield read_certificate(b64decode("".join((element.text or "").split()), validate=True))
         except ValueError as failure:
             raise _malformed("chứng thư số không đọc được") from failure
+
+
+def _written(key_info: Element) -> Iterator[Element]:
+    return key_info.iterfind(f"{DS}X509Data/{DS}X509Certificate")
 
 
 def _malformed(reason: str) -> XmlRefused:
@@ -261,6 +317,7 @@ def _shown(text: str) -> str:
 _SOAP = frozenset(
     {"{http://schemas.xmlsoap.org/soap/envelope/}", "{http://www.w3.org/2003/05/soap-envelope}"}
 )
+_EDXML = frozenset(f"{{{EDXML_NAMESPACE}}}{name}" for name in ("edXML", "edXMLEnvelope", "edXMLHeader"))
 _MOST_SHOWN = 20
 
 
@@ -270,91 +327,98 @@ def path_of(element: Element) -> str:
     node: Element | None = element
     while node is not None:
         parent, name = node.getparent(), local_name(str(node.tag))[:_SHOWN_CHARS]
-        namesakes = [] if parent is None else parent.findall(str(node.tag))
+        others = () if parent is None else parent.iterchildren(etree.Element)
+        namesakes = [e for e in others if e.tag == node.tag or local_name(str(e.tag)) == name]
         steps.append(name if len(namesakes) < 2 else f"{name}[{namesakes.index(node) + 1}]")  # noqa: PLR2004
         node = parent
     return "/" + "/".join(reversed(steps))
 
 
-def unsigned_parts(root: Element, targets: tuple[Element, ...]) -> tuple[str, ...]:
-    """Paths of content outside the targets, signatures and a SOAP envelope aside; the first twenty.
+def unsigned_parts(root: Element, targets: tuple[Element, ...], *, soap: bool = False) -> tuple[str, ...]:
+    """Paths of content outside the targets, signatures aside; the first twenty.
 
-    Wrapping attacks live of content that nobody signed: a second packet, attributes, text. Elements that
-    only lead down to the signed one are not content; nor is the Header of the SOAP envelope around it.
+    Wrapping attacks live of content that nobody signed: a second packet, attributes, text, remarks. Elements
+    that only lead down to the signed one are not content; nor, with `soap`, is the Header of the SOAP
+    envelope around it: for whoever reads nothing but what was signed.
     """
     signed = set(targets)
     ancestors = {a for target in targets for a in target.iterancestors()}
-    left_open = itertools.chain(_unsigned(root, signed, ancestors), _taken_out(signed), _beside(root))
+    left_open = itertools.chain(
+        _unsigned(root, signed, ancestors, soap=soap), _in_signatures(root, signed), _beside(root)
+    )
     return tuple(path for path, _ in zip(left_open, range(_MOST_SHOWN), strict=False))
 
 
-def _taken_out(signed: set[Element]) -> Iterator[str]:
-    """The enveloped transform takes a signature out with all that is in it, so that nothing signs that."""
-    for element in signed:
-        for signature in element.iter(SIGNATURE):
-            yield from (path_of(e) for e in signature.iter() if _is_strange(e, signed))
+def is_plain_holder(root: Element, targets: tuple[Element, ...]) -> bool:
+    """Whether what was signed stands right below the root, which is of the same vocabulary.
+
+    So forms have it that several sign, their content beside the signatures. Who puts more around it, or
+    something else, may give it another meaning; the edXML envelope around its parts is known for what it is.
+    """
+    around = {a for target in targets for a in target.iterancestors()}
+    if not targets:
+        return False
+    if all(a.tag in _EDXML for a in around):
+        return True
+    return around == {root} and all(namespace(str(t.tag)) == namespace(str(root.tag)) for t in targets)
 
 
-def _is_strange(element: Element, signed: set[Element]) -> bool:
-    """An Object a reader might show, or something in the KeyInfo that no key needs."""
-    if element.tag == DS + "Object":
-        return not _is_known(element, signed)
-    parent = element.getparent()
-    return parent is not None and parent.tag == DS + "KeyInfo" and not str(element.tag).startswith(DS)
+def _in_signatures(root: Element, signed: set[Element]) -> Iterator[str]:
+    """Objects a reader might show and nobody signed, wherever the signature stands.
+
+    The enveloped transform takes a signature out with all that is in it.
+    """
+    for signature in root.iter(SIGNATURE):
+        held = [o for o in signature.iterchildren(DS + "Object") if o not in signed]
+        vouched = vouched_in(signature) if held else frozenset()
+        yield from (path_of(o) for o in held if not properties_only(o, vouched))
 
 
 def _beside(root: Element) -> Iterator[str]:
-    """Instructions before or behind the root (a style sheet changes what is read)."""
+    """Remarks before or behind the root (a style sheet changes what is read)."""
     for node in (*root.itersiblings(preceding=True), *root.itersiblings()):
-        if isinstance(node, etree._ProcessingInstruction):  # noqa: SLF001 - lxml has no other name for it
-            yield f"/processing-instruction({node.target})"
+        yield _remark(node)
 
 
-def _unsigned(element: Element, signed: set[Element], ancestors: set[Element]) -> Iterator[str]:
+def _remark(node: Element) -> str:
+    """The path of a comment or an instruction."""
+    instruction = isinstance(node, etree._ProcessingInstruction)  # noqa: SLF001 - lxml has no other name
+    above = node.getparent()
+    place = "" if above is None else path_of(above)
+    return f"{place}/processing-instruction()" if instruction else f"{place}/comment()"
+
+
+def _unsigned(
+    element: Element, signed: set[Element], ancestors: set[Element], *, soap: bool
+) -> Iterator[str]:
     """Depth first; called for elements that lead to a target, and for those beside them."""
-    if element in signed:
-        return
-    if element.tag == SIGNATURE:
-        yield from (path_of(o) for o in element if o.tag == DS + "Object" and not _is_known(o, signed))
+    if element in signed or element.tag == SIGNATURE:
         return
     if element not in ancestors:
         if not _only_signatures(element):
             yield path_of(element)
         return
-    yield from (f"{path_of(element)}/@{local_name(str(name))}" for name in _content_attributes(element))
-    if _has_text(element):
+    yield from (f"{path_of(element)}/@{local_name(name)}" for name in _content_attributes(element))
+    if has_text(element):
         yield f"{path_of(element)}/text()"
-    for child in element.iterchildren(etree.Element):
-        if not _is_soap_header(child):
-            yield from _unsigned(child, signed, ancestors)
-
-
-def _is_known(signature_object: Element, signed: set[Element]) -> bool:
-    """Signed itself, or properties of the signature, which readers do not show."""
-    if signature_object in signed:
-        return True
-    known = ("QualifyingProperties", "SignatureProperties")
-    children = list(signature_object.iterchildren(etree.Element))
-    only_elements = bool(children) and not _has_text(signature_object)
-    return only_elements and all(c in signed or local_name(str(c.tag)) in known for c in children)
+    for child in element:
+        if not isinstance(child.tag, str):
+            yield _remark(child)
+        elif not (soap and _is_soap_header(child)):
+            yield from _unsigned(child, signed, ancestors, soap=soap)
 
 
 def _only_signatures(element: Element) -> bool:
     """A place that holds signatures and nothing else."""
     if element.tag == SIGNATURE:
         return True
-    children = list(element.iterchildren(etree.Element))
-    empty = not _has_text(element) and not list(_content_attributes(element))
+    children = list(element)
+    empty = not has_text(element) and not list(_content_attributes(element))
     return empty and bool(children) and all(_only_signatures(child) for child in children)
 
 
 def _content_attributes(element: Element) -> Iterator[str]:
-    return (str(name) for name in element.attrib if local_name(str(name)).lower() != "id")
-
-
-def _has_text(element: Element) -> bool:
-    pieces = (element.text, *(child.tail for child in element))
-    return any(piece and piece.strip() for piece in pieces)
+    return (str(name) for name, value in element.attrib.items() if not is_id(str(name), value))
 
 
 def _is_soap_header(element: Element) -> bool:

@@ -1,9 +1,9 @@
 """One XML signature, examined step by step.
 
 1. Shape, algorithms, references (`trust.xml_reading`). 2. The signer's certificate: KeyInfo is a hint.
-3. signxml: digests and signature value, with that certificate and nothing of its own trust. 4. The
-certificate at the best signing time (`trust.grounds`), and pyHanko's word on its path. 5. What the
-signature covers, and what it leaves open.
+3. Digests and signature value, with that certificate: the plain form by `trust.sound_xml`, the rest by
+signxml, with nothing of its own trust. 4. The certificate at the best signing time (`trust.grounds`), and
+pyHanko's word on its path. 5. What the signature covers, and what it leaves open.
 
 The best time is that of a signature timestamp (XAdES-T), else the one in signed properties, as the signer
 claims it, else the time of the check.
@@ -29,6 +29,7 @@ from ebrvt_connect.trust.levels import level_of
 from ebrvt_connect.trust.second_opinion import doubt_about_signer
 from ebrvt_connect.trust.signed_data import CmsMalformed
 from ebrvt_connect.trust.signer_facts import certificate_facts
+from ebrvt_connect.trust.sound_xml import plainly_signed
 from ebrvt_connect.trust.times import Proofs, signing_time
 from ebrvt_connect.trust.timestamps import judge_token, unreadable_token
 from ebrvt_connect.trust.verdict import Coverage, Indication, SignatureReport
@@ -39,7 +40,13 @@ from ebrvt_connect.trust.xml_properties import (
     timestamped_values,
     uncounted_timestamps,
 )
-from ebrvt_connect.trust.xml_reading import XmlRefused, path_of, read_signature, unsigned_parts
+from ebrvt_connect.trust.xml_reading import (
+    XmlRefused,
+    is_plain_holder,
+    path_of,
+    read_signature,
+    unsigned_parts,
+)
 from ebrvt_connect.trust.xml_words import METHODS
 
 if TYPE_CHECKING:
@@ -100,7 +107,16 @@ class Content:
 def content_of_xml(signature: XmlSignature, policy: VerificationPolicy) -> Content:
     """Elements of the file the signature stands in."""
     coverage = _coverage(signature)
-    return Content(coverage, tuple(_coverage_findings(signature, coverage, policy)))
+    held = is_plain_holder(signature.element.getroottree().getroot(), _content_targets(signature))
+    around = xml_findings.XML_ENVELOPE_UNSIGNED if held else xml_findings.XML_WRAPPED_UNSIGNED
+    return Content(coverage, tuple(_coverage_findings(signature, coverage, policy, around)))
+
+
+def content_of_packet(signature: XmlSignature, policy: VerificationPolicy) -> Content:
+    """Elements of a message, for whoever goes on with nothing but the octets that were signed."""
+    coverage = _coverage(signature, soap=True)
+    around = xml_findings.XML_ENVELOPE_UNSIGNED
+    return Content(coverage, tuple(_coverage_findings(signature, coverage, policy, around)))
 
 
 def examine_xml_signature(
@@ -259,6 +275,12 @@ class _Engine(XMLVerifier):
 
 
 def _verify(signature: XmlSignature, leaf: x509.Certificate) -> _Outcome:
+    """What is not plainly sound is for signxml to judge."""
+    signed = plainly_signed(signature, leaf)
+    return _Outcome(signed=signed) if signed else _asked(signature, leaf)
+
+
+def _asked(signature: XmlSignature, leaf: x509.Certificate) -> _Outcome:
     """Ask signxml; its own view of certificates is switched off: key in, yes or no out."""
     method = METHODS[signature.method][0]
     config = SignatureConfiguration(
@@ -311,10 +333,10 @@ def _content_targets(signature: XmlSignature) -> tuple[Element, ...]:
     )
 
 
-def _coverage(signature: XmlSignature) -> Coverage:
+def _coverage(signature: XmlSignature, *, soap: bool = False) -> Coverage:
     root = signature.element.getroottree().getroot()
     targets = _content_targets(signature)
-    uncovered = unsigned_parts(root, targets)
+    uncovered = unsigned_parts(root, targets, soap=soap)
     whole = root in targets or (root is signature.element and bool(targets) and not uncovered)
     level: Literal["entire_file", "partial", "none"]
     level = "entire_file" if whole else ("partial" if targets else "none")
@@ -324,9 +346,9 @@ def _coverage(signature: XmlSignature) -> Coverage:
 
 
 def _coverage_findings(
-    signature: XmlSignature, coverage: Coverage, policy: VerificationPolicy
+    signature: XmlSignature, coverage: Coverage, policy: VerificationPolicy, around: str
 ) -> Iterator[Finding]:
-    """Comments in what was signed, content that was not, an envelope around it."""
+    """Comments in what was signed, content that was not, what is `around` it."""
     remarks = (n for t in _content_targets(signature) for n in t.iter(etree.Comment))
     if next(remarks, None) is not None:
         yield policy.notice(xml_findings.XML_COMMENT_UNSIGNED)
@@ -335,4 +357,4 @@ def _coverage_findings(
         uncovered = ", ".join(map(str, coverage.uncovered))
         yield policy.notice(xml_findings.XML_CONTENT_UNSIGNED, covered=covered, uncovered=uncovered)
     elif coverage.level != "entire_file":
-        yield policy.notice(xml_findings.XML_ENVELOPE_UNSIGNED, covered=covered)
+        yield policy.notice(around, covered=covered)

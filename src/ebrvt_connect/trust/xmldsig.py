@@ -1,7 +1,8 @@
 """Signing XML (ký XML): a packet as a whole, or a part of a paper that several sign.
 
-The form is fixed: one Reference to `#Id`, exclusive canonicalization (for a packet enveloped-signature
-before it), SHA-256, RSA (PKCS#1 v1.5) or ECDSA, X509Data with the signer's certificate and its issuers.
+The form is fixed: one Reference to `#Id` (or to the whole document, whose root has none), exclusive
+canonicalization (with enveloped-signature before it where the signature lies within), SHA-256, RSA
+(PKCS#1 v1.5) or ECDSA, X509Data with the signer's certificate and its issuers.
 Exclusive canonicalization keeps what surrounds the signed element out of the digest, so a packet may
 travel in any envelope and be cut out of it again. Re-formatting is what it does not survive.
 """
@@ -39,7 +40,7 @@ _SIGNED_INFO = (
     '<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
     f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
     '<ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
-    '<ds:Reference URI="#{reference_id}"><ds:Transforms>'
+    '<ds:Reference URI="{uri}"><ds:Transforms>'
     "{enveloped}"
     f'<ds:Transform Algorithm="{EXCLUSIVE_C14N}"></ds:Transform>'
     '</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256">'
@@ -67,6 +68,19 @@ def sign_packet(packet_xml: bytes, signer: Signer, *, reference_id: str) -> byte
     return etree.tostring(packet, encoding="UTF-8", xml_declaration=False)
 
 
+def sign_whole(document_xml: bytes, signer: Signer) -> bytes:
+    """The document with its signature as the root's last child, over all of it (`URI=""`).
+
+    For XML whose root bears no `Id` and whose form is not ours to change; otherwise as `sign_packet`.
+    Raises `ValueError` for comments, processing instructions, a signature in it, and what is not well-formed.
+    """
+    document = _parsed(document_xml)
+    if next(document.iter(SIGNATURE), None) is not None:
+        raise ValueError("document: expected no signature in it yet")
+    document.append(_signature(document, signer, "", enveloped=True))
+    return etree.tostring(document, encoding="UTF-8", xml_declaration=False)
+
+
 def sign_part(document_xml: bytes, signer: Signer, *, reference_id: str) -> bytes:
     """The document with one more signature as the root's last child, over the element with this Id.
 
@@ -85,7 +99,7 @@ def _signature(target: Element, signer: Signer, reference_id: str, *, enveloped:
     canonical = etree.tostring(target, method="c14n", exclusive=True)
     signed_info = _SIGNED_INFO.format(
         method=_METHODS[signer.key_kind],
-        reference_id=reference_id,
+        uri=f"#{reference_id}" if reference_id else "",
         enveloped=_ENVELOPED if enveloped else "",
         digest=b64encode(hashlib.sha256(canonical).digest()).decode(),
     )
@@ -106,14 +120,19 @@ def _signature(target: Element, signer: Signer, reference_id: str, *, enveloped:
 def _read(content: bytes, reference_id: str) -> Element:
     if not _NAME.match(reference_id):
         raise ValueError(f"reference_id: got {reference_id!r}, expected an XML name in ASCII")
+    root = _parsed(content)
+    if _ids(root).count(reference_id) != 1 or root.xpath("//@Id").count(reference_id) != 1:
+        raise ValueError(f"XML to be signed: expected Id={reference_id!r} exactly once")
+    return root
+
+
+def _parsed(content: bytes) -> Element:
     try:
         root = parse_tree(content, keep_remarks=True)
     except InvalidValue as failure:
         raise ValueError(f"XML to be signed: {failure}") from failure
     if any(not isinstance(node.tag, str) for node in root.iter()) or _beside(root):
         raise ValueError("XML to be signed: got comments or processing instructions, expected none")
-    if _ids(root).count(reference_id) != 1 or root.xpath("//@Id").count(reference_id) != 1:
-        raise ValueError(f"XML to be signed: expected Id={reference_id!r} exactly once")
     return root
 
 

@@ -266,7 +266,7 @@ def test_a_finding_is_explained_in_either_language(ebrvt):
     assert "Nội dung văn bản đã bị thay đổi sau khi ký." in ebrvt("explain", "HASH_MISMATCH").out
     assert "The digest of the signed bytes differs" in ebrvt("explain", "HASH_MISMATCH", "--lang", "en").out
     told = ebrvt("explain", "HASH_MISMATCH", "--json").data
-    assert set(told) == {"code", "severity", "message_vi", "message_en", "legal_ref"}
+    assert set(told) == {"code", "severity", "message_vi", "message_en", "legal_ref", "advice_vi"}
 
 
 def test_a_code_of_an_adapter_is_explained_too(ebrvt):

@@ -1,5 +1,6 @@
 """`ebrvt verify --ocsp`, `--online`, `--evidence` and `ebrvt evidence`, against a responder on loopback."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -67,12 +68,12 @@ def test_an_answer_at_hand_reaches_the_worker_processes(ebrvt, office, tmp_path)
     assert settled.code == 0
 
 
-def test_what_is_no_answer_is_a_wrong_configuration(ebrvt, office):
+def test_what_is_no_answer_is_a_wrong_call(ebrvt, office):
     paper, trusting = office
 
     refused = ebrvt("verify", paper, *trusting, "--ocsp", paper)
 
-    assert (refused.code, "TRUST_FOLDER_INVALID" in refused.err) == (4, True)
+    assert (refused.code, "tệp nêu ở --ocsp không phải câu trả lời OCSP" in refused.err) == (64, True)
 
 
 def test_online_asks_and_keeps_what_it_was_told(ebrvt, office, authority, tmp_path):
@@ -118,12 +119,31 @@ def test_evidence_is_kept_replayed_and_deleted(ebrvt, office, authority, tmp_pat
     assert document(passed)["evidence"]
     assert (again.code, again.data["same"], authority.asked) == (0, True, asked)
     assert "giống lần trước" in ebrvt("evidence", "replay", folder, name, paper).out
-    assert ebrvt("evidence", "replay", folder, name, tmp_path / "root.crt").code == 64
+    other = ebrvt("evidence", "replay", folder, name, tmp_path / "root.crt")
+    assert (other.code, other.err.split(": ")[0]) == (64, "EVIDENCE_OTHER_FILE")
+    assert f"là của {paper}; tệp vừa đưa vào không phải" in other.err
+    told = ebrvt("evidence", "replay", folder, name, paper, "--detached", tmp_path / "root.crt")
+    assert (told.code, "khác với lần kiểm tra" in told.err, "root.crt" in told.err) == (64, True, True)
+    assert ebrvt("evidence", "replay", folder, name[:12], paper).code == 0, "enough of its beginning"
+    assert re.search(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d \(\+07:00\)", ebrvt("evidence", "list", folder).out)
 
     assert ebrvt("evidence", "delete", folder, name).code == 2
     assert ebrvt("evidence", "delete", folder, name, "--yes").code == 0
     assert ebrvt("evidence", "list", folder, "--json").data == {"records": []}
-    assert ebrvt("evidence", "replay", folder, name, paper).code == 2
+    gone = ebrvt("evidence", "replay", folder, name, paper)
+    assert (gone.code, gone.err.split(": ")[0]) == (64, "EVIDENCE_RECORD_UNKNOWN")
+    assert f"ebrvt evidence list {folder}" in gone.err
+
+
+def test_a_beginning_that_several_records_have_chooses_none(ebrvt, office, tmp_path):
+    paper, trusting = office
+    for day in ("01", "02"):
+        ebrvt("verify", paper, *trusting, "--evidence", "kho-bc", "--at", f"2030-01-{day}T00:00:00+07:00")
+
+    for command in (["replay", "kho-bc", "20", paper], ["delete", "kho-bc", "20", "--yes"]):
+        refused = ebrvt("evidence", *command)
+        assert (refused.code, refused.err.split(": ")[0]) == (64, "EVIDENCE_RECORD_UNCLEAR")
+    assert len(ebrvt("evidence", "list", "kho-bc", "--json").data["records"]) == 2
 
 
 def test_worker_processes_look_first(ebrvt, office, authority, tmp_path):
@@ -137,5 +157,5 @@ def test_worker_processes_look_first(ebrvt, office, authority, tmp_path):
     )
 
     kinds = [d["indication"] for d in answer.data["documents"]]
-    assert (answer.code, kinds) == (64, ["TOTAL_PASSED", "TOTAL_FAILED"])
+    assert (answer.code, kinds) == (1, ["TOTAL_PASSED", "TOTAL_FAILED"])
     assert "nowhere.pdf" in answer.err

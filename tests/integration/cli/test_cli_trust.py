@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
@@ -110,6 +112,7 @@ def test_what_is_refused_writes_nothing(arguments, code, said, ebrvt, root, tmp_
     answer = ebrvt("trust", "add", "root.crt", *(sha256 if a == "@" else a for a in arguments))
     assert (answer.code, answer.out) == (code, "")
     assert said in answer.err
+    assert sha256 not in answer.err, "ready to be pasted back"
     assert not (tmp_path / "trust").exists()
 
 
@@ -137,8 +140,8 @@ def test_a_same_name_with_another_key_is_shouted_about_and_needs_a_word(trust, t
     add = ["trust", "add", "other.crt", "--branch", "vgca"]
     refused = ebrvt(*add, "--fingerprint", sha256_of(other))
     assert refused.code == 1
-    assert "!!! CẢNH BÁO" in refused.err
-    assert "ANCHOR_SAME_NAME" in refused.err
+    assert refused.err.startswith("ANCHOR_SAME_NAME: ")
+    assert "!!! CẢNH BÁO" not in refused.err, "said once"
 
     shell = Terminal(*add)
     shell.until("nguồn độc lập").type(sha256_of(other)).until("khác khóa” để vẫn thêm")
@@ -200,6 +203,34 @@ def test_check_answers_as_of_a_time(at, code, ebrvt, trust):
     assert answer.code == code
     assert answer.out.startswith("✓ Kho tin cậy: ")
     assert ("→" in answer.out) is (code != 0)
+
+
+def test_a_folder_that_is_not_there_is_the_same_to_every_command(ebrvt):
+    for command in ("list", "check"):
+        answer = ebrvt("trust", command, "--trust", "kho")
+        assert (answer.code, answer.out) == (4, "")
+        assert "TRUST_FOLDER_MISSING: Không có thư mục kho tin cậy kho." in answer.err
+
+
+def test_a_broken_pins_file_is_told_once_and_in_vietnamese(ebrvt, trust):
+    (trust / "pins.toml").write_text('[[pin]]\nsha256 = "\nbranch = "tsa"\n')
+    out = ebrvt("trust", "check").out
+    assert out.count("sai cú pháp TOML ở dòng 2, cột") == 1
+    assert "Illegal" not in out
+    assert "Invalid" not in out
+
+
+def test_the_cure_for_an_unpinned_file_runs_as_it_is_printed(ebrvt, trust, root):
+    (trust / "government" / "moi.crt").write_bytes(
+        issue(Request("Gốc thế hệ mới", authority=True)).certificate.public_bytes(Encoding.PEM)
+    )
+    check = ebrvt("trust", "check", "--json").data["checks"]
+    (cure,) = [c["cure_vi"] for c in check if "chưa được ghim nên" in c["cause_vi"]]
+    call = shlex.split(cure.partition("rồi chạy: ebrvt ")[2])
+    new = x509.load_pem_x509_certificate((trust / "government" / "moi.crt").read_bytes())
+
+    assert ebrvt(*call, "--fingerprint", sha256_of(new)).code == 0
+    assert "chưa được ghim" not in ebrvt("trust", "check").out
 
 
 def test_check_and_doctor_say_the_same(ebrvt, province, pki):
@@ -311,3 +342,4 @@ def test_a_private_address_is_not_asked_unless_the_operator_said_so(ebrvt, onlin
     answer = ebrvt("trust", "refresh", "--online", "--json")
     assert (answer.code, list_server.asked) == (3, [])
     assert "mạng nội bộ" in answer.data["fetched"][0]["reason_vi"]
+    assert "private_hosts" in answer.data["fetched"][0]["reason_vi"]

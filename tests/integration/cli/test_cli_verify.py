@@ -151,18 +151,20 @@ def test_a_hostile_file_is_a_format_failure_and_no_traceback(content, verify, tm
 
 
 @pytest.mark.parametrize(
-    ("content", "kind"),
+    ("content", "kind", "code"),
     [
-        (workbook_xlsx(), "ooxml"),
-        (zip_bomb(), "ooxml"),
-        (b"<?xml version='1.0'?><a>&x;</a>", "xml"),
+        (workbook_xlsx(), "ooxml", 2),
+        (zip_bomb(), "ooxml", 1),
+        (b"<?xml version='1.0'?><a>&x;</a>", "xml", 1),
     ],
     ids=["workbook", "zip bomb", "XML with an entity"],
 )
-def test_what_is_not_judged_yet_never_passes(content, kind, verify, tmp_path):
+def test_what_carries_no_signature_never_passes_and_fails_where_it_is_broken(
+    content, kind, code, verify, tmp_path
+):
     (tmp_path / "letter.pdf").write_bytes(content)
     answer = verify("--json", tmp_path / "letter.pdf")
-    assert answer.code == 2
+    assert answer.code == code
     assert answer.data["documents"][0]["kind"] == kind
 
 
@@ -184,13 +186,20 @@ def test_a_missing_file_is_told_and_keeps_no_other_from_being_judged(verify, pap
 
 def test_a_missing_file_alone_is_a_wrong_call_without_verdicts(verify, papers):
     answer = verify("--json", papers / "absent.pdf")
-    assert (answer.code, answer.out) == (64, "")
+    assert (answer.code, answer.data) == (64, {"documents": []})
     assert "absent.pdf" in answer.err
 
 
 def test_a_folder_is_no_document(verify, papers):
     answer = verify(papers)
     assert (answer.code, answer.out) == (64, "")
+    assert f"hãy nêu các tệp trong đó, ví dụ {papers}/*.pdf" in answer.err
+
+
+def test_a_name_that_begins_with_a_dash_is_told_how_to_write_it(verify):
+    answer = verify("-gach.pdf")
+    assert (answer.code, answer.out) == (64, "")
+    assert "viết ./-TÊN" in answer.err
 
 
 def test_a_name_that_is_no_text_is_told_as_far_as_it_is(verify, papers, tmp_path):
@@ -226,11 +235,12 @@ def with_crls(pki):
     return [part for path in sorted((pki.trust_folder / "crl").iterdir()) for part in ("--crl", path)]
 
 
-def test_without_trust_nothing_passes(ebrvt, papers):
+def test_without_trust_nothing_passes_and_stderr_says_why(ebrvt, papers):
     answer = ebrvt("verify", "--json", "--at", AT, papers / "good.pdf")
     assert answer.code == 2
     (document,) = answer.data["documents"]
     assert "NO_CERTIFICATE_CHAIN_FOUND" in document["sub_indications"]
+    assert "Chưa dùng kho tin cậy nào" in answer.err
 
 
 def test_a_trust_folder_beside_us_is_taken_up(ebrvt, papers, pki, tmp_path):
@@ -292,11 +302,13 @@ def test_without_revocation_lists_nothing_passes(ebrvt, papers, certificate_file
 
 
 @pytest.mark.parametrize("option", ["--anchor", "--cert", "--crl"])
-def test_trust_material_that_does_not_read_is_a_wrong_configuration(option, ebrvt, papers, tmp_path):
-    (tmp_path / "junk").write_bytes(b"junk")
-    answer = ebrvt("verify", "--json", option, tmp_path / "junk", papers / "good.pdf")
-    assert (answer.code, answer.out) == (4, "")
-    assert "TRUST_FOLDER_INVALID" in answer.err
+def test_trust_material_that_does_not_read_is_told_by_option_and_name(option, ebrvt, papers, tmp_path):
+    (tmp_path / "rac.pdf").write_bytes(b"junk")
+    answer = ebrvt("verify", "--json", option, tmp_path / "rac.pdf", papers / "good.pdf")
+    assert (answer.code, answer.out) == (64, "")
+    assert f"tệp nêu ở {option} không phải " in answer.err
+    assert "rac.pdf" in answer.err
+    assert "ParseError" not in answer.err
 
 
 def test_an_anchor_nobody_pinned_is_a_wrong_configuration(ebrvt, papers, pki, tmp_path):

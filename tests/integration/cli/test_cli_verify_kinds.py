@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from tests.unit.trust.samples import AGENCY, AT, plain_pdf
@@ -67,9 +68,17 @@ def test_content_belongs_to_one_file(verify, papers):
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("sample_submit.xml", 0), ("signature_broken_by_pretty_printing.xml", 1)]
+    ("name", "code"),
+    [("packet.xml", 0), ("sample_submit.xml", 2), ("signature_broken_by_pretty_printing.xml", 1)],
 )
-def test_the_published_sample_verifies_with_its_certificate_and_its_twin_does_not(ebrvt, name, code):
-    answer = ebrvt("verify", "--at", WHEN, "--anchor", VECTORS / "sample_submit.crt.pem", VECTORS / name)
+def test_the_published_sample_verifies_with_its_certificate_and_its_twin_does_not(
+    ebrvt, tmp_path, name, code
+):
+    """The packet by itself; the whole SOAP message is a file of which the signature covers a part."""
+    message = etree.parse(VECTORS / "sample_submit.xml")
+    packet = next(message.iter("{urn:ebrvt:sandbox:reporting:1}ReportPacket"))
+    (tmp_path / "packet.xml").write_bytes(etree.tostring(packet, with_tail=False))
+    file = tmp_path / name if name == "packet.xml" else VECTORS / name
+    answer = ebrvt("verify", "--at", WHEN, "--anchor", VECTORS / "sample_submit.crt.pem", file)
 
     assert answer.code == code

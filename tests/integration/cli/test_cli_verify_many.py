@@ -39,7 +39,7 @@ def test_files_are_judged_by_workers_and_told_in_their_order(ebrvt, pki, papers)
         ("unsigned.pdf", "INDETERMINATE"),
         ("good.pdf", "TOTAL_PASSED"),
     ]
-    assert answer.code == 64
+    assert answer.code == 1
     assert answer.err.splitlines() == [
         f"{papers}/absent.pdf: {UNREAD}",
     ]

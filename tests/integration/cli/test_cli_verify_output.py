@@ -39,7 +39,8 @@ def verify(ebrvt, pki):
 def test_the_exit_code_is_that_of_the_verdict_in_every_form(form, name, code, verify, papers):
     answer = verify("--format", form, "-o", papers / "answer", papers / f"{name}.pdf")
 
-    assert (answer.code, answer.out, answer.err) == (code, "", "")
+    assert (answer.code, answer.out) == (code, "")
+    assert answer.err.endswith(f"đã ghi vào {papers}/answer\n")
     assert (papers / "answer").stat().st_size > 1000
 
 
@@ -84,7 +85,7 @@ def test_a_file_that_cannot_be_read_does_not_shift_the_answers_of_others(verify,
         "--json", "-o", papers / "out", papers / "tampered.pdf", papers / "absent.pdf", papers / "good.pdf"
     )
 
-    assert answer.code == 64
+    assert answer.code == 1
     told = {
         p.name: json.loads(p.read_text())["documents"][0]["indication"] for p in (papers / "out").iterdir()
     }

@@ -183,6 +183,37 @@ def test_calls_that_mean_nothing_are_wrong_calls(verify, packets, options):
     assert (answer.code, answer.out) == (64, "")
 
 
+def test_a_packet_judged_file_by_file_is_told_how_to_be_judged_whole(verify, packets):
+    answer = verify(packets / "good.edxml")
+
+    assert f"ebrvt verify --packet {packets / 'good.edxml'}" in answer.err
+    assert "--packet" not in verify("--json", packets / "good.edxml").err
+
+
+def test_a_pdf_is_no_packet_and_no_bad_document_for_that(verify, tmp_path, good):
+    (tmp_path / "tot.pdf").write_bytes(good)
+    answer = verify("--packet", tmp_path / "tot.pdf")
+
+    assert (answer.code, answer.out) == (64, "")
+    assert "bỏ --packet" in answer.err
+
+
+def test_a_record_named_without_its_files_is_told_where_they_are(ebrvt, verify, packets, tmp_path):
+    ebrvt("edxml", "extract", packets / "good.edxml", "-o", tmp_path / "x")
+    answer = verify("--packet", tmp_path / "x" / "metadata.json")
+
+    assert (answer.code, answer.out) == (64, "")
+    assert f"{tmp_path / 'x' / '01-cv.pdf'}" in answer.err
+
+
+def test_the_text_of_a_packet_names_its_rules_and_their_time_zone(verify, packets):
+    head = verify("--packet", packets / "good.edxml").out.splitlines()[2]
+
+    assert head.startswith(
+        "Kiểm tra lúc: 23/11/2026 08:00:00 (+07:00) theo chính sách VN_2025 phiên bản 1 (SHA"
+    )
+
+
 def test_json_that_is_no_record_is_told_and_no_traceback(verify, tmp_path):
     (tmp_path / "metadata.json").write_text('{"number": 3}')
     answer = verify("--packet", tmp_path / "metadata.json")

@@ -28,7 +28,8 @@ def test_a_benchmark_runs_and_tells_ratios(name, keys):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     figures = told["benchmarks"][name]
-    assert all(figure["what"] and figure["ours"] >= 0 for figure in figures)
+    # Memory is a difference of two processes: on a crowded machine it may come out below nothing.
+    assert all(figure["what"] and (figure["ours"] >= 0 or name == "memory") for figure in figures)
     assert any(figure["peer"] and figure["ratio"] is not None for figure in figures)
     assert {"python", "cores", "load_average", "noise_percent"} <= told["machine"].keys()
 

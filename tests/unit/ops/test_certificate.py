@@ -209,7 +209,7 @@ def test_a_file_without_signatures_says_so(desk):
     for text in seen(report):
         assert "CHƯA ĐỦ CƠ SỞ KẾT LUẬN" in text
         assert "Tệp không có chữ ký số nào được kiểm tra." in text
-        assert "Đề nghị ký số trước khi phát hành." in text
+        assert "văn bản đến: đề nghị nơi gửi gửi bản đã ký số." in text
 
 
 def test_a_document_timestamp_is_told_as_what_it_is(desk):

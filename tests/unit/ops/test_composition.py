@@ -253,7 +253,7 @@ def test_a_broken_trust_folder_keeps_the_province_closed(loaded):
     )
     with pytest.raises(HeldForPerson) as refused, composed(type(province)(broken, province.path, {})):
         pass
-    assert refused.value.code == "TRUST_FOLDER_INVALID"
+    assert refused.value.code == "TRUST_FOLDER_MISSING"
 
 
 # --- links ------------------------------------------------------------------------------------------

@@ -9,7 +9,14 @@ from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.model.dossier import DossierExchange
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.model.report import ReportState
-from ebrvt_connect.ops.commands.explain import _called, _exchange_line, _told, _with_gaps
+from ebrvt_connect.ops.commands.explain import (
+    _called,
+    _exchange_line,
+    _meaning,
+    _meaning_text,
+    _told,
+    _with_gaps,
+)
 from ebrvt_connect.ops.words import decision_vi
 from ebrvt_connect.ports.ledger import Exchange, Step
 from tests.contract.dvcqg.desk import make_dossier, make_message
@@ -81,3 +88,12 @@ def test_a_report_is_not_called_a_report_twice(title, called):
 
 def test_places_to_be_filled_are_gaps_and_doubled_braces_are_braces():
     assert _with_gaps("Kỳ {period}: {reason} {{ file = ... }}") == "Kỳ …: … { file = ... }"
+
+
+def test_a_finding_is_explained_with_what_to_do():
+    meaning = _meaning("HASH_MISMATCH")
+
+    assert meaning["advice_vi"].startswith("Không sử dụng bản này")
+    assert _meaning_text(meaning, "vi").endswith(f"\n  Cách xử lý: {meaning['advice_vi']}")
+    assert _meaning("RSA_PKCS1_V15")["advice_vi"] == ""
+    assert "Cách xử lý" not in _meaning_text(_meaning("RSA_PKCS1_V15"), "vi")

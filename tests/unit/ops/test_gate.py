@@ -183,7 +183,7 @@ def test_another_agencys_seal_does_not_do(gate, desk):
 
 
 def test_an_unsigned_main_file_stays(gate):
-    assert_held(gate.judge((MAIN, LETTER)), "NOT_SIGNED_BY_ISSUING_AGENCY", "chưa có chữ ký số")
+    assert_held(gate.judge((MAIN, LETTER)), "NOT_SIGNED_BY_ISSUING_AGENCY", "không có chữ ký số")
 
 
 @pytest.mark.parametrize(("role", "words"), [("person", "con dấu số"), ("agency", "người có thẩm quyền")])

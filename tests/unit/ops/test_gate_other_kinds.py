@@ -37,11 +37,17 @@ def signers(pki):
     return lambda agency=AGENCY: [pki.signer(agency, role="person"), pki.signer(agency)]
 
 
-def test_xml_and_cms_signed_by_leader_and_seal_may_go(gate, signers):
-    for main in (signed_xml(PAPER, signers()), signed_cms(PAPER, signers(), signed_at=AT)):
-        judgement = gate.judge((MAIN, main))
+def test_cms_signed_by_leader_and_seal_may_go(gate, signers):
+    judgement = gate.judge((MAIN, signed_cms(PAPER, signers(), signed_at=AT)))
 
-        assert (judgement.passed, judgement.reason_vi) == (True, "")
+    assert (judgement.passed, judgement.reason_vi) == (True, "")
+
+
+def test_xml_that_does_not_tell_who_signed_first_stays(gate, signers):
+    judgement = gate.judge((MAIN, signed_xml(PAPER, signers())))
+
+    assert (judgement.passed, judgement.code) == (False, "NOT_SIGNED_BY_ISSUING_AGENCY")
+    assert "không rõ thứ tự ký" in judgement.reason_vi
 
 
 def test_xml_and_cms_of_another_agency_stay(gate, signers):
@@ -81,7 +87,7 @@ def test_xml_and_cms_of_another_agency_stay(gate, signers):
     ],
 )
 def test_an_appendix_goes_unsigned_or_well_signed(gate, signers, make, passed, verdict):
-    judgement = gate.judge((MAIN, signed_xml(PAPER, signers())), (APPENDIX, make(signers())))
+    judgement = gate.judge((MAIN, signed_cms(PAPER, signers(), signed_at=AT)), (APPENDIX, make(signers())))
 
     assert judgement.passed is passed
     assert verdicts(judgement) == ["TOTAL_PASSED", verdict]

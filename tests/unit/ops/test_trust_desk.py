@@ -307,10 +307,10 @@ BY_HAND = """# ghi chú đầu tệp
 [[pin]]   # gốc cũ
 sha256 = "{old}"
 branch = "national"
-owner = "Phòng CNTT"  # người giữ
+x_owner = "Phòng CNTT"  # người giữ
 
 # một nhận xét ở giữa
-[notes]
+[x_notes]
 text = "giữ nguyên"
 """
 

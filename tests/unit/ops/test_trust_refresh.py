@@ -42,7 +42,7 @@ def test_a_newer_list_is_kept_beside_the_old_one(refresh, folder, pki):
     assert (told.outcome, told.this_update) == (Outcome.STORED, TODAY["issued_at"])
     assert lists(folder) == {**before, told.file.removeprefix("crl/"): content}
     assert "20261122T000000Z" in told.file
-    assert (folder / told.file).stat().st_mode & 0o077 == 0
+    assert (folder / told.file).stat().st_mode & 0o777 == folder.stat().st_mode & 0o644
     assert len(load_trust_folder(folder).revocation.crls) == 4
 
 

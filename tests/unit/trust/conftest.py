@@ -3,6 +3,7 @@ import os
 import pytest
 
 from ebrvt_connect.testing.pki import SandboxPki
+from tests.unit.trust.both_ways import short_cuts_watched
 from tests.unit.trust.samples import Desk
 
 
@@ -27,3 +28,11 @@ def desk(pki, trust):
 def issued(desk):
     """A sound document: leader and seal, each with a timestamp."""
     return desk.issued(timestamper=desk.stamped())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_proven_that_signxml_denies():
+    """Of every XML file in these tests, attacks above all."""
+    with short_cuts_watched() as differences:
+        yield
+    assert not differences

@@ -15,10 +15,9 @@ XML = b'\xef\xbb\xbf  <?xml version="1.0"?><a/>'
         (b"%PDF-1.7", "pdf", "PDF", True),
         (b"junk %PDF-1.7", "pdf", "PDF", True),
         (b"\0" * 1100 + b"%PDF-1.7", "unknown", "", False),
-        (workbook_xlsx(), "ooxml", "Office (OOXML)", False),
-        (workbook_xlsx() + b"_xmlsignatures/sig1.xml", "ooxml", "Office (OOXML)", True),
-        (workbook_xlsx() + b"package/services/digital-signature/origin", "ooxml", "Office (OOXML)", True),
-        (archive_zip()[:200], "unknown", "ZIP", False),
+        (workbook_xlsx(), "ooxml", "Office (OOXML)", True),
+        (archive_zip(), "unknown", "ZIP", False),
+        (archive_zip()[:200], "ooxml", "ZIP", True),
         (bytes.fromhex("3082123406092a864886f70d010702a0"), "cms", "CMS (p7m/p7s)", True),
         (bytes.fromhex("308006092a864886f70d010702a080") + b"%PDF-1.7", "cms", "CMS (p7m/p7s)", True),
         (b"-----BEGIN PKCS7-----\nMII", "cms", "CMS (p7m/p7s)", True),
@@ -27,9 +26,11 @@ XML = b'\xef\xbb\xbf  <?xml version="1.0"?><a/>'
         (b"MIIOuwYJKoZIhvcNA", "unknown", "TXT", False),
         (b"Content-Type: text/plain\n\nx", "unknown", "TXT", False),
         (b"Content-Type: multipart/signed\n\nx", "cms", "S/MIME (multipart/signed)", True),
-        (XML, "xml", "XML", False),
-        (XML + b"<Signature/>", "xml", "XML", True),
-        (b"<edXML:edXML/>", "edxml", "edXML", False),
+        (XML, "xml", "XML", True),
+        (b"\n<!DOCTYPE html><p>x", "xml", "XML", False),
+        (b"<HTML lang='vi'>x", "xml", "XML", False),
+        (b"<!DOCTYPE html><p>Signature", "xml", "XML", True),
+        (b"<edXML:edXML/>", "edxml", "edXML", True),
         (b"< not xml", "unknown", "TXT", False),
         (b"\xff\xd8\xff\xe0", "unknown", "JPEG", False),
         (b"\x89PNG\r\n\x1a\n", "unknown", "PNG", False),
@@ -75,3 +76,19 @@ def test_an_unsigned_xml_file_is_plainly_unsigned(desk):
 
     assert [f.code for f in report.findings] == ["SIGNED_DATA_NOT_FOUND"]
     assert report.indication is Indication.INDETERMINATE
+
+
+@pytest.mark.parametrize("percent", [2, 5, 20, 27, 60, 95])
+def test_an_office_file_that_was_cut_off_is_damaged_and_not_unsigned(desk, percent):
+    whole = workbook_xlsx()
+
+    report = desk.verdict(whole[: len(whole) * percent // 100])
+
+    assert (report.indication, [f.code for f in report.findings]) == ("TOTAL_FAILED", ["OOXML_ZIP_STRUCTURE"])
+
+
+@pytest.mark.parametrize("data", [b"<goi><a>x</goi", b"<a>", b"<a/><b/>"])
+def test_xml_that_was_cut_off_is_damaged_and_not_unsigned(desk, data):
+    report = desk.verdict(data)
+
+    assert (report.indication, [f.code for f in report.findings]) == ("TOTAL_FAILED", ["XML_UNREADABLE"])

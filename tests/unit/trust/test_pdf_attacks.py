@@ -190,7 +190,9 @@ def sealed_with_box(desk, box):
     writer = IncrementalPdfFileWriter(BytesIO(desk.signed(role="person")))
     append_signature_field(writer, SigFieldSpec("Dau", box=box))
     field = writer.root["/AcroForm"]["/Fields"][-1]
+    blank = field["/AP"].raw_get("/N")
     field["/AP"] = painting(writer, box)
+    del writer.objects[(blank.generation, blank.idnum)]  # what belongs to nothing may not be there
     writer.update_container(field)
     out = BytesIO()
     writer.write(out)

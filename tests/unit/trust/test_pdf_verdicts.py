@@ -113,7 +113,6 @@ GOOD = {
     "claimed time seven hours ahead of its timestamp": lambda d: d.signed(
         at=AT + timedelta(hours=7), timestamper=d.stamped()
     ),
-    "claimed after the check": lambda d: d.signed(at=LATE),
 }
 
 
@@ -409,6 +408,10 @@ def test_unknown_revocation_is_undecided_and_loud(desk):
     finding = next(f for f in report.all_findings() if f.code == "REVOCATION_UNKNOWN")
     assert (report.indication, report.sub_indications) == (UNCLEAR, ("TRY_LATER",))
     assert finding.message_vi.startswith("CẢNH BÁO")
+    certificate, authority = (f for f in report.all_findings() if f.code == "REVOCATION_UNKNOWN")
+    assert f"cơ quan cấp là “{report.signatures[0].issuer}”" in certificate.message_vi
+    assert f"cơ quan cấp “{report.signatures[0].issuer}”" in authority.message_vi
+    assert "--online" in certificate.message_vi
     assert report.signatures[0].revocation.status == "unknown"
     assert report.signatures[0].certificate_valid_at_best_time is None
 

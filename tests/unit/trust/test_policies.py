@@ -129,3 +129,24 @@ def test_cms_and_xml_know_the_policies_too(desk, pki):
     for content in (cms, xml):
         assert desk.verdict(content, policy=VN_LEGACY_2018).indication is PASSED
         assert desk.verdict(content, policy=ETSI_STRICT).indication is UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        (("person", "agency"), set()),
+        (("agency", "person"), {"SEAL_OLDER_THAN_LEADER"}),
+        (("agency",), {"SEAL_WITHOUT_LEADER"}),
+        (("person",), set()),
+    ],
+    ids=str,
+)
+def test_a_file_tells_what_is_unusual_about_leader_and_seal(desk, roles, told):
+    pdf = None
+    for role in roles:
+        pdf = desk.signed(pdf, role=role, timestamper=desk.stamped())
+
+    report = desk.verdict(pdf)
+
+    assert report.indication is PASSED
+    assert codes(report) & {"SEAL_OLDER_THAN_LEADER", "SEAL_WITHOUT_LEADER"} == told

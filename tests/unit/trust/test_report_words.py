@@ -1,5 +1,7 @@
 """What the Vietnamese report shows beyond the bare facts: advice, one line for a stranger's text, errors."""
 
+import re
+
 import pytest
 
 from ebrvt_connect.errors import HeldForPerson, Rejected
@@ -12,7 +14,7 @@ from tests.unit.trust.samples import plain_pdf
 
 ERRORS = [row for row in CATALOGUE.values() if row.weight.severity is Severity.ERROR]
 TELLS = ("Hãy ", "ề nghị ", "ông mở tệp", "ần người xem xét", "Xem lại ", "phải ", "ông sử dụng", "Cập nhật ")
-TELLS += ("Kiểm tra ", "Cần người", "Bổ sung ", "Nếu ", "Chia nhỏ ", "Hỏi lại ")
+TELLS += ("Kiểm tra ", "Cần người", "Bổ sung ", "Nếu ", "Nạp ", "Hỏi lại ")
 
 
 @pytest.mark.parametrize("row", ERRORS, ids=lambda row: row.code)
@@ -20,6 +22,23 @@ def test_every_error_says_what_to_do(row):
     finding = noticed(row.code)
 
     assert any(word in f"{finding.message_vi} {advice(finding)}" for word in TELLS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("không dẫn tới gốc cấp dấu thời gian đã ghim", "ebrvt trust add --branch tsa"),
+        ("danh sách thu hồi đã quá hạn, cơ quan cấp là “X”", "ebrvt trust refresh --online"),
+        ("chứng thư đã bị thu hồi", "ký lại kèm dấu thời gian"),
+    ],
+)
+def test_a_timestamp_is_mended_by_what_it_lacks(reason, told):
+    assert told in advice(noticed("TIMESTAMP_NOT_TRUSTED", reason=reason))
+
+
+def test_nobody_is_told_to_break_a_signed_file():
+    assert advice(noticed("FILE_TOO_LARGE")).startswith("Kiểm tra bằng công cụ khác. Không chia nhỏ")
+    assert "văn bản đến: đề nghị nơi gửi" in noticed("SIGNED_DATA_NOT_FOUND").message_vi
 
 
 def test_advice_is_not_given_twice():
@@ -49,6 +68,22 @@ def test_advice_is_not_given_twice():
 )
 def test_a_strangers_text_stays_on_one_line_and_harmless(text, shown):
     assert one_line(text) == shown
+
+
+def test_the_certificate_is_told_by_what_the_register_knows_it_by(desk):
+    report = desk.verdict(desk.signed())
+
+    assert f"SHA-256 chứng thư: {report.signatures[0].certificate.sha256}" in report.to_text_vi()
+
+
+def test_a_broken_pdf_is_told_without_our_classes(desk):
+    (finding,) = desk.verdict(plain_pdf()[:-40]).findings
+    assert (finding.code, "Refused" in finding.message_vi) == ("PDF_UNREADABLE", False)
+
+
+def test_letters_of_an_article_are_points():
+    assert not [row.code for row in CATALOGUE.values() if re.search(r"khoản [a-zđ]\b", row.legal_ref)]
+    assert CATALOGUE["NO_TIMESTAMP"].legal_ref.endswith("Điều 6, điểm g")
 
 
 def test_a_strangers_text_is_cut():

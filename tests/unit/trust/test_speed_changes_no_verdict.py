@@ -1,7 +1,8 @@
 """What is remembered or proven by a short cut changes no verdict: the slow way says the same of every file.
 
-The slow way asks pyHanko about each signature and each path anew and remembers no certificate, signature or
-list; what spares pyHanko the hex digits has tests of its own (`test_scanning`, `test_structure`).
+The slow way asks pyHanko and signxml about each signature and each path anew and remembers no certificate,
+signature or list. What spares pyHanko the hex digits has tests of its own (`test_scanning`,
+`test_structure`), and so has XML (`test_xml_short_cuts`).
 """
 
 import random
@@ -21,6 +22,7 @@ from ebrvt_connect.trust.signed_data import load_signed_data, read_contents, sig
 from ebrvt_connect.trust.sound_cms import plainly_holds
 from ebrvt_connect.trust.verdict import Indication
 from ebrvt_connect.trust.verify import verify_bytes
+from tests.unit.trust.both_ways import no_short_cuts
 from tests.unit.trust.samples import (
     AGENCY,
     AT,
@@ -47,7 +49,7 @@ def slowly():
 
     @contextmanager
     def run():
-        with pytest.MonkeyPatch.context() as without:
+        with pytest.MonkeyPatch.context() as without, no_short_cuts():
             without.setattr(second_opinion, "plainly_holds", lambda *_: False)
             without.setattr(
                 second_opinion, "_doubt_about_signer", second_opinion._doubt_about_signer.__wrapped__

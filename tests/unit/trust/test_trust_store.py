@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(HeldForPerson) as refusal:
         load_trust_folder(tmp_path / "nowhere")
 
-    assert refusal.value.code == "TRUST_FOLDER_INVALID"
+    assert refusal.value.code == "TRUST_FOLDER_MISSING"
 
 
 def test_a_file_too_large_to_be_a_trust_file_is_refused(folder):

@@ -363,10 +363,13 @@ def test_another_outcome_is_told(document, kept, folder):
 def test_another_file_is_refused(document, kept, folder):
     _, name = kept
 
-    for data, beside in ((document + b" ", {}), (document, {"a.txt": b"a"})):
+    for data, beside, code in (
+        (document + b" ", {}, "EVIDENCE_OTHER_FILE"),
+        (document, {"a.txt": b"a"}, "EVIDENCE_OTHER_CONTENT"),
+    ):
         with pytest.raises(InvalidValue) as refused:
             folder.replay(name, data, beside)
-        assert refused.value.code == "EVIDENCE_OTHER_FILE"
+        assert refused.value.code == code
 
 
 def test_changed_or_missing_evidence_is_found(document, kept, folder):

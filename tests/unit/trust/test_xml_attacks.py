@@ -448,7 +448,8 @@ def test_style_sheet_beside_the_root_is_signed_by_nobody(desk, signed, place):
     assert "XML_CONTENT_UNSIGNED" in codes(report)
 
 
-def test_comment_beside_the_root_changes_nothing(desk, signed):
+def test_comment_beside_the_root_is_content_that_nobody_signed(desk, signed):
     report, _ = judged(desk, signed + b"<!-- in ra: 23/11/2026 -->")
 
-    assert report.indication is PASSED
+    assert report.signatures[0].coverage.uncovered == ("/comment()",)
+    assert report.indication is Indication.INDETERMINATE

@@ -9,7 +9,7 @@ from signxml import XMLVerifier
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_xml
 from ebrvt_connect.trust.anchors import store_of_anchors
 from ebrvt_connect.trust.verdict import Indication
-from ebrvt_connect.trust.xmldsig import sign_packet, sign_part
+from ebrvt_connect.trust.xmldsig import sign_packet, sign_part, sign_whole
 from tests.unit.trust.samples import AGENCY
 from tests.unit.trust.xml_samples import (
     DS,
@@ -99,7 +99,7 @@ def test_signxml_takes_what_is_signed_here(identity, signed):
 
 @pytest.mark.skipif(shutil.which("xmlsec1") is None, reason="xmlsec1 is not installed")
 @pytest.mark.parametrize("tampered", [False, True])
-@pytest.mark.parametrize("kind", ["packet", "part", "enveloped"])
+@pytest.mark.parametrize("kind", ["packet", "part", "whole", "enveloped"])
 def test_xmlsec1_agrees(tmp_path, pki, desk, seal, signed, kind, tampered):
     made = {
         "packet": lambda: (signed, f"{NS}:ReportPacket"),
@@ -107,6 +107,7 @@ def test_xmlsec1_agrees(tmp_path, pki, desk, seal, signed, kind, tampered):
             signed_xml(result_paper_xml("Kết quả", {"Số": "21.37"}), [seal]),
             "urn:ebrvt:sandbox:result:1:noiDung",
         ),
+        "whole": lambda: (sign_whole(b"<k xmlns='urn:a'>\n <so>21.37</so>\n</k>", seal), "urn:a:k"),
         "enveloped": lambda: (in_soap(signed), f"{NS}:ReportPacket"),
     }
     data, element = made[kind]()
@@ -121,4 +122,5 @@ def test_xmlsec1_agrees(tmp_path, pki, desk, seal, signed, kind, tampered):
     )
 
     assert (ended.returncode == 0) is (not tampered)
-    assert (desk.verdict(data).indication is PASSED) is (not tampered)
+    wrapped = kind == "enveloped"  # as a file it is more than its signature speaks for
+    assert (desk.verdict(data).indication is PASSED) is (not tampered and not wrapped)

@@ -78,7 +78,8 @@ def test_signed_properties_tell_time_and_certificate(desk, xades):
 def test_a_claimed_time_after_the_check_is_not_taken(desk, xades):
     report = desk.verdict(xades, at=EARLY)
 
-    assert "CLAIMED_TIME_IN_FUTURE" in warnings(report)
+    assert "CLAIMED_TIME_IN_FUTURE" in {f.code for f in report.all_findings()}
+    assert report.indication is not PASSED
 
 
 def test_a_changed_signing_time_breaks_the_signature(desk, xades):
@@ -95,7 +96,7 @@ def test_properties_nobody_signed_tell_nothing(desk, seal):
     )
     report = desk.verdict(resigned(seal, objects=claims))
 
-    assert report.indication is PASSED
+    assert (report.indication, codes(report)) == (UNCLEAR, ["XML_CONTENT_UNSIGNED"])
     assert report.signatures[0].claimed_time is None
 
 
@@ -200,7 +201,7 @@ def test_an_expired_certificate_passes_with_a_timestamp_of_its_day(desk, pki):
 def test_a_timestamp_that_is_wrong_leaves_it_undecided(desk, signed, more, code):
     report = desk.verdict(stamped(desk, signed, **more))
 
-    assert (report.indication, codes(report)) == (UNCLEAR, [code])
+    assert (report.indication, codes(report)[0]) == (UNCLEAR, code)
 
 
 def test_a_timestamp_of_an_unknown_authority_proves_nothing(desk, signed):

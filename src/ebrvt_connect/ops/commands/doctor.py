@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ebrvt_connect.ops.named_check import Finding
 
 _ORIGINS_VI = {
-    "file": "tệp cấu hình",
     "environment": "biến môi trường",
     "credentials": "thư mục $CREDENTIALS_DIRECTORY",
     "command line": "dòng lệnh",
@@ -55,8 +54,10 @@ def _say(findings: Sequence[Finding], origins: Mapping[str, str]) -> None:
         say(f"{_MARKS[finding.grade]} {title_vi(finding.name)}: {finding.cause_vi}")
         if finding.cure_vi:
             say(f"    → {finding.cure_vi}")
-    say("\nNguồn của từng giá trị cấu hình (còn lại là mặc định):")
-    for key, origin in sorted(origins.items()):
+    elsewhere = {key: origin for key, origin in origins.items() if origin != "file"}
+    if elsewhere:
+        say("\nGiá trị cấu hình không lấy từ tệp cấu hình:")
+    for key, origin in sorted(elsewhere.items()):
         say(f"  {key}: {_ORIGINS_VI.get(origin, origin)}")
 
 

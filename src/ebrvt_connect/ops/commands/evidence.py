@@ -14,6 +14,9 @@ from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+
+    from ebrvt_connect.trust.evidence import EvidenceRecord, KeptAnchor
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FolderArgument = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -28,8 +31,14 @@ def _told() -> Iterator[None]:
         from ebrvt_connect.ops.cli import tell
 
         tell(refusal.code, refusal.detail, refusal.sentence_vi, refusal.advice_vi)
-        wrong_file = refusal.code == "EVIDENCE_OTHER_FILE"
-        raise click.exceptions.Exit(int(ExitCode.USAGE if wrong_file else ExitCode.UNDECIDED)) from refusal
+        wrong_call = refusal.code != "EVIDENCE_DAMAGED"
+        raise click.exceptions.Exit(int(ExitCode.USAGE if wrong_call else ExitCode.UNDECIDED)) from refusal
+
+
+def _moment_vi(moment: datetime) -> str:
+    from ebrvt_connect.ops.words import local_time
+
+    return f"{local_time(moment)} (+07:00)"
 
 
 @click.group(epilog="Example: ebrvt evidence replay bang-chung/ RECORD.json cong-van.pdf")
@@ -51,7 +60,8 @@ def list_records(folder: Path, *, json_out: bool) -> None:
         say_json({"records": [{"record": n, **r.model_dump(mode="json")} for n, r in rows]})
         return
     for name, record in rows:
-        say(f"{name}\n  {record.file}: {record.indication.headline_vi} ({record.at.isoformat()})")
+        part = f", phần của gói tin {record.part_of}" if record.part_of else ""
+        say(f"{name}\n  {record.file}{part}: {record.indication.headline_vi} ({_moment_vi(record.at)})")
     if not rows:
         say("Chưa có hồ sơ bằng chứng nào.")
 
@@ -61,6 +71,12 @@ def list_records(folder: Path, *, json_out: bool) -> None:
 @click.argument("record")
 @click.argument("file", type=_File)
 @click.option("--detached", "beside", multiple=True, type=_File, help="Content that stood beside it then.")
+@click.option(
+    "--trust",
+    "trust_folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Name what the record trusted and this folder does not pin.",
+)
 @as_json
 @language
 @click.pass_context
@@ -71,26 +87,39 @@ def replay(
     record: str,
     file: Path,
     beside: tuple[Path, ...],
+    trust_folder: Path | None,
     json_out: bool,
     lang: str,
 ) -> None:
     """Judge FILE again from RECORD alone, offline, as of the same time.
 
-    Exit code: 0 the same outcome, 1 another one, 2 the evidence is damaged, 64 FILE is another file.
+    RECORD is a name as `list` shows it, or as much of its beginning as is its own.
+
+    Whom to trust the record says, and who may write to FOLDER may have made it up: see `--trust`.
+
+    Exit code: 0 the same outcome, 1 another one, 2 the evidence is damaged, its rules are not the policy
+    they are called by, or it trusted what `--trust` does not pin, 64 FILE is another file or there is no
+    such record.
     """
     from ebrvt_connect.ops.verdict_en import render
     from ebrvt_connect.store.evidence import EvidenceFolder
 
     detached = {path.name: path.read_bytes() for path in beside}
+    kept = EvidenceFolder(folder)
     with _told():
-        again = EvidenceFolder(folder).replay(Path(record).name, file.read_bytes(), detached)
+        name = kept.called(Path(record).name)
+        again = kept.replay(name, file.read_bytes(), detached)
+    strange = _not_pinned(again.record, trust_folder)
     if json_out:
         say_json(
             {
-                "record": Path(record).name,
+                "record": name,
+                "part_of": again.record.part_of,
                 "same": not again.differences,
                 "differences": list(again.differences),
                 "rules_changed": again.rules_changed,
+                "rules_known": again.rules_known,
+                "anchors_not_pinned": [a.certificate for a in strange],
                 "document": again.report.to_dict(),
             }
         )
@@ -99,7 +128,29 @@ def replay(
         say(again.outcome_vi)
         if again.rules_changed:
             say("Phiên bản này đánh giá một số phát hiện khác với lần trước (mã băm chính sách khác).")
+        say("Chứng thư gốc được tin cậy, quy tắc và sổ đăng ký người ký đều lấy từ chính hồ sơ này.")
+        for line in (again.rules_vi, *map(_strange_vi, strange)):
+            if line:
+                say(line)
+    if strange or not again.rules_known:
+        context.exit(int(ExitCode.UNDECIDED))
     context.exit(int(ExitCode.NO if again.differences else ExitCode.DONE))
+
+
+def _not_pinned(record: EvidenceRecord, folder: Path | None) -> tuple[KeptAnchor, ...]:
+    if folder is None:
+        return ()
+    from ebrvt_connect.transport.trust_folder import load_trust_folder
+    from ebrvt_connect.trust.evidence import anchors_not_pinned
+
+    return anchors_not_pinned(record, load_trust_folder(folder))
+
+
+def _strange_vi(anchor: KeptAnchor) -> str:
+    return (
+        f"CẢNH BÁO: hồ sơ tin cậy chứng thư gốc {anchor.certificate} (nhánh {anchor.branch}) mà kho tin cậy "
+        "của đơn vị không ghim như vậy."
+    )
 
 
 @command.command(epilog="Example: ebrvt evidence delete bang-chung/ RECORD.json --yes")
@@ -112,11 +163,11 @@ def delete(context: click.Context, *, folder: Path, record: str, yes: bool) -> N
     from ebrvt_connect.store.evidence import EvidenceFolder
 
     kept = EvidenceFolder(folder)
-    name = Path(record).name
     with _told():
+        name = kept.called(Path(record).name)
         about = kept.record(name)
     if not yes:
-        say(f"Sẽ xóa hồ sơ bằng chứng về {about.file} ({about.at.isoformat()}). Thêm --yes để xóa thật.")
+        say(f"Sẽ xóa hồ sơ bằng chứng về {about.file} ({_moment_vi(about.at)}). Thêm --yes để xóa thật.")
         context.exit(int(ExitCode.UNDECIDED))
     with _told():
         gone = kept.delete(name)

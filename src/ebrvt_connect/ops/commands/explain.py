@@ -70,6 +70,8 @@ def _meaning(code: str) -> dict[str, str] | None:
     if not _CATALOGUE_CODE.fullmatch(code):
         return None
     from ebrvt_connect.ops.error_catalogue import full_catalogue
+    from ebrvt_connect.trust.advice_vi import advice as what_to_do
+    from ebrvt_connect.trust.catalogue import noticed
     from ebrvt_connect.trust.findings import CATALOGUE
 
     if entry := full_catalogue().get(code):
@@ -82,6 +84,7 @@ def _meaning(code: str) -> dict[str, str] | None:
             "message_vi": _with_gaps(kind.message_vi),
             "message_en": _with_gaps(kind.message_en),
             "legal_ref": kind.legal_ref,
+            "advice_vi": _with_gaps(what_to_do(noticed(kind.code))),
         }
     return None
 
@@ -95,7 +98,8 @@ def _meaning_text(meaning: dict[str, str], lang: str) -> str:
     if "sentence_vi" in meaning:
         return f"{meaning['code']}: {meaning['sentence_vi']}\n  → {meaning['advice_vi']}"
     article = f" ({meaning['legal_ref']})" if meaning["legal_ref"] else ""
-    return f"{meaning['code']}: {meaning[f'message_{lang}']}{article}"
+    what_to_do = f"\n  Cách xử lý: {meaning['advice_vi']}" if meaning["advice_vi"] else ""
+    return f"{meaning['code']}: {meaning[f'message_{lang}']}{article}{what_to_do}"
 
 
 def _as_data(story: Story) -> dict[str, Any]:

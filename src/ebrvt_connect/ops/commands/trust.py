@@ -181,11 +181,15 @@ def list_all(*, folder: Path, json_out: bool) -> None:
 def check(context: click.Context, *, at: str | None, folder: Path, json_out: bool) -> None:
     """Check the folder (soát kho tin cậy): pins, permissions, strength, expiry, revocation lists.
 
-    Exit code: 0 all passed, 1 a check failed, 2 a person should look at a warning.
+    Exit code: 0 all passed, 1 a check failed, 2 a person should look at a warning, 4 no such folder.
     """
     from ebrvt_connect.ops.trust_desk_checks import check_folder
+    from ebrvt_connect.transport.trust_folder import trust_files
 
-    findings = list(check_folder(folder, _moment(at)))
+    moment = _moment(at)
+    if not folder.exists():
+        trust_files(folder)  # as `list` says it
+    findings = list(check_folder(folder, moment))
     if json_out:
         say_json({"folder": str(folder), "checks": [asdict(f) for f in findings]})
     else:
@@ -279,6 +283,8 @@ def _warn_of_same_name(
     """Loudly, before anything is written; raises `InvalidValue` `ANCHOR_SAME_NAME` unless confirmed."""
     from ebrvt_connect.ops.trust_desk_rules import in_groups, name_vi
 
+    if not (accepted or asked):
+        desk.refuse_same_name(certificate)
     same = desk.of_same_name(certificate)
     for known in same:
         name = name_vi(known.certificate.subject)
@@ -286,8 +292,6 @@ def _warn_of_same_name(
         note(f"!!! SHA-256 đang có: {in_groups(known.sha256)}")
     if not same or accepted:
         return
-    if not asked:
-        desk.refuse_same_name(certificate)
     _confirm("Ai cũng làm được chứng thư mang tên này. Gõ “khác khóa” để vẫn thêm", "khác khóa")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ _DEFAULT_TRUST = Path("trust")
 
 
 @click.command(epilog="Example: ebrvt verify cong-van.pdf --trust trust/ --json")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--policy",
     "policy_id",
@@ -81,17 +82,19 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     at: str | None,
     workers: int | None,
     form: str,
-    out: Path | None,
+    out: str | None,
+    skip_existing: bool,
     json_out: bool,
     lang: str,
 ) -> None:
     """Verify the digital signatures of FILES (kiểm tra chữ ký số), offline unless `--online`.
 
-    Exit code: 0 all passed, 1 any failed, 2 otherwise; 64 when a file cannot be read, which is told on
-    stderr and keeps none of the others from being judged.
+    Exit code: 0 all passed, 1 any failed, 2 otherwise (also where FILES were skipped); 64 when none failed
+    and a file cannot be read, which is told on stderr and keeps none of the others from being judged.
     """
     from ebrvt_connect.ops.verdict_stream import judged, watched
     from ebrvt_connect.ops.verify_packet import PacketAsked, opened
+    from ebrvt_connect.ops.verify_tally import Tally
     from ebrvt_connect.trust.policy import POLICIES
 
     policy, when = POLICIES[policy_id], None if at is None else _moment(at)
@@ -101,19 +104,27 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     if packet is not None:
         form = "json" if json_out else form
         asked = PacketAsked(packet=packet, files=files, agencies=agencies, form=form, out=out, lang=lang)
-        asked.check(detached=bool(beside))
+        asked.check(detached=bool(beside), skip=skip_existing)
         whole = asked.judge(asking, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
         context.exit(int(asked.tell(whole)))
     _check_files(files, beside, agencies)
     detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
-    items = opened(files, detached, policy)
-    output = Output.asked(form, out, [path for path, _ in items], json_out=json_out)
-    reports = asking.reports(
-        [item for _, item in items], policy=policy, trust=trust, folder=folder, at=when, workers=workers
+    items = opened(files, detached, policy, hint=form == "text" and not json_out)
+    output = Output.asked(form, out, [p for p, _ in items], json_out=json_out, skip=skip_existing)
+    left = [item for path, item in items if shown_path(path) not in output.skipped]
+    reports = asking.reports(left, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
+    tally = Tally(
+        asked=len(left),
+        skipped=len(output.skipped),
+        place=output.place_vi,
+        each=bool(output.each),
+        quiet=output.on_stdout and (len(items) < 2 or output.form != "text"),  # noqa: PLR2004 - no batch
     )
-    read = judged(watched(reports, len(items)))
-    indications = [report.indication.value for report in output.tell(read, lang)]
-    context.exit(int(_exit_code(set(indications), unread=len(indications) < len(items))))
+    held = output.on_stdout and sys.stdout.isatty()
+    met = tally.take(output.tell(judged(watched(reports, len(left), held=held)), lang))
+    if output.skipped and met <= {"TOTAL_PASSED"}:
+        met |= {"INDETERMINATE"}  # what an earlier call said is not looked up
+    context.exit(int(_exit_code(set(met), unread=tally.told < len(left))))
 
 
 def _check_files(files: tuple[Path, ...], beside: tuple[Path, ...], agencies: Path | None) -> None:
@@ -127,10 +138,10 @@ def _check_files(files: tuple[Path, ...], beside: tuple[Path, ...], agencies: Pa
 
 
 def _exit_code(indications: set[str], *, unread: bool) -> ExitCode:
-    if unread:
-        return ExitCode.USAGE
     if "TOTAL_FAILED" in indications:
         return ExitCode.NO
+    if unread:
+        return ExitCode.USAGE
     return ExitCode.DONE if indications == {"TOTAL_PASSED"} else ExitCode.UNDECIDED
 
 
@@ -165,14 +176,19 @@ def _trust(
 
     With anchors a folder named beside them says who signs in which role; it vouches for nobody.
     """
+    from ebrvt_connect.ops.verify_given import certificates_given, lists_given, tell_no_trust
     from ebrvt_connect.transport.trust_folder import load_trust_folder
     from ebrvt_connect.trust.anchors import store_of_anchors
 
     if folder is None and not anchors and _DEFAULT_TRUST.is_dir():
         folder = _DEFAULT_TRUST
     known = load_trust_folder(folder) if folder else None
-    hints, lists = [c.read_bytes() for c in certificates], [c.read_bytes() for c in crls]
+    hints, lists = list(certificates_given("--cert", certificates)), list(lists_given("--crl", crls))
     if known and not anchors:
         return known.with_more(hints=hints, crls=lists)
+    if not known and not anchors:
+        tell_no_trust()
     register = known.signers if known else None
-    return store_of_anchors((a.read_bytes() for a in anchors), hints=hints, crls=lists, signers=register)
+    return store_of_anchors(
+        certificates_given("--anchor", anchors), hints=hints, crls=lists, signers=register
+    )

@@ -1,0 +1,51 @@
+"""Where `ebrvt sign` has a password or PIN from: a variable, a file, or the person at the terminal.
+
+Never an argument of the call: the list of processes and the shell's history show those to everybody.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from ebrvt_connect.ops.redaction import remember_secret
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """How a secret is had when it is needed; nothing is read before."""
+
+    environment: str | None
+    """The name of a variable."""
+    file: Path | None
+    """A file that only its owner may read."""
+
+    def check(self) -> None:
+        """Raises `click.UsageError` when two places are named."""
+        if self.environment is not None and self.file is not None:
+            raise click.UsageError("chỉ nêu một trong hai: --password-env hoặc --password-file")
+
+    def ask(self, what_vi: str) -> str:
+        """The secret; `what_vi` is what a person is asked for.
+
+        Raises `ConfigInvalid` `CONFIG_SECRET` for a variable or file that brings none or that others can
+        read, and `click.UsageError` where there is nobody to ask.
+        """
+        from ebrvt_connect.ops.config import secret_of
+
+        if self.environment is not None:
+            return secret_of({"env": self.environment}, "--password-env")
+        if self.file is not None:
+            return secret_of({"file": str(self.file)}, "--password-file")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            msg = f"cần {what_vi}: chạy lệnh ở cửa sổ dòng lệnh, hoặc dùng --password-file hay --password-env"
+            raise click.UsageError(msg)
+        said: str = click.prompt(
+            what_vi[:1].upper() + what_vi[1:], hide_input=True, err=True, default="", show_default=False
+        )
+        if said:
+            remember_secret(said)
+        return said
