@@ -74,12 +74,6 @@ KIND_UNKNOWN = kind(
     _EN_319_102,
 )
 FILE_EMPTY = kind("FILE_EMPTY", FORMAT, "Tệp rỗng.", "The file is empty.", _EN_319_102)
-FILE_TOO_LARGE = kind(
-    "FILE_TOO_LARGE",
-    unclear(SubIndication.GENERIC),
-    "Tệp lớn hơn giới hạn kiểm tra ({limit_bytes} byte) nên chưa được kiểm tra.",
-    "The file exceeds the limit of {limit_bytes} bytes and was not examined.",
-)
 PDF_HEADER_MISPLACED = kind(
     "PDF_HEADER_MISPLACED",
     FORMAT,
@@ -108,12 +102,6 @@ PDF_HYBRID_XREF = kind(
     "The PDF uses hybrid cross-references, which readers resolve differently.",
     _PDF_SIGNATURES,
 )
-PDF_TOO_MANY_SIGNATURES = kind(
-    "PDF_TOO_MANY_SIGNATURES",
-    FORMAT,
-    "Tệp có quá nhiều chữ ký (hơn {reason}).",
-    "The file has more than {reason} signatures.",
-)
 PDF_BYTES_AFTER_END = kind(
     "PDF_BYTES_AFTER_END",
     FORMAT,
@@ -128,13 +116,6 @@ PDF_LAYOUT_UNCLEAR = kind(
     "Đề nghị xuất lại tệp PDF từ phần mềm soạn thảo rồi ký lại.",
     "The cross-reference is not canonical ({reason}); readers may show different content.",
     _PDF_SIGNATURES,
-)
-PDF_TOO_COMPLEX = kind(
-    "PDF_TOO_COMPLEX",
-    unclear(SubIndication.GENERIC),
-    "Tệp PDF có cấu trúc lớn bất thường nên chưa được kiểm tra. "
-    "Đề nghị xuất lại hoặc chia nhỏ tệp rồi ký lại.",
-    "The PDF claims more structure than is examined ({reason}).",
 )
 SIGNATURE_COVERS_PAGE = kind(
     "SIGNATURE_COVERS_PAGE",
@@ -306,6 +287,7 @@ SIGNED_AGAIN_AFTER = kind(
     INFO,
     "Sau chữ ký này tệp chỉ được ký thêm hoặc bổ sung bằng chứng kiểm tra.",
     "After this signature only further signatures or validation evidence were added.",
+    f"{TT15_6}, điểm h",
 )
 
 # --- algorithms ------------------------------------------------------------------------------------
@@ -445,18 +427,21 @@ CLAIMED_TIME_LOCAL = kind(
     INFO,
     "Thời điểm ký tự khai lệch 7 giờ so với dấu thời gian: phần mềm ký đã ghi giờ địa phương như giờ UTC.",
     "The claimed time is seven hours ahead of the timestamp: local time written as UTC.",
+    f"{TT15_6}, điểm g",
 )
 CLAIMED_TIME_DIFFERS = kind(
     "CLAIMED_TIME_DIFFERS",
     WARNING,
     "Thời điểm ký tự khai lệch dấu thời gian {seconds} giây.",
     "The claimed time is {seconds} s from the timestamp.",
+    f"{TT15_6}, điểm g",
 )
 CLAIMED_TIME_IN_FUTURE = kind(
     "CLAIMED_TIME_IN_FUTURE",
     unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
     "Thời điểm ký tự khai muộn hơn thời điểm kiểm tra nên không rõ đã ký khi nào.",
     "The claimed time lies after the time of this check, so when it was signed cannot be told.",
+    f"{TT15_6}, điểm g",
 )
 TIMESTAMP_BROKEN = kind(
     "TIMESTAMP_BROKEN",
@@ -511,6 +496,7 @@ REVOKED_LATER = kind(
     INFO,
     "Chứng thư số bị thu hồi sau khi ký ({revoked_at}); dấu thời gian chứng minh văn bản được ký trước đó.",
     "The certificate was revoked at {revoked_at_iso}, after the proven signing time.",
+    f"{_TT15_II} mục 1.1",
 )
 ISSUER_REVOKED = kind(
     "ISSUER_REVOKED",
@@ -534,6 +520,7 @@ SECOND_OPINION_DIFFERS = kind(
     unclear(SubIndication.GENERIC),
     "Hai bước kiểm tra độc lập cho kết quả khác nhau ({reason}); cần người xem xét.",
     "The underlying library does not confirm the verdict ({reason}).",
+    f"{TT15_6}, điểm a",
 )
 
 # --- signed for an agency --------------------------------------------------------------------------

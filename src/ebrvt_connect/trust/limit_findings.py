@@ -36,6 +36,7 @@ FILE_UNREADABLE = kind(
     unclear(SubIndication.GENERIC),
     "Không đọc được tệp ({reason}) nên chưa kiểm tra. Xem lại đường dẫn và quyền đọc rồi chạy lại.",
     "The file could not be read ({reason}); nothing was examined.",
+    _EN_319_102,
 )
 PDF_CLAIMS_TOO_MUCH = kind(
     "PDF_CLAIMS_TOO_MUCH",
@@ -43,4 +44,27 @@ PDF_CLAIMS_TOO_MUCH = kind(
     "Tệp PDF khai báo hoặc bung ra lớn bất thường so với chính nó, có thể là tệp phá hoại. Không mở tệp; hỏi "
     "lại bên gửi và báo cán bộ an toàn thông tin.",
     "The PDF claims or unpacks to more than a file of its size can hold ({reason}).",
+    _EN_319_102,
+)
+FILE_TOO_LARGE = kind(
+    "FILE_TOO_LARGE",
+    unclear(SubIndication.GENERIC),
+    "Tệp lớn hơn giới hạn kiểm tra ({limit_bytes} byte) nên chưa được kiểm tra.",
+    "The file exceeds the limit of {limit_bytes} bytes and was not examined.",
+    _EN_319_102,
+)
+PDF_TOO_MANY_SIGNATURES = kind(
+    "PDF_TOO_MANY_SIGNATURES",
+    FORMAT,
+    "Tệp có quá nhiều chữ ký (hơn {reason}).",
+    "The file has more than {reason} signatures.",
+    _EN_319_102,
+)
+PDF_TOO_COMPLEX = kind(
+    "PDF_TOO_COMPLEX",
+    unclear(SubIndication.GENERIC),
+    "Tệp PDF có cấu trúc lớn bất thường nên chưa được kiểm tra. "
+    "Đề nghị xuất lại hoặc chia nhỏ tệp rồi ký lại.",
+    "The PDF claims more structure than is examined ({reason}).",
+    _EN_319_102,
 )

@@ -79,6 +79,7 @@ OOXML_TOO_MANY_SIGNATURES = kind(
     FORMAT,
     "Tệp Office có quá nhiều chữ ký (hơn {limit}).",
     "The package has more than {limit} signatures.",
+    "EN 319 102-1",
 )
 
 # --- what a signature says it is about -------------------------------------------------------------

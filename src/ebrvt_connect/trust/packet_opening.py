@@ -21,7 +21,7 @@ from ebrvt_connect.codec.held_files import HeldFiles, TooMuchHeld, harmless_name
 from ebrvt_connect.errors import HeldForPerson, InvalidValue
 from ebrvt_connect.model.document import Document
 from ebrvt_connect.model.text import nfc
-from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust import limit_findings, packet_findings
 from ebrvt_connect.trust.packet import Envelope, packet_of_findings, weighed_packet
 from ebrvt_connect.trust.packet_envelope import envelope_findings
 from ebrvt_connect.trust.packet_siblings import JudgedFile, NamedFile, judge_together
@@ -144,7 +144,7 @@ def _opened(data: bytes, policy: VerificationPolicy) -> tuple[Packet, tuple[Name
     """Raises `_NotAPacket`."""
     blobs = HeldFiles(max(_HELD_BYTES, _HELD_TIMES * len(data)))
     if len(data) > policy.largest_bytes:
-        raise _NotAPacket(policy.notice(findings.FILE_TOO_LARGE, limit_bytes=policy.largest_bytes))
+        raise _NotAPacket(policy.notice(limit_findings.FILE_TOO_LARGE, limit_bytes=policy.largest_bytes))
     try:
         packet = read_document([data], blobs)
     except InvalidValue as refusal:
@@ -152,7 +152,7 @@ def _opened(data: bytes, policy: VerificationPolicy) -> tuple[Packet, tuple[Name
         raise _NotAPacket(unreadable, mentions_only=_has_another_root(refusal)) from refusal
     except (TooMuchHeld, HeldForPerson) as failure:
         raise _NotAPacket(
-            policy.notice(findings.FILE_TOO_LARGE, limit_bytes=policy.largest_bytes)
+            policy.notice(limit_findings.FILE_TOO_LARGE, limit_bytes=policy.largest_bytes)
         ) from failure
     except MemoryError:
         raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ebrvt_connect.codec.edxml_attachments import safe_name
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.model.ids import AgencyHistory
-from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust import limit_findings, packet_findings
 from ebrvt_connect.trust.extensions import is_of_another_kind
 from ebrvt_connect.trust.packet_siblings import is_without_signature
 from ebrvt_connect.trust.signers import ISSUED_DOCUMENT, SEALED
@@ -91,7 +91,7 @@ def repeated_names(names: Sequence[str], policy: VerificationPolicy) -> Iterator
 
 def is_as_described(attachment: Attachment, report: VerificationReport) -> bool:
     """Whether these are the bytes the record speaks of; nothing is said of more than was read."""
-    if any(f.code == findings.FILE_TOO_LARGE for f in report.findings):
+    if any(f.code == limit_findings.FILE_TOO_LARGE for f in report.findings):
         return True
     return attachment.sha256 == report.sha256
 

@@ -227,9 +227,9 @@ def _read(
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         placed.append(_placed(data, labels, str(name), value, field))
         if len(placed) > policy.most_signatures:
-            raise PdfRefused(findings.PDF_TOO_MANY_SIGNATURES, str(policy.most_signatures))
+            raise PdfRefused(limit_findings.PDF_TOO_MANY_SIGNATURES, str(policy.most_signatures))
     if nodes * len(placed) > policy.most_pages:
-        raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages times signatures")
+        raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages times signatures")
     placed.sort(key=lambda p: len(data) + 1 if p.slot is None else p.slot.end)
     later = LaterRevisions(reader, [p.field.raw_get("/V").reference for p in placed]) if placed else None
     return PdfReading(data, reader, tuple(placed), outside_form=False, smallest_page=smallest, later=later)
@@ -266,12 +266,12 @@ def _walk_pages(reader: PdfFileReader, most: int) -> tuple[int, float]:
         node, box, level = waiting.pop()
         nodes += 1
         if nodes + len(waiting) > most or level > _MOST_LEVELS:
-            raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages")
+            raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
         box = node.get("/MediaBox", box)
         if "/Kids" in node:
             kids = node["/Kids"]
             if len(kids) > most:
-                raise PdfRefused(findings.PDF_TOO_COMPLEX, "pages")
+                raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
             waiting += [(kid.get_object(), box, level + 1) for kid in kids]
         else:
             smallest = min(smallest, rectangle_area(node.get("/CropBox", box)))

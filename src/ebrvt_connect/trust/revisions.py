@@ -105,7 +105,7 @@ def sections_of(data: bytes) -> tuple[Section, ...]:
         if any(at == s.at for s in chain):
             raise LayoutRefused("a chain in a circle", at, findings.PDF_UNREADABLE)
         if len(chain) == _MOST_SECTIONS:
-            raise LayoutRefused("too many revisions", at, findings.PDF_TOO_COMPLEX)
+            raise LayoutRefused("too many revisions", at, limit_findings.PDF_TOO_COMPLEX)
         chain.append(_section(data, at))
         at = chain[-1].previous
     if not chain[0].rooted:
@@ -238,7 +238,7 @@ def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
     """Places of the word `obj` behind a number, blanks and comments between them included."""
     for nth, at in enumerate(places_of(b"obj", data, begin, end)):
         if nth == _MOST_TOKENS:
-            raise LayoutRefused("too many objects", at, findings.PDF_TOO_COMPLEX)
+            raise LayoutRefused("too many objects", at, limit_findings.PDF_TOO_COMPLEX)
         if data[at - 3 : at] != b"end" and _behind_number(data, begin, at):
             yield at
 
@@ -355,7 +355,8 @@ def _unpacked(data: bytes, dictionary: dict[str, Any], at: int, offset: int, roo
             raise LayoutRefused("a stream that does not end", offset)
         end = len(data) - len(engine.unused_data)
     else:
-        raise LayoutRefused("an unusual filter on a structural stream", offset, findings.PDF_TOO_COMPLEX)
+        why = "an unusual filter on a structural stream"
+        raise LayoutRefused(why, offset, limit_findings.PDF_TOO_COMPLEX)
     if not _STREAM_END.match(data, end):
         raise LayoutRefused("a stream whose length lies", offset)
     return _unpredicted(content, dictionary, offset)
@@ -373,7 +374,7 @@ def _unpredicted(content: bytes, dictionary: dict[str, Any], at: int) -> bytes:
         return content
     width = _number(parameters, "/Columns", at, 1)
     if predictor < 10 or not 0 < width <= 1024 or len(content) % (width + 1):  # noqa: PLR2004 - PNG's are 10 to 15
-        raise LayoutRefused("an unusual predictor", at, findings.PDF_TOO_COMPLEX)
+        raise LayoutRefused("an unusual predictor", at, limit_findings.PDF_TOO_COMPLEX)
     above, rows = bytes(width), bytearray()
     for start in range(0, len(content), width + 1):
         kind, row = content[start], bytearray(content[start + 1 : start + 1 + width])
@@ -383,7 +384,7 @@ def _unpredicted(content: bytes, dictionary: dict[str, Any], at: int) -> bytes:
         elif kind == 2:  # noqa: PLR2004 - the row above
             row = bytearray((a + b) & 255 for a, b in zip(row, above, strict=True))
         elif kind:
-            raise LayoutRefused("an unusual predictor", at, findings.PDF_TOO_COMPLEX)
+            raise LayoutRefused("an unusual predictor", at, limit_findings.PDF_TOO_COMPLEX)
         above = bytes(row)
         rows += above
     return bytes(rows)

@@ -142,7 +142,8 @@ def _judge(
     if not data:
         return FileJudgement((), (notice(findings.FILE_EMPTY),))
     if len(data) > grounds.policy.largest_bytes:
-        return FileJudgement((), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),))
+        limit = grounds.policy.largest_bytes
+        return FileJudgement((), (notice(limit_findings.FILE_TOO_LARGE, limit_bytes=limit),))
     if not sighting.name:
         return FileJudgement((), (notice(findings.KIND_UNKNOWN),))
     if sighting.kind is DocumentKind.UNKNOWN or not sighting.judged:

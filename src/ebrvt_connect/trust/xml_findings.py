@@ -19,12 +19,14 @@ XML_TOO_COMPLEX = kind(
     unclear(SubIndication.GENERIC),
     "Tệp XML có cấu trúc lớn bất thường nên chưa được kiểm tra ({reason}).",
     "The XML claims more work than is done for one file ({reason}).",
+    "EN 319 102-1",
 )
 XML_TOO_MANY_SIGNATURES = kind(
     "XML_TOO_MANY_SIGNATURES",
     FORMAT,
     "Tệp XML có quá nhiều chữ ký (hơn {limit}).",
     "The XML has more than {limit} signatures.",
+    "EN 319 102-1",
 )
 XML_SIGNATURE_MALFORMED = kind(
     "XML_SIGNATURE_MALFORMED",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.xml import local_name, parse_tree
-from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust import findings, limit_findings, xml_findings
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.verdict import DocumentKind, Indication
 from ebrvt_connect.trust.verify import fenced, report_of
@@ -82,7 +82,8 @@ def _judge(data: bytes, tag: str, grounds: Grounds, handed_out: list[SignedPacke
     """Judge the signatures and the packet's place; what it signed goes into `handed_out`."""
     notice = grounds.policy.notice
     if len(data) > grounds.policy.largest_bytes:
-        return FileJudgement((), (notice(findings.FILE_TOO_LARGE, limit_bytes=grounds.policy.largest_bytes),))
+        limit = grounds.policy.largest_bytes
+        return FileJudgement((), (notice(limit_findings.FILE_TOO_LARGE, limit_bytes=limit),))
     try:
         root = read_root(data)
         examined = examine_all(root, len(data), grounds, message=True)

@@ -105,6 +105,7 @@ def test_every_finding_is_whole(row):
 
     assert row.message_en.strip()
     assert row.message_vi[-1] == "."
+    assert row.legal_ref, "which article or standard it serves"
     assert (weight.severity is Severity.ERROR) == (weight.indication is not PASSED)
     assert (weight.indication is PASSED) == (weight.sub_indication is None)
 
