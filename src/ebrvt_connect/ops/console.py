@@ -44,6 +44,19 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 """What steers a terminal or turns the reading direction. It comes with names that strangers chose."""
 
 
+def moment_of(text: str) -> datetime:
+    """The moment an `--at` names (ISO 8601, with its zone); raises `click.UsageError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as failure:
+        msg = f"--at “{text}” không phải thời điểm theo ISO 8601, ví dụ 2026-01-31T08:00:00+07:00"
+        raise click.UsageError(msg) from failure
+    if moment.tzinfo is None:
+        msg = f"--at “{text}” thiếu múi giờ; viết ví dụ 2026-01-31T08:00:00+07:00"
+        raise click.UsageError(msg)
+    return moment
+
+
 def speak_utf8() -> None:
     """Make stdout and stderr UTF-8 whatever the locale says; what UTF-8 cannot hold is escaped."""
     for stream in (sys.stdout, sys.stderr):

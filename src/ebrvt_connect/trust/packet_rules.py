@@ -10,12 +10,13 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.edxml_attachments import safe_name
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.model.ids import AgencyHistory
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.trust import limit_findings, packet_findings
 from ebrvt_connect.trust.extensions import is_of_another_kind
 from ebrvt_connect.trust.packet_siblings import is_without_signature
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.signers import IssuingDecision, SignerRegister
     from ebrvt_connect.trust.verdict import Finding, SignatureReport, VerificationReport
 
-_VIETNAM_TIME = timezone(timedelta(hours=7))
-
 
 @dataclass(frozen=True, slots=True)
 class PacketGrounds:
@@ -47,7 +46,7 @@ class PacketGrounds:
     @property
     def today(self) -> date:
         """The day of the check in Vietnam."""
-        return self.at.astimezone(_VIETNAM_TIME).date()
+        return self.at.astimezone(VIETNAM).date()
 
 
 def record_findings(record: Document, grounds: PacketGrounds) -> Iterator[Finding]:
@@ -190,7 +189,7 @@ def _signed_on(signature: SignatureReport) -> date | None:
     best = signature.best_time
     if best is None or best.proof == "validation":
         return None
-    return best.value.astimezone(_VIETNAM_TIME).date()
+    return best.value.astimezone(VIETNAM).date()
 
 
 def _told(day: date) -> str:

@@ -42,12 +42,10 @@ class NamedFile:
 
 @dataclass(frozen=True, slots=True)
 class JudgedFile:
-    """A file with its verdict, and which file beside it signs it or is signed by it."""
+    """A file with its verdict, and which file beside it is signed by it."""
 
     name: str
     report: VerificationReport
-    signed_by: tuple[int, ...] = ()
-    """Positions of the detached signatures whose verdict is this file's, since it has none of its own."""
     signs: int | None = None
     """Position of the file this detached signature gives its verdict to."""
 
@@ -86,7 +84,7 @@ def _judged(
     signatures = tuple(n for n, content in about.items() if content == place)
     if signatures and _is_unsigned(report):
         whole = _signed_beside(report, [reports[n] for n in signatures], policy)
-        return JudgedFile(names[place], whole, signed_by=signatures)
+        return JudgedFile(names[place], whole)
     content = about.get(place)
     gives = content is not None and _is_unsigned(reports[content])
     return JudgedFile(names[place], report, signs=content if gives else None)

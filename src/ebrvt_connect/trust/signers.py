@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, Field, ValidationError
@@ -26,6 +26,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from ebrvt_connect.codec.faults_vi import toml_fault_vi
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import NfcText, Value
 from ebrvt_connect.model.wrong_words import unknown_name
 from ebrvt_connect.trust import findings, packet_findings
@@ -50,7 +51,6 @@ SIGNER_REGISTER_INVALID = explain(
     "Sửa dòng đó: sha256 (64 chữ số hệ 16), agency, role (person, agency, copy, packet), from, to.",
 )
 
-_VIETNAM_TIME = timezone(timedelta(hours=7))
 _TABLES = ("signer", "note")
 _REGISTRABLE = frozenset(
     {SignatureRole.PERSON, SignatureRole.AGENCY, SignatureRole.COPY, SignatureRole.PACKET}
@@ -178,7 +178,7 @@ class SignerRegister:
 
     def lines_of(self, certificate_sha256: str, at: datetime) -> tuple[RegisteredSigner, ...]:
         """What a certificate is registered for at a time; a day is a day in Vietnam."""
-        day = at.astimezone(_VIETNAM_TIME).date()
+        day = at.astimezone(VIETNAM).date()
         return tuple(s for s in self.signers if s.sha256 == certificate_sha256 and s.holds_on(day))
 
     def role_of(self, certificate_sha256: str, at: datetime) -> SignatureRole:
@@ -308,7 +308,7 @@ class _Registered:
     history: AgencyHistory
 
     def is_issuer(self, line: RegisteredSigner) -> bool:
-        day = self.at.astimezone(_VIETNAM_TIME).date()
+        day = self.at.astimezone(VIETNAM).date()
         return self.history.same_agency(line.agency, self.agency, day)
 
     def lines(self, signature: SignatureReport) -> tuple[RegisteredSigner, ...]:

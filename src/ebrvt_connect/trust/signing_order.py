@@ -8,9 +8,10 @@ tell nothing: the signers of a CMS file stand in the order of their encoding, th
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeGuard
 
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.trust import findings, packet_findings
 from ebrvt_connect.trust.verdict import DocumentKind
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import BestTime, Finding, VerificationReport
-
-_VIETNAM_TIME = timezone(timedelta(hours=7))
 
 
 def order_findings(
@@ -118,4 +117,4 @@ def _contradiction(
 
 
 def _told(moment: datetime) -> str:
-    return moment.astimezone(_VIETNAM_TIME).strftime("%d/%m/%Y %H:%M:%S")
+    return moment.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M:%S")

@@ -9,7 +9,7 @@ possible moment leaves it undecided; what spoke against it before the earliest h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.model.period import VIETNAM
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.timestamps import TimestampVerdict
     from ebrvt_connect.trust.verdict import Finding, TimestampFacts
 
-_VIETNAM_TIME = timezone(timedelta(hours=7))
 _LOCAL_AS_UTC = range(25_200 - 3_600, 25_200 + 3_600 + 1)
 """Seconds a claimed time runs ahead when local time was written as UTC."""
 _LONGEST_WAIT_SECONDS = 2 * 86_400
@@ -37,7 +36,7 @@ def in_utc(claimed: datetime | None) -> datetime | None:
     if claimed is None:
         return None
     if claimed.tzinfo is None:
-        claimed = claimed.replace(tzinfo=_VIETNAM_TIME)
+        claimed = claimed.replace(tzinfo=VIETNAM)
     try:
         return claimed.astimezone(UTC)
     except OverflowError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import as_json, note, say, say_json
+from ebrvt_connect.ops.console import as_json, moment_of, note, say, say_json
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -306,17 +306,7 @@ def _confirm(question: str, wanted: str) -> None:
 
 
 def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as failure:
-        msg = f"--at “{text}” không phải thời điểm theo ISO 8601, ví dụ 2026-01-31T08:00:00+07:00"
-        raise click.UsageError(msg) from failure
-    if moment.tzinfo is None:
-        msg = f"--at “{text}” thiếu múi giờ; viết ví dụ 2026-01-31T08:00:00+07:00"
-        raise click.UsageError(msg)
-    return moment
+    return datetime.now(UTC) if text is None else moment_of(text)
 
 
 def _sha256(certificate: x509.Certificate) -> str:

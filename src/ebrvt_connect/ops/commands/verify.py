@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import as_json, language, shown_path
+from ebrvt_connect.ops.console import as_json, language, moment_of, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
 from ebrvt_connect.ops.verify_asking import Asking, asking_options
 from ebrvt_connect.ops.verify_output import Output, output_options
@@ -97,7 +96,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     from ebrvt_connect.ops.verify_tally import Tally
     from ebrvt_connect.trust.policy import POLICIES
 
-    policy, when = POLICIES[policy_id], None if at is None else _moment(at)
+    policy, when = POLICIES[policy_id], None if at is None else moment_of(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
     folder = trust_folder or (_DEFAULT_TRUST if _DEFAULT_TRUST.is_dir() and not anchors else None)
     asking = Asking.of(context)
@@ -155,18 +154,6 @@ def _content(path: Path, largest_bytes: int) -> bytes:
 
         msg = f"không đọc được {shown_path(path)} ({unread_vi(failure)})"
         raise click.UsageError(msg) from failure
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as failure:
-        msg = f"--at “{text}” không phải thời điểm theo ISO 8601, ví dụ 2026-01-31T08:00:00+07:00"
-        raise click.UsageError(msg) from failure
-    if moment.tzinfo is None:
-        msg = f"--at “{text}” thiếu múi giờ; viết ví dụ 2026-01-31T08:00:00+07:00"
-        raise click.UsageError(msg)
-    return moment
 
 
 def _trust(
