@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from ebrvt_adapters.vxp import Packet, VxpClient, VxpSettings
 from ebrvt_adapters.vxp.mapping import Sought, found_rows, refuse_secret
-from ebrvt_adapters.vxp.wire import LOCAL, MessageType
+from ebrvt_adapters.vxp.wire import MessageType
 
 from ebrvt_connect import (
     AgencyCode,
@@ -28,6 +28,7 @@ from ebrvt_connect import (
 from ebrvt_connect.codec.edxml_write import write_document
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.document import Agency, Attachment, Document, DocumentType
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.transport.clock import SystemClock
 
@@ -75,7 +76,7 @@ def main(url: str, systemid: str, sender: str, recipient: str, file: Path, secre
     """Send one document around a signed file."""
     blobs, content = MemoryBlobs(), file.read_bytes()
     blob = blobs.put((content,), limit_bytes=len(content))
-    now = datetime.now(LOCAL)
+    now = datetime.now(VIETNAM)
     number = DocumentNumber(f"{now:%H%M%S}", "THU")
     document = Document(
         document_id=f"{sender},{now:%Y/%m/%d},{number}",

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from ebrvt_connect.api import VN_2025, load_trust_folder, sign_pdf, verify
+from ebrvt_connect.api import VN_2025, load_trust_folder, sign_cms, sign_pdf, verify
 from ebrvt_connect.ports.signer import Signer
 from ebrvt_connect.testing.pki import SandboxPki
 from ebrvt_connect.testing.remote_signing_service import HeldKey, RemoteSigningService
@@ -24,7 +24,6 @@ from ebrvt_connect.transport.http import HttpSettings, HttpTransport
 from ebrvt_connect.transport.remote_signing import RemoteSigner, RemoteSigningSettings
 from ebrvt_connect.transport.signers import KeySigner
 from ebrvt_connect.transport.signing_appearance import AppearanceRules
-from ebrvt_connect.transport.signing_cms import sign_cms
 
 AGENCY, NAME = "000.00.15.H06", "Sở Thông tin và Truyền thông (mẫu)"
 PIN, PASSWORD = "246813", b"chi-mo-khoa-thu"

@@ -15,6 +15,7 @@ from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.verify_items import Source, ToVerify, VerifyLimits
 from ebrvt_connect.trust.policy import (
@@ -24,6 +25,7 @@ from ebrvt_connect.trust.policy import (
     VN_LEGACY_2018,
     VerificationPolicy,
 )
+from ebrvt_connect.trust.verdict import DocumentKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.revocation import RevocationArchive
+    from ebrvt_connect.trust.signed_content import SignedContent
     from ebrvt_connect.trust.verdict import SignatureRole, VerificationReport
 
 __all__ = [
@@ -52,8 +55,12 @@ __all__ = [
     "ToVerify",
     "VerificationPolicy",
     "VerifyLimits",
+    "averify",
     "load_trust_folder",
+    "sign_cms",
     "sign_pdf",
+    "sign_xml",
+    "signed_content",
     "verify",
     "verify_many",
     "verify_packet",
@@ -71,6 +78,7 @@ def verify(  # noqa: PLR0913 - a verdict has as many grounds
     name: str | None = None,
     clock: Clock | None = None,
     evidence: KeepsEvidence | None = None,
+    kind: DocumentKind | str = "auto",
 ) -> VerificationReport:
     """Verify the digital signatures of a file (kiểm tra chữ ký số), offline unless `revocation` is online.
 
@@ -79,27 +87,87 @@ def verify(  # noqa: PLR0913 - a verdict has as many grounds
     `evidence` (`EvidenceFolder`) what the verdict rests on is kept before it is told. `at` (aware) is the
     time of the check, else the clock's. `name` is what the report calls the file, else the path's name.
     `detached` is content that stands beside its signature (.p7s), by name; content that no signature in
-    the file is about has not passed.
+    the file is about has not passed. What the file is its content says; where `kind` names one (`pdf`, `xml`,
+    `cms`, `ooxml`, `edxml`), another has failed with `KIND_NOT_AS_NAMED`.
 
     Never raises for what the file holds: a hostile one is a report with `FORMAT_FAILURE`. Raises
-    `OSError` for a path that does not read and `ValueError` for a naive `at`.
+    `OSError` for a path that does not read and `ValueError` for a naive `at` or a `kind` nobody knows.
     """
     from ebrvt_connect.transport.verify_one import OneFile, verified
 
+    named = None if kind == "auto" else DocumentKind(kind)
+    if named is DocumentKind.UNKNOWN:
+        raise ValueError("a file cannot be verified as one of unknown kind")
+
     called = name if name is not None else (source.name if isinstance(source, Path) else "")
-    data = _content(source, policy.largest_bytes)
-    file = OneFile(data=data, policy=policy, trust=trust, detached=dict(detached or {}), name=called)
+    data = source if isinstance(source, bytes) else read_bounded(source, policy.largest_bytes)
+    file = OneFile(
+        data=data, policy=policy, trust=trust, detached=dict(detached or {}), name=called, kind=named
+    )
     return verified(file, revocation=revocation, at=at, clock=clock or SystemClock(), evidence=evidence)
 
 
-def _content(source: bytes | Path | BinaryIO, largest_bytes: int) -> bytes:
-    """The bytes, once; of a file past the limit one byte more than is needed to say so."""
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, Path):
-        with source.open("rb") as stream:
-            return _content(stream, largest_bytes)
-    return source.read(largest_bytes + 1)
+async def averify(  # noqa: PLR0913 - as `verify`
+    source: bytes | Path | BinaryIO,
+    *,
+    policy: VerificationPolicy,
+    trust: TrustStore,
+    revocation: RevocationArchive | OnlineRevocation | None = None,
+    at: datetime | None = None,
+    detached: Mapping[str, bytes] | None = None,
+    name: str | None = None,
+    clock: Clock | None = None,
+    evidence: KeepsEvidence | None = None,
+    kind: DocumentKind | str = "auto",
+) -> VerificationReport:
+    """`verify` for an event loop, which it never holds up: in a thread of the loop's own pool.
+
+    That pool is bounded (`asyncio.to_thread`: four threads more than there are processors, 32 at most), so
+    however many are awaited, no more are judged at once; the others wait in line. They share one processor
+    for most of the work: for many files `verify_many` is faster, and sets limits. Cancelling gives up
+    waiting; what has begun is judged to its end. Arguments, result and errors are those of `verify`.
+    """
+    from asyncio import to_thread
+
+    return await to_thread(
+        verify,
+        source,
+        policy=policy,
+        trust=trust,
+        revocation=revocation,
+        at=at,
+        detached=detached,
+        name=name,
+        clock=clock,
+        evidence=evidence,
+        kind=kind,
+    )
+
+
+def signed_content(
+    source: bytes | Path | BinaryIO,
+    *,
+    policy: VerificationPolicy,
+    trust: TrustStore,
+    revocation: RevocationArchive | None = None,
+    at: datetime | None = None,
+    name: str | None = None,
+    clock: Clock | None = None,
+) -> SignedContent:
+    """Verify a file and hand out what its signatures cover, nothing beside it (nội dung được ký), offline.
+
+    Of an XML paper that is signed in part these are the signed elements: whoever reads on from the octets
+    never reads what somebody put around them. Nothing is handed out unless the file has passed. The rest is
+    as in `verify`; `policy.whole_files_only()` does not pass what is signed in part.
+    """
+    from ebrvt_connect.trust import signed_content as handing_out
+
+    called = name if name is not None else (source.name if isinstance(source, Path) else "")
+    moment = at if at is not None else (clock or SystemClock()).now()
+    data = source if isinstance(source, bytes) else read_bounded(source, policy.largest_bytes)
+    return handing_out.signed_content(
+        data, policy=policy, trust=trust, at=moment, revocation=revocation, name=called
+    )
 
 
 def verify_packet(  # noqa: PLR0913 - one more side than a file has
@@ -127,10 +195,10 @@ def verify_packet(  # noqa: PLR0913 - one more side than a file has
     is none, `OSError` for a path that does not read, `ValueError` for a naive `at` or for files given
     beside an edXML file.
     """
-    from ebrvt_connect.transport.verify_packet import PacketJudge
+    from ebrvt_connect.transport.verify_packet import PacketVerifier
 
     timer = clock or SystemClock()
-    judge = PacketJudge(
+    judge = PacketVerifier(
         policy=policy,
         trust=trust,
         at=at if at is not None else timer.now(),
@@ -203,9 +271,12 @@ def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
 
     `signer` holds the key in memory (`KeySigner`), in a token (`Pkcs11Signer`) or at a service
     (`RemoteSigner`). As `transport.signing_pdf.sign_pdf`, where the rest and the errors are described.
+    Raises also `InvalidValue` for a certificate that is not valid at `signed_at` or not for signing
+    (`transport.signing_certificate`).
     """
-    from ebrvt_connect.transport import signing_pdf
+    from ebrvt_connect.transport import signing_certificate, signing_pdf
 
+    signing_certificate.check_certificate(signer, signed_at)
     return signing_pdf.sign_pdf(
         pdf,
         signer,
@@ -216,6 +287,61 @@ def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
         field_name=field_name,
         reason=reason,
         appearance=appearance,
+    )
+
+
+def sign_xml(
+    document: bytes,
+    signer: Signer,
+    *,
+    signed_at: datetime,
+    part_id: str = "",
+    timestamper: TimeStamper | None = None,
+    on_unstamped: Callable[[RetryLater], None] | None = None,
+) -> bytes:
+    """Add one signature to an XML file (ký tệp XML): XAdES B-B, with a `timestamper` B-T.
+
+    As `transport.signing_xml.sign_xml`, where the rest and the errors are described; refuses certificates
+    as `sign_pdf`.
+    """
+    from ebrvt_connect.transport import signing_certificate, signing_xml
+
+    signing_certificate.check_certificate(signer, signed_at)
+    return signing_xml.sign_xml(
+        document,
+        signer,
+        signed_at=signed_at,
+        part_id=part_id,
+        timestamper=timestamper,
+        on_unstamped=on_unstamped,
+    )
+
+
+def sign_cms(
+    content: bytes,
+    signers: Sequence[Signer],
+    *,
+    signed_at: datetime,
+    detached: bool = False,
+    timestamper: TimeStamper | None = None,
+    on_unstamped: Callable[[RetryLater], None] | None = None,
+) -> bytes:
+    """Sign any file as CMS (.p7m, `detached` .p7s): CAdES B-B, with a `timestamper` B-T.
+
+    As `transport.signing_cms.sign_cms`, where the rest and the errors are described; refuses certificates
+    as `sign_pdf`.
+    """
+    from ebrvt_connect.transport import signing_certificate, signing_cms
+
+    for signer in signers:
+        signing_certificate.check_certificate(signer, signed_at)
+    return signing_cms.sign_cms(
+        content,
+        signers,
+        signed_at=signed_at,
+        detached=detached,
+        timestamper=timestamper,
+        on_unstamped=on_unstamped,
     )
 
 

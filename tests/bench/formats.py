@@ -19,7 +19,7 @@ from ebrvt_connect.trust.immediate import run_to_end
 from ebrvt_connect.trust.xmldsig import sign_packet
 from tests.bench import stock
 from tests.bench.measure import Figure, Setup, aimed, alone, over, rates
-from tests.bench.verifying import Judge, PlainPyhanko
+from tests.bench.verifying import PlainPyhanko, Verifier
 
 _XML_RATIO, _PACKAGES_PER_SECOND, _CMS_RATIO = 0.5, 300, 2.0
 _REFERENCE = "goi-1"
@@ -29,11 +29,11 @@ _CONTENT_BYTES = 100_000
 
 def measure(setup: Setup) -> list[Figure]:
     pki = SandboxPki.open(setup.keys)
-    judge = Judge(pki)
+    judge = Verifier(pki)
     return [*xml(setup, pki, judge), *cms_files(setup, pki, judge), *packages(setup, pki, judge)]
 
 
-def xml(setup: Setup, pki: SandboxPki, judge: Judge) -> list[Figure]:
+def xml(setup: Setup, pki: SandboxPki, judge: Verifier) -> list[Figure]:
     key = pki.signer(stock.OURS)
     files = [sign_packet(packet(n), key, reference_id=_REFERENCE) for n in range(setup.sizes.files)]
     certificate = pki.identity(f"{stock.OURS}-agency-good").certificate.public_bytes(Encoding.PEM).decode()
@@ -53,7 +53,7 @@ def packet(number: int) -> bytes:
     return f'<goi Id="{_REFERENCE}">'.encode() + paper + b"</goi>"
 
 
-def cms_files(setup: Setup, pki: SandboxPki, judge: Judge) -> list[Figure]:
+def cms_files(setup: Setup, pki: SandboxPki, judge: Verifier) -> list[Figure]:
     """A detached signature over content beside it, and one with the content inside."""
     peer, key, found = PlainPyhanko(setup), pki.signer(stock.OURS), []
     contents = [b"%d" % n + bytes(_CONTENT_BYTES) for n in range(setup.sizes.files)]
@@ -79,7 +79,7 @@ def cms_files(setup: Setup, pki: SandboxPki, judge: Judge) -> list[Figure]:
     return found
 
 
-def packages(setup: Setup, pki: SandboxPki, judge: Judge) -> list[Figure]:
+def packages(setup: Setup, pki: SandboxPki, judge: Verifier) -> list[Figure]:
     how, found = PackageSignature(signed_at=stock.AT), []
     key = pki.signer(stock.OURS)
     for kind in ("docx", "xlsx", "pptx"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from pyhanko_certvalidator import ValidationContext
 from ebrvt_connect.api import VN_2025, verify
 from ebrvt_connect.testing.pki import SandboxPki
 from ebrvt_connect.trust.verdict import Indication
-from tests.bench import stock
+from tests.bench import large_pdfs, stock
 from tests.bench.measure import Act, Figure, Setup, against, aimed, cpu_seconds_of, noise, over, rates
 
 if TYPE_CHECKING:
@@ -35,13 +36,21 @@ _FORMS = {
     "leader and agency, B-T": ({"stamped": True, "both": True}, 1.0),
 }
 _SIZES = {"1 MB": 2**20, "10 MB": 10 * 2**20, "50 MB": 50 * 2**20}
+_KINDS = {
+    "40 scanned pages": (large_pdfs.scanned, 40, {}),
+    "40 scanned pages, two signatures": (large_pdfs.scanned, 40, {"both": True}),
+    "900 pages of text": (large_pdfs.printed, 900, {}),
+    "900 pages of text, packed": (partial(large_pdfs.printed, packed=True), 900, {}),
+    "20,000 objects": (large_pdfs.tagged, 20_000, {}),
+    "20,000 objects, packed": (partial(large_pdfs.tagged, packed=True), 20_000, {}),
+}
 _LARGE = "10 MB"
 _LARGE_RATIO = 1.5
 
 
 def measure(setup: Setup) -> list[Figure]:
     found: list[Figure] = []
-    judge, peer = Judge(SandboxPki.open(setup.keys)), PlainPyhanko(setup)
+    judge, peer = Verifier(SandboxPki.open(setup.keys)), PlainPyhanko(setup)
     for name, (form, target) in _FORMS.items():
         pdfs = [stock.signed(stock.letter(n), setup.keys, **form) for n in range(setup.sizes.files)]
         contestants = {"plain pyHanko": over(pdfs, peer.verify)}
@@ -54,10 +63,22 @@ def measure(setup: Setup) -> list[Figure]:
         found.append(aimed(figure, 1.0, ratio=True))
         if name == _LARGE:
             found.append(beside_hashing(pdf, judge, setup))
+    return [*found, *kinds(judge, peer, setup)]
+
+
+def kinds(judge: Verifier, peer: PlainPyhanko, setup: Setup) -> list[Figure]:
+    """Large files that are not one large stream."""
+    found = []
+    for name, (make, count, form) in _KINDS.items():
+        pdf = stock.signed(make(scaled(count, setup)), setup.keys, **form)
+        contestants = {"plain pyHanko": over([pdf], peer.verify)}
+        what = f"{name}, {len(pdf) / 2**20:.0f} MB"
+        (figure,) = rates(what, over([pdf], judge.passes), contestants, setup.sizes, cpu=True)
+        found.append(aimed(figure, 1.0, ratio=True))
     return found
 
 
-class Judge:
+class Verifier:
     """Ours, held to the verdict it must come to."""
 
     def __init__(self, pki: SandboxPki) -> None:
@@ -73,7 +94,7 @@ def scaled(size: int, setup: Setup) -> int:
     return size if setup.sizes.round_seconds else size // 100
 
 
-def beside_hashing(pdf: bytes, judge: Judge, setup: Setup) -> Figure:
+def beside_hashing(pdf: bytes, judge: Verifier, setup: Setup) -> Figure:
     """Seconds for a large file, against hashing it once and verifying a small one."""
     small = stock.signed(stock.letter(1), setup.keys)
     large: list[float] = []

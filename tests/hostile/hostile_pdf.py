@@ -155,6 +155,18 @@ def _filters(count: int) -> bytes:
     return _cross_reference_stream(content, b"/Filter[%s]" % (b"/FlateDecode" * count))
 
 
+def _object_streams_ahead(streams: int, size: int) -> bytes:
+    """Small object streams, then one large stream: whoever unpacks each from all that follows copies it."""
+    packed = zlib.compress(b"")
+    member = b"<</Type/ObjStm/N 0/First 0/Filter/FlateDecode/Length %d>>\nstream\n%s\nendstream"
+    return _document(_stream(b""), *[member % (len(packed), packed)] * streams, _stream(bytes(size)))
+
+
+def _objects_without_end(count: int) -> bytes:
+    """All of them listed, none closed: each is looked through as far as an object may reach."""
+    return assembled([b"1"] * count).replace(b"endobj", b"      ")
+
+
 def _hex_noise(size: int) -> bytes:
     return hashlib.shake_256(b"ebrvt").hexdigest(size // 2).encode()
 
@@ -205,6 +217,10 @@ MADE: dict[str, Callable[[], bytes]] = {
     ),
     "a section in LZW": lambda: _cross_reference_stream(b"\x80\x0b\x60\x50" * 500_000, b"/Filter/LZWDecode"),
     "an object stream bomb": lambda: _object_stream_bomb(70_000_000),
+    "object streams ahead of a large stream": lambda: _object_streams_ahead(1_000, 40_000_000),
+    "objects listed and never closed": lambda: _objects_without_end(100_000),
+    "one word ninety megabytes long": lambda: _document(_stream(b"xref" * 22_500_000)),
+    "a byte range nine million times": lambda: _document(_stream(b"/ByteRange" * 9_000_000)),
     "a page content bomb": lambda: _document(_stream(_deflated(100_000_000), b"/Filter/FlateDecode")),
     "encrypted": _encrypted,
     "forms within forms": lambda: _forms_within_forms(30),

@@ -6,14 +6,15 @@ import pytest
 
 from ebrvt_connect import VN_2025, Indication, ToVerify, VerifyLimits, verify, verify_many
 from ebrvt_connect.testing.sample_signed import signed_cms
-from ebrvt_connect.transport import verify_batch
-from ebrvt_connect.transport.verify_batch import _Job
+from ebrvt_connect.transport import verify_process
 from ebrvt_connect.transport.verify_items import as_item
+from ebrvt_connect.transport.verify_jobs import Job
 from ebrvt_connect.transport.verify_wire import BatchGrounds, spooled
 from tests.unit.trust.samples import AGENCY, AT, plain_pdf
 
 TAKEN_OVER = """
 import socket, sys
+from ebrvt_connect.transport.verify_jobs import Job
 from ebrvt_connect.transport.verify_wire import ANSWER, LENGTH, READY
 parent = socket.socket(fileno=int(sys.argv[1]))
 def asked():
@@ -44,7 +45,7 @@ def taken_over(monkeypatch, tmp_path, desk):
         report = verify(of, policy=VN_2025, trust=desk.trust, at=AT, name="a.pdf")
         (tmp_path / "report.json").write_text(report.model_dump_json())
         program = TAKEN_OVER.format(report=str(tmp_path / "report.json"), answer=answer)
-        monkeypatch.setattr(verify_batch, "_PROGRAM", program)
+        monkeypatch.setattr(verify_process, "_PROGRAM", program)
 
     return make
 
@@ -74,7 +75,7 @@ def test_its_report_on_the_very_file_is_taken_for_nobody_else_knows(batch, issue
 def test_a_report_on_anything_else_is_none(desk, issued, change):
     grounds = BatchGrounds(policy=VN_2025, trust=desk.trust, revocation=None, at=AT, limits=VerifyLimits())
     report = verify(issued, policy=VN_2025, trust=desk.trust, at=AT, name="a.pdf")
-    job = _Job(as_item(ToVerify(source=issued, name="a.pdf")))
+    job = Job(as_item(ToVerify(source=issued, name="a.pdf")))
     job.open(VN_2025.largest_bytes + 1)
     with pytest.raises(ValueError, match="a report on"):
         job.take(report.model_copy(update=change).model_dump_json().encode(), grounds)

@@ -27,6 +27,8 @@ _INDICATIONS = {"P": "TOTAL_PASSED", "I": "INDETERMINATE", "F": "TOTAL_FAILED"}
 
 # Every format that can state a time and carry a timestamp; what `spoil` does to each is in `making`.
 _FORMATS_OF_ALL = "pdf adbe xades edxml cms p7s docx xlsx pptx"
+# Those whose signatures are kept for the archive by what is put beside them (CAdES, XAdES).
+_FORMATS_OF_THE_ARCHIVE = "xades cms"
 
 _OF_ALL_FORMATS = """
 B-B  good                            P                             P                             I:NO_POE
@@ -61,6 +63,30 @@ B-T  stamp-of-something-else         I:GENERIC                     "            
 B-T  stamp-in-the-future             I:TIMESTAMP_ORDER_FAILURE     "                             "
 """
 
+_OF_THE_ARCHIVE = """
+B-LT  good                           P                             P                             P
+B-LT  tampered                       F:HASH_FAILURE                "                             "
+B-LT  expired-stamped-before         P                             P                             P
+B-LT  revoked-stamped-before         P                             P                             P
+B-LT  revoked-stamped-after          I:REVOKED_NO_POE              "                             "
+B-LT  same-name-anchor               I:NO_CERTIFICATE_CHAIN_FOUND  "                             "
+B-LTA good                           P                             P                             P
+B-LTA tampered                       F:HASH_FAILURE                "                             "
+B-LTA value-broken                   F:SIG_CRYPTO_FAILURE          "                             "
+B-LTA expired-stamped-before         P                             P                             P
+B-LTA expired-archived-before        P                             P                             P
+B-LTA expired-archived-after         I:OUT_OF_BOUNDS_NO_POE        "                             "
+B-LTA revoked-archived-before        P                             P                             P
+B-LTA revoked-archived-after         I:REVOKED_NO_POE              "                             "
+B-LTA revoked-stamped-after          I:REVOKED_NO_POE              "                             "
+B-LTA same-name-anchor               I:NO_CERTIFICATE_CHAIN_FOUND  "                             "
+B-LTA archive-of-unknown-authority   P                             P                             P
+B-LTA expired-archived-by-unknown    I:OUT_OF_BOUNDS_NO_POE        "                             "
+B-LTA archive-of-something-else      I:GENERIC                     "                             "
+B-LTA archive-older-than-the-stamp   I:TIMESTAMP_ORDER_FAILURE     "                             "
+B-LTA archived-evidence-removed      I:GENERIC                     "                             "
+"""
+
 # What only one format has.
 _OF_ONE_FORMAT = """
 pdf   B-T   leader-then-seal                P                          P                        P
@@ -83,12 +109,24 @@ pdf   B-T   wrapped-range                   F:FORMAT_FAILURE           "        
 pdf   B-T   incremental-page                F:FORMAT_FAILURE           "                        "
 pdf   B-T   incremental-annotation          F:FORMAT_FAILURE           "                        "
 pdf   B-T   incremental-form                F:FORMAT_FAILURE           "                        "
-pdf   B-T   incremental-hides-signature     I:SIGNED_DATA_NOT_FOUND    "                        "
+pdf   B-T   incremental-hides-signature     F:FORMAT_FAILURE           "                        "
 pdf   B-T   incremental-evidence            P                          P                        P
 pdf   B-T   bytes-behind                    F:FORMAT_FAILURE           "                        "
 pdf   B-T   bytes-before                    F:FORMAT_FAILURE           "                        "
 pdf   B-T   range-shortened                 F:FORMAT_FAILURE           "                        "
 pdf   B-T   truncated                       F:FORMAT_FAILURE           "                        "
+p7s   B-LT  good                            P                          P                        P
+p7s   B-LTA good                            P                          P                        P
+p7s   B-LTA expired-archived-before         P                          P                        P
+p7s   B-LTA revoked-archived-after          I:REVOKED_NO_POE           "                        "
+p7s   B-LTA archive-of-something-else       I:GENERIC                  "                        "
+p7s   B-LTA archived-evidence-removed       I:GENERIC                  "                        "
+edxml B-LT  good                            P                          P                        P
+edxml B-LTA good                            P                          P                        P
+edxml B-LTA expired-archived-before         P                          P                        P
+edxml B-LTA revoked-archived-after          I:REVOKED_NO_POE           "                        "
+edxml B-LTA archive-of-something-else       I:GENERIC                  "                        "
+edxml B-LTA archived-evidence-removed       I:GENERIC                  "                        "
 xml   B-B   good                            P                          P                        I:NO_POE
 xml   B-B   leader-then-seal                P                          P                        I:NO_POE
 xml   B-B   tampered                        F:HASH_FAILURE             "                        "
@@ -128,19 +166,24 @@ pptx  B-T   part-added-and-related          F:FORMAT_FAILURE           "        
 edxml B-T   wrapped-beside                  F:HASH_FAILURE             "                        "
 """
 
-# Whether a paper is signed for the agency that issues it (NĐ 30/2020 Điều 32, 33): leader, then seal.
+# Whether a document is signed for the agency that issues it (NĐ 30/2020 Điều 32, 33): leader, then seal. Its
+# record and files are judged whole, in each format that can hold two signatures.
+_RECORD_FORMATS = {"pdf adbe cms p7s edxml": "B-T", "docx xlsx pptx": "B-B"}
 _DOCUMENT_RULES = """
-pdf   B-T   rule:leader-then-seal           P                          P                        P
-pdf   B-T   rule:seal-before-leader         I:SIG_CONSTRAINTS_FAILURE  "                        "
-pdf   B-T   rule:foreign-seal               I:SIG_CONSTRAINTS_FAILURE  "                        "
-pdf   B-T   rule:foreign-seal-added         I:SIG_CONSTRAINTS_FAILURE  "                        "
-pdf   B-T   rule:seal-without-leader        I:SIG_CONSTRAINTS_FAILURE  "                        "
-pdf   B-T   rule:leader-without-seal        I:SIG_CONSTRAINTS_FAILURE  "                        "
-pdf   B-T   rule:seal-in-nobodys-register   I:SIG_CONSTRAINTS_FAILURE  "                        "
-cms   B-T   rule:leader-then-seal           P                          P                        P
-cms   B-T   rule:foreign-seal               I:SIG_CONSTRAINTS_FAILURE  "                        "
-cms   B-T   rule:seal-without-leader        I:SIG_CONSTRAINTS_FAILURE  "                        "
-cms   B-T   rule:seal-in-nobodys-register   I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:leader-then-seal           P                          P                        P
+rule:seal-before-leader         I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:foreign-seal               I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:foreign-seal-added         I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:seal-without-leader        I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:leader-without-seal        I:SIG_CONSTRAINTS_FAILURE  "                        "
+rule:seal-in-nobodys-register   I:SIG_CONSTRAINTS_FAILURE  "                        "
+"""
+# XMLDSig says no time, so the order of two signatures is nobody's knowledge.
+_ORDER_UNTOLD = """
+xml B-B rule:leader-then-seal   I:SIG_CONSTRAINTS_FAILURE  "                        "
+xml B-B rule:seal-before-leader I:SIG_CONSTRAINTS_FAILURE  "                        "
+xml B-B rule:foreign-seal       I:SIG_CONSTRAINTS_FAILURE  "                        "
+xml B-B rule:seal-without-leader I:SIG_CONSTRAINTS_FAILURE "                        "
 """
 
 
@@ -163,11 +206,22 @@ class Label:
 def labels() -> tuple[Label, ...]:
     """All of them; raises `ValueError` for a line that does not read, or a file labelled twice."""
     lines = [f"{name} {line}" for name in _FORMATS_OF_ALL.split() for line in _lines(_OF_ALL_FORMATS)]
-    lines += [*_lines(_OF_ONE_FORMAT), *_lines(_DOCUMENT_RULES)]
+    archived = _FORMATS_OF_THE_ARCHIVE.split()
+    lines += [f"{name} {line}" for name in archived for line in _lines(_OF_THE_ARCHIVE)]
+    lines += [*_lines(_OF_ONE_FORMAT), *_lines(_ORDER_UNTOLD), *_of_records()]
     found = tuple(label for line in lines for label in _read(line))
     if len({str(label) for label in found}) != len(found):
         raise ValueError("a file is labelled twice")
     return found
+
+
+def _of_records() -> Iterator[str]:
+    """Under ETSI_STRICT a time that is only claimed proves none, whoever signed."""
+    for names, level in _RECORD_FORMATS.items():
+        for name in names.split():
+            for line in _lines(_DOCUMENT_RULES):
+                stamped = level == "B-T" or "leader-then-seal" not in line
+                yield f"{name} {level} {line if stamped else line.rpartition('P')[0] + 'I:NO_POE'}"
 
 
 def _lines(table: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from io import BytesIO
+from typing import Any
 
 from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
@@ -17,15 +18,17 @@ from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 
-from ebrvt_connect.model.ids import AgencyCode
+from ebrvt_connect.api import verify_packet
 from ebrvt_connect.ports.signer import Signer
+from ebrvt_connect.testing import sample_archived_cms, sample_archived_xml
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from ebrvt_connect.transport.signers import KeySigner
 from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps
 from ebrvt_connect.trust.anchors import TrustStore
 from ebrvt_connect.trust.policy import VerificationPolicy
-from ebrvt_connect.trust.verdict import Indication, SubIndication
+from ebrvt_connect.trust.verdict import Indication, SubIndication, VerificationReport
 from ebrvt_connect.trust.verify import verify_bytes
+from tests.matrix.papers import packet_of
 from tests.matrix.spoiling import SPOILS, UNSIGNED
 from tests.unit.trust import ooxml_resigned
 from tests.unit.trust.ooxml_samples import HOW, SIGNATURE, office_parts, packed, signed_package
@@ -56,7 +59,9 @@ class Situation:
     content_stamped: bool = False
     """Whether the signer stamped the content at that time too, before signing."""
     archived: datetime | None = None
-    """Time of a document timestamp over everything."""
+    """Time of a document timestamp or archive timestamp over everything."""
+    archivist: str = "good"
+    """Of that one, as `authority` of the other."""
 
 
 _PLAIN: Mapping[str, Situation] = {
@@ -73,6 +78,12 @@ _PLAIN: Mapping[str, Situation] = {
     "revoked-stamped-after": Situation("revoked", EARLY, AT),
     "expired-archived-before": Situation("expired", EARLY, archived=EARLY),
     "revoked-archived-before": Situation("revoked", EARLY, archived=EARLY),
+    "expired-archived-after": Situation("expired", EARLY, archived=AT),
+    "revoked-archived-after": Situation("revoked", EARLY, archived=AT),
+    "archive-of-unknown-authority": Situation(stamped=AT, archived=AT, archivist="impostor"),
+    "expired-archived-by-unknown": Situation("expired", EARLY, archived=EARLY, archivist="impostor"),
+    "archive-of-something-else": Situation(stamped=AT, archived=AT, archivist="copied"),
+    "archive-older-than-the-stamp": Situation(stamped=AT, archived=EARLY),
     "content-stamped": Situation(stamped=AT, content_stamped=True),
     "expired-content-stamped-after": Situation("expired", EARLY, AT, content_stamped=True),
     "revoked-content-stamped-after": Situation("revoked", EARLY, AT, content_stamped=True),
@@ -94,7 +105,7 @@ _PLAIN: Mapping[str, Situation] = {
 def situation_of(level: str, case: str) -> Situation:
     """The situation of a case; from B-T on there is a timestamp, for B-LTA one over the whole file."""
     found = _PLAIN.get(case, Situation())
-    if level == "B-B" or case.endswith("-archived-before"):
+    if level == "B-B" or found.archived is not None:
         return found
     found = found if found.stamped else replace(found, stamped=found.claimed)
     return replace(found, archived=found.stamped) if level == "B-LTA" else found
@@ -106,6 +117,7 @@ class Workshop:
 
     desk: Desk
     made: dict[tuple[str, str, str], tuple[bytes, dict[str, bytes]]] = field(default_factory=dict)
+    papers: dict[tuple[str, str], tuple[Any, Mapping[str, bytes]]] = field(default_factory=dict)
 
     @cached_property
     def packet(self) -> bytes:
@@ -116,16 +128,29 @@ class Workshop:
         self, form: str, level: str, case: str, policy: VerificationPolicy
     ) -> tuple[Indication, tuple[SubIndication, ...]]:
         """What the verifier says of the file."""
+        if case.startswith("rule:"):
+            return self._judged_by_record(form, case.removeprefix("rule:"), policy)
+        report = self.report(form, level, case, policy)
+        return report.indication, report.sub_indications
+
+    def report(self, form: str, level: str, case: str, policy: VerificationPolicy) -> VerificationReport:
+        """The verifier's report of the file."""
         key = (form, level, case)
         if key not in self.made:
             self.made[key] = self._make(form, level, case)
         data, beside = self.made[key]
         trust = self._store(situation_of(level, case).store)
-        report = verify_bytes(data, policy=policy, trust=trust, at=AT, detached=beside)
-        if not case.startswith("rule:"):
-            return report.indication, report.sub_indications
-        decision = trust.signers.signed_for(report, AgencyCode.parse(AGENCY), at=AT, policy=policy)
-        return policy.conclude(decision.findings)
+        return verify_bytes(data, policy=policy, trust=trust, at=AT, detached=beside)
+
+    def _judged_by_record(
+        self, form: str, rule: str, policy: VerificationPolicy
+    ) -> tuple[Indication, tuple[SubIndication, ...]]:
+        """What is said of the document: its files and their signatures, held against its record."""
+        if (form, rule) not in self.papers:
+            self.papers[form, rule] = packet_of(self.desk, form, rule)
+        packet, files = self.papers[form, rule]
+        report = verify_packet(packet, files, policy=policy, trust=self.desk.trust, at=AT)
+        return report.indication, report.sub_indications
 
     def _store(self, which: str) -> TrustStore:
         if which == "no anchors":
@@ -135,16 +160,14 @@ class Workshop:
     def _make(self, form: str, level: str, case: str) -> tuple[bytes, dict[str, bytes]]:
         if case == "none":
             return UNSIGNED[form](), {}
-        if case.startswith("rule:"):
-            return self._for_the_rules(form, case.removeprefix("rule:")), {}
         situation = situation_of(level, case)
         people = ["person", "agency"] if case == "leader-then-seal" else ["agency"]
         signers = [self._signer(situation, role) for role in people]
         data, beside = _FORMATS[form](self, signers, situation)
         if level in {"B-LT", "B-LTA"}:
-            data = self._with_evidence(data)
+            data = self._with_evidence(form, data)
         if situation.archived is not None:
-            data = self.desk.with_document_timestamp(data, situation.archived)
+            data = self._archived(form, data, situation)
         spoil: Callable[[bytes, dict[str, bytes]], tuple[bytes, dict[str, bytes]]] | None
         spoil = SPOILS.get((form, case)) or SPOILS.get((_KINDS.get(form, form), case))
         if spoil is None and case not in _PLAIN and case != "leader-then-seal":
@@ -162,43 +185,51 @@ class Workshop:
         return KeySigner(leaf, key.key, chain)
 
     def stamper(self, situation: Situation) -> TimeStamper | None:
-        if situation.stamped is None:
-            return None
-        made = self.desk.stamped(situation.stamped, impostor=situation.authority == "impostor")
-        return CopiedTimestamps(made) if situation.authority == "copied" else made
+        return None if situation.stamped is None else self._by(situation.stamped, situation.authority)
 
-    def _with_evidence(self, pdf: bytes) -> bytes:
-        """Certificates and lists in a document security store."""
-        folder = self.desk.pki.trust_folder
-        out = BytesIO(pdf)
-        lists = [cms.CertificateList.load(path.read_bytes()) for path in sorted((folder / "crl").iterdir())]
+    def _by(self, at: datetime, authority: str) -> TimeStamper:
+        made = self.desk.stamped(at, impostor=authority == "impostor")
+        return CopiedTimestamps(made) if authority == "copied" else made
+
+    def _with_evidence(self, form: str, data: bytes) -> bytes:
+        """Certificates and lists beside the signature; in a PDF in a document security store."""
+        folder = self.desk.pki.trust_folder / "crl"
+        lists = [path.read_bytes() for path in sorted(folder.iterdir())]
         issuers = [self.desk.pki.identity(name).certificate for name in ("issuer", "tsa-issuer")]
-        certificates = [asn1_x509.Certificate.load(c.public_bytes(Encoding.DER)) for c in issuers]
+        certificates = [issuer.public_bytes(Encoding.DER) for issuer in issuers]
+        if form != "pdf":
+            return _ARCHIVES[form].with_validation_data(data, certificates=certificates, crls=lists)
+        out = BytesIO(data)
         writer = IncrementalPdfFileWriter(out)
-        DocumentSecurityStore.supply_dss_in_writer(writer, None, certs=certificates, crls=lists)
+        DocumentSecurityStore.supply_dss_in_writer(
+            writer,
+            None,
+            certs=[asn1_x509.Certificate.load(c) for c in certificates],
+            crls=[cms.CertificateList.load(each) for each in lists],
+        )
         writer.write_in_place()
         return out.getvalue()
 
-    def _for_the_rules(self, form: str, rule: str) -> bytes:
-        """Papers of one agency, stamped, signed by whom the rule says."""
-        own = {role: self._signer(Situation(), role) for role in ("person", "agency")}
-        foreign = self._signer(Situation(), "agency", OTHER_AGENCY)
-        unlisted = self._signer(Situation("unlisted"))
-        order = {
-            "leader-then-seal": [own["person"], own["agency"]],
-            "seal-before-leader": [own["agency"], own["person"]],
-            "foreign-seal": [own["person"], foreign],
-            "foreign-seal-added": [own["person"], own["agency"], foreign],
-            "seal-without-leader": [own["agency"]],
-            "leader-without-seal": [own["person"]],
-            "seal-in-nobodys-register": [own["person"], unlisted],
-        }
-        return _FORMATS[form](self, order[rule], Situation(stamped=AT))[0]
+    def _archived(self, form: str, data: bytes, situation: Situation) -> bytes:
+        """A timestamp over all there is."""
+        assert situation.archived is not None
+        if form == "pdf":
+            return self.desk.with_document_timestamp(data, situation.archived)
+        stamper = self._by(situation.archived, situation.archivist)
+        if form == "p7s":
+            return sample_archived_cms.with_archive_timestamp(data, stamper, content=CONTENT)
+        return _ARCHIVES[form].with_archive_timestamp(data, stamper)
 
 
 # --- formats -------------------------------------------------------------------------------------------
 
 _Made = tuple[bytes, dict[str, bytes]]
+_ARCHIVES = {
+    "xades": sample_archived_xml,
+    "edxml": sample_archived_xml,
+    "cms": sample_archived_cms,
+    "p7s": sample_archived_cms,
+}
 _KINDS = {"adbe": "pdf", "xades": "xml", "edxml": "xml", "docx": "ooxml", "xlsx": "ooxml", "pptx": "ooxml"}
 
 

@@ -106,6 +106,10 @@ def _without_time(content: cms.SignedData) -> None:
     signer["signed_attrs"] = cms.CMSAttributes(kept)
 
 
+def _without_lists(content: cms.SignedData) -> None:
+    content["crls"] = cms.RevocationInfoChoices(list(content["crls"])[1:])
+
+
 # --- XML -----------------------------------------------------------------------------------------------
 
 
@@ -115,6 +119,14 @@ def _value_turned(xml: bytes) -> bytes:
     value = bytearray(base64.b64decode(match[1]))
     value[40] ^= 1
     return xml[: match.start(1)] + base64.b64encode(value) + xml[match.end(1) :]
+
+
+def _without_values(xml: bytes) -> bytes:
+    """An archived list taken away."""
+    root = etree.fromstring(xml)
+    value = next(root.iter("{*}EncapsulatedCRLValue"))
+    value.getparent().remove(value)
+    return etree.tostring(root, encoding="utf-8")
 
 
 _FAKE = b'<noiDung Id="%s"><tieuDe>Giay phep gia</tieuDe></noiDung>'
@@ -229,6 +241,8 @@ SPOILS: Mapping[tuple[str, str], Spoil] = {
     ("cms", "truncated"): _file(lambda d: d[:-9]),
     ("cms", "content-swapped"): _file(_rewritten(_swapped)),
     ("cms", "time-removed"): _file(_rewritten(_without_time)),
+    **{(form, "archived-evidence-removed"): _file(_rewritten(_without_lists)) for form in ("cms", "p7s")},
+    ("xml", "archived-evidence-removed"): _file(_without_values),
     ("p7s", "tampered"): _content(lambda c: c.replace(b"trang 1", b"trang 2", 1)),
     ("p7s", "value-broken"): _file(_rewritten(_pdf_value_turned)),
     ("p7s", "content-missing"): lambda data, _: (data, {}),

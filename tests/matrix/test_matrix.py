@@ -18,6 +18,18 @@ def test_a_file_is_found_to_be_what_it_is(workshop, label):
     assert not label.reason or label.reason in reasons
 
 
+LONG_LIVED = [
+    (form, level) for form in ("pdf", "cms", "p7s", "xades", "edxml") for level in ("B-LT", "B-LTA")
+]
+
+
+@pytest.mark.parametrize(("form", "level"), LONG_LIVED)
+def test_a_good_file_is_of_the_level_it_was_made_for(workshop, form, level):
+    report = workshop.report(form, level, "good", POLICIES["VN_2025"])
+
+    assert [s.level for s in report.signatures if s.role != "timestamp"] == [level]
+
+
 def test_the_matrix_is_large_and_wide():
     counts = Counter(label.indication for label in LABELS)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.codec.jsonfields import LOCAL
 from ebrvt_connect.model.dossier import (
     Applicant,
     ApplicantKind,
@@ -19,6 +18,7 @@ from ebrvt_connect.model.dossier import (
     ReturnMethod,
     Unit,
 )
+from ebrvt_connect.model.period import VIETNAM
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,7 @@ ABSTRACT = "Kiểm thử kết nối liên thông, không có giá trị xử l�
 def fresh_code(agency: AgencyCode, at: datetime) -> DossierCode:
     """A code nobody has used before: seven digits, where real ones begin the day at 0001."""
     number = 9_000_000 + secrets.randbelow(1_000_000)
-    return DossierCode.parse(f"{agency}-{at.astimezone(LOCAL):%y%m%d}-{number}")
+    return DossierCode.parse(f"{agency}-{at.astimezone(VIETNAM):%y%m%d}-{number}")
 
 
 def sample_dossier(code: DossierCode, agency: AgencyCode, procedure: str, at: datetime) -> Dossier:

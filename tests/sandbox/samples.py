@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.codec.jsonfields import LOCAL
 from ebrvt_connect.model.document import (
     Agency,
     Attachment,
@@ -19,6 +18,7 @@ from ebrvt_connect.model.document import (
 )
 from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
 from ebrvt_connect.model.message import Kind, Message, Payload, Receipt, State
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ports.adapter import Work
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
 from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport
@@ -46,7 +46,7 @@ PDF = "application/pdf"
 
 def signed_letter(pki: SandboxPki, agency: AgencyCode, at: datetime) -> bytes:
     """A PDF with the signatures of leader and agency; the test PKI signs, so no recipient will trust it."""
-    day = at.astimezone(LOCAL).date()
+    day = at.astimezone(VIETNAM).date()
     letter = Letter(
         agency=AGENCY_NAME, number="1", symbol=SYMBOL, abstract=ABSTRACT.format(number=1), promulgated_on=day
     )
@@ -62,7 +62,7 @@ def sample_document(
     """A document with the file, under a number nobody has used before."""
     blob = blobs.put((file,), limit_bytes=len(file))
     number = DocumentNumber(str(1 + secrets.randbelow(10**9)), SYMBOL)
-    day = at.astimezone(LOCAL).date()
+    day = at.astimezone(VIETNAM).date()
     return Document(
         document_id=f"{issuer},{day:%Y/%m/%d},{number}",
         number=number,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.torture.run import flips, mutation, torture
-from tests.torture.samples import MAKERS, Judge
+from tests.torture.samples import MAKERS, Verifier
 from tests.unit.trust.samples import Desk
 
 _KEYS = Path("var") / "torture" / "pki"
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     logging.disable(logging.CRITICAL)
     pki = SandboxPki.open(asked.keys.absolute())
     desk = Desk(pki, pki.trust_store())
-    judge = Judge(desk.trust)
+    judge = Verifier(desk.trust)
     if asked.write:
         name, _, index = asked.write.partition(":")
         sys.stdout.buffer.write(mutation(MAKERS[name](desk), asked.seed, int(index))[0])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ebrvt_connect.trust.verdict import Indication
 from tests.torture.harmless import is_harmless
 from tests.torture.mutations import mutated
-from tests.torture.samples import Judge, Sample
+from tests.torture.samples import Sample, Verifier
 
 BESIDE_SHARE = 0.3
 """How often the content is mutated instead of its detached signature."""
@@ -49,7 +49,7 @@ def mutation(sample: Sample, seed: str, index: int) -> tuple[bytes, dict[str, by
     return mutated(sample.format, sample.data, chance), beside
 
 
-def torture(sample: Sample, judge: Judge, seed: str, indices: Iterable[int]) -> Outcome:
+def torture(sample: Sample, judge: Verifier, seed: str, indices: Iterable[int]) -> Outcome:
     """Judge each mutation; nothing is raised for what a mutation does to the verifier."""
     outcome = Outcome(sample.format)
     for index in indices:
@@ -71,7 +71,7 @@ def torture(sample: Sample, judge: Judge, seed: str, indices: Iterable[int]) -> 
     return outcome
 
 
-def flips(sample: Sample, judge: Judge, places: Iterable[int]) -> Outcome:
+def flips(sample: Sample, judge: Verifier, places: Iterable[int]) -> Outcome:
     """One bit of the byte at each place turned: of the content beside if there is some, else of the file."""
     outcome = Outcome(sample.format)
     for place in places:

@@ -27,7 +27,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Verifier:
     """The verdict under one policy at one time."""
 
     trust: TrustStore

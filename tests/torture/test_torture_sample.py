@@ -7,7 +7,7 @@ import pytest
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.torture.harmless import is_harmless
 from tests.torture.run import flips, torture
-from tests.torture.samples import MAKERS, Judge
+from tests.torture.samples import MAKERS, Verifier
 from tests.unit.trust.samples import Desk, flipped_at
 
 SEED = "./dev test"
@@ -28,7 +28,7 @@ def sample(request, desk):
 
 @pytest.fixture(scope="module")
 def judge(desk):
-    return Judge(desk.trust)
+    return Verifier(desk.trust)
 
 
 def test_the_sample_itself_passes(sample, judge):

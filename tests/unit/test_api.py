@@ -8,7 +8,8 @@ from io import BytesIO
 
 import pytest
 
-from ebrvt_connect.api import POLICIES, VN_2025, load_trust_folder, sign_pdf, verify
+from ebrvt_connect.api import POLICIES, VN_2025, averify, load_trust_folder, sign_pdf, verify
+from ebrvt_connect.store.evidence import EvidenceFolder
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.pki import SandboxPki
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
@@ -118,3 +119,67 @@ def test_importing_it_loads_neither_pyhanko_nor_cryptography():
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert set(answer.stdout.split()) & {"pyhanko", "cryptography", "asn1crypto", "requests"} == set()
+
+
+def test_a_file_of_the_kind_named_is_judged_as_ever(trust, signed):
+    named = verify(signed, policy=VN_2025, trust=trust, at=AT, kind="pdf")
+
+    assert named == verify(signed, policy=VN_2025, trust=trust, at=AT)
+
+
+@pytest.mark.parametrize("kind", ["xml", "cms", "ooxml", "edxml"])
+def test_a_file_of_another_kind_than_named_has_failed(trust, signed, kind):
+    report = verify(signed, policy=VN_2025, trust=trust, at=AT, kind=kind)
+
+    assert report.indication == "TOTAL_FAILED"
+    assert report.sub_indications == ("FORMAT_FAILURE",)
+    assert [f.code for f in report.all_findings()] == ["KIND_NOT_AS_NAMED"]
+    assert report.kind == "pdf"
+
+
+def test_the_kind_named_is_a_part_of_the_evidence(tmp_path, trust, signed):
+    folder = EvidenceFolder(tmp_path)
+    verify(signed, policy=VN_2025, trust=trust, at=AT, kind="xml", evidence=folder)
+    (name,) = folder.names()
+
+    assert folder.replay(name, signed).differences == ()
+
+
+def test_an_empty_file_is_told_as_empty_whatever_it_was_to_be(trust):
+    report = verify(b"", policy=VN_2025, trust=trust, at=AT, kind="pdf")
+
+    assert [f.code for f in report.findings] == ["FILE_EMPTY"]
+
+
+def test_an_edxml_packet_may_be_named_xml(trust):
+    packet = b'<?xml version="1.0"?><edXML:edXML xmlns:edXML="urn:edxml"/>'
+
+    codes = [f.code for f in verify(packet, policy=VN_2025, trust=trust, at=AT, kind="xml").findings]
+
+    assert "KIND_NOT_AS_NAMED" not in codes
+
+
+@pytest.mark.parametrize("kind", ["docx", "", "unknown"])
+def test_a_kind_nobody_knows_is_a_wrong_call(trust, signed, kind):
+    with pytest.raises(ValueError, match=r"[kK]ind"):
+        verify(signed, policy=VN_2025, trust=trust, at=AT, kind=kind)
+
+
+def test_a_loop_goes_on_while_files_are_verified(trust, signed):
+    async def judged():
+        waiting = [asyncio.create_task(averify(signed, policy=VN_2025, trust=trust, at=AT)) for _ in range(3)]
+        turns = 0
+        while not all(task.done() for task in waiting):
+            turns += 1
+            await asyncio.sleep(0)
+        return turns, [task.result() for task in waiting]
+
+    turns, reports = asyncio.run(judged())
+
+    assert turns > 1
+    assert reports == [verify(signed, policy=VN_2025, trust=trust, at=AT)] * 3
+
+
+def test_a_wrong_call_is_raised_where_it_is_awaited(trust, signed):
+    with pytest.raises(ValueError, match="aware"):
+        asyncio.run(averify(signed, policy=VN_2025, trust=trust, at=AT.replace(tzinfo=None)))

@@ -43,6 +43,7 @@ from ebrvt_connect.codec.soap import SOAP_11, envelope_bytes, fault_bytes
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.report import ReportState
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.ports.simulator import SimReply, SimRequest, Simulator, SimulatorSeat
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ class BaocaoSimulator(Simulator):
 
     def _answered(self, request: SimRequest, now: datetime) -> bytes:
         with self.world.open(request.body.sha256) as stream:
-            data = stream.read(_LONGEST_BODY_BYTES + 1)
+            data = read_bounded(stream, _LONGEST_BODY_BYTES)
         envelope = self.door.opened(request, data, now)
         operation = wire.Operation(action_of(request))
         value = self._called(operation, envelope, data, now)

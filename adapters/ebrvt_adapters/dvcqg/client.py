@@ -17,7 +17,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,8 +26,9 @@ from ebrvt_adapters.dvcqg.portal import Accepted
 from ebrvt_adapters.dvcqg.session import SessionKeeper
 from ebrvt_connect.codec.jsonwire import JsonLimits, json_value
 from ebrvt_connect.errors import ConnectError, HeldForPerson, InvalidValue, ReconcileFirst, RetryLater, Scope
-from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport
+from ebrvt_connect.transport.http import HttpReply, HttpRequest
 from ebrvt_connect.transport.patience import with_patience
+from ebrvt_connect.transport.rest_client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,28 +57,14 @@ class _Call:
     keyed: bool = True
 
 
-class DvcqgClient:
+class DvcqgClient(HttpClient):
     """The portal as one member sees it, called directly through its adapter node."""
 
     def __init__(self, settings: DvcqgSettings, clock: Clock, *, system: str = "dvcqg") -> None:
         """Opens no connection. `system` is how errors name this connection."""
+        super().__init__(settings.transport, clock, system=system)
         self._settings = settings
-        self._clock = clock
-        self._system = system
-        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
         self._sessions = SessionKeeper(self._login, clock, lasts_seconds=settings.session_seconds)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        """Use it in a `with` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     # --- writes -------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from ebrvt_adapters.dvcqg.sandbox_checks import Refused, checked_dossier, checke
 from ebrvt_adapters.dvcqg.sandbox_portal import DvcqgAccount, PortalInside
 from ebrvt_connect.codec.jsonwire import JsonLimits, json_value, write_json
 from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.ports.simulator import SimReply, SimRequest, Simulator, SimulatorSeat
 
 EXPIRE_SESSIONS = "expire-sessions"
@@ -225,7 +226,7 @@ class DvcqgSimulator(Simulator):
         """The request's JSON object, read once; None where it is none."""
         if self._read[0] != request.body.sha256:
             with self.world.open(request.body.sha256) as stream:
-                content = stream.read(_LIMITS.body_bytes + 1)
+                content = read_bounded(stream, _LIMITS.body_bytes)
             try:
                 value = json_value(content, _LIMITS)
             except InvalidValue:

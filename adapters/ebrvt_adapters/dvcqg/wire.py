@@ -7,7 +7,7 @@ software writes it, with Vietnamese letters unescaped.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ebrvt_connect.codec.jsonfields import LooseText
 from ebrvt_connect.codec.jsonwire import write_json
+from ebrvt_connect.model.period import VIETNAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 JSON_TYPE = "application/json"
-LOCAL = timezone(timedelta(hours=7))
-"""The portal knows no zones: its times are local, and Vietnam has had +07:00 without a break since 1975."""
 
 LONGEST_ABSTRACT = 1000
 LONGEST_ACTOR = 50
@@ -90,7 +89,7 @@ def written_time(moment: datetime | None) -> str:
     if moment is None:
         return ""
     try:
-        local = moment.astimezone(LOCAL)
+        local = moment.astimezone(VIETNAM)
     except OverflowError as failure:
         raise ValueError("a time outside of the calendar in Vietnam") from failure
     if local.year < _FIRST_YEAR:
@@ -102,7 +101,7 @@ def parse_time(text: str) -> datetime:
     """The inverse of `written_time`, in UTC; raises `ValueError`."""
     if len(text) != _TIME_LENGTH or not (text.isascii() and text.isdecimal()):
         raise ValueError(f"time {text[:30]!r}, expected yyyyMMddHHmmss")
-    return datetime.strptime(text, _TIME).replace(tzinfo=LOCAL).astimezone(UTC)
+    return datetime.strptime(text, _TIME).replace(tzinfo=VIETNAM).astimezone(UTC)
 
 
 # --- answers ----------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class MotcuaClient(RestClient):
             settings,
             clock,
             system=system,
-            judge=faults.failure_of,
+            reads_failure=faults.failure_of,
             unreadable=faults.REPLY_UNREADABLE,
         )
         self._settings = settings

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ebrvt_adapters.motcua import wire
-from ebrvt_connect.codec.jsonfields import LOCAL, written_moment
+from ebrvt_connect.codec.jsonfields import written_moment
 from ebrvt_connect.codec.simulated_rest import FeedTable, Row, moment_of
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import nfc
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Shop:
     def file(self, filed: Mapping[str, Any], now: datetime) -> str:
         """Register a dossier filed elsewhere under a number of ours; returns it."""
         agency = nfc(str((filed.get("agency") or {}).get("code") or "")).strip() or _AGENCY
-        day = now.astimezone(LOCAL).strftime("%y%m%d")
+        day = now.astimezone(VIETNAM).strftime("%y%m%d")
         number = 1
         while self.world.get(DOSSIERS, code := f"{agency}-{day}-{number:04d}") is not None:
             number += 1

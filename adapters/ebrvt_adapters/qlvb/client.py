@@ -74,7 +74,7 @@ class QlvbClient(RestClient):
             settings,
             clock,
             system=system,
-            judge=faults.failure_of,
+            reads_failure=faults.failure_of,
             unreadable=faults.REPLY_UNREADABLE,
         )
         self._settings = settings

@@ -26,8 +26,9 @@ from ebrvt_connect.codec.jsonwire import JsonLimits, json_value, write_json
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, ReconcileFirst, RetryLater
 from ebrvt_connect.ports.blobs import CHUNK_BYTES
 from ebrvt_connect.transport.failures import is_web_page
-from ebrvt_connect.transport.http import HttpReply, HttpRequest, HttpTransport
+from ebrvt_connect.transport.http import HttpReply, HttpRequest
 from ebrvt_connect.transport.patience import with_patience
+from ebrvt_connect.transport.rest_client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,27 +104,13 @@ class _Call:
     seconds: float
 
 
-class VxpClient:
+class VxpClient(HttpClient):
     """The axis as one registered system sees it."""
 
     def __init__(self, settings: VxpSettings, clock: Clock, *, system: str = "vxp") -> None:
         """Opens no connection. `system` is how errors name this connection."""
+        super().__init__(settings.transport, clock, system=system)
         self._settings = settings
-        self._clock = clock
-        self._system = system
-        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        """Use it in a `with` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
 
     # --- packets ------------------------------------------------------------------------------------------
 

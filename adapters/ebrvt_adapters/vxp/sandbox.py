@@ -31,6 +31,7 @@ from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.document import Document
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ports.simulator import SimReply, SimRequest, Simulator, SimulatorSeat
 
 if TYPE_CHECKING:
@@ -429,7 +430,7 @@ def _sent_row(row: Row, recipient: str) -> Row:
 
 
 def _local(iso: str) -> str:
-    return datetime.fromisoformat(iso).astimezone(wire.LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(iso).astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _within(iso: str, since: datetime | None, until: datetime | None) -> bool:

@@ -36,6 +36,7 @@ from ebrvt_connect.model.document import (
 )
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ports.blobs import Blobs
 
 if TYPE_CHECKING:
@@ -492,7 +493,7 @@ def _traced(chunks: Iterator[bytes], now: datetime) -> Iterator[bytes]:
             break
     if end:
         prefix = end[1].decode("ascii")
-        stamp = now.astimezone(wire.LOCAL).strftime("%Y/%m/%d %H:%M:%S")
+        stamp = now.astimezone(VIETNAM).strftime("%Y/%m/%d %H:%M:%S")
         hop = (
             f"<{prefix}TraceHeader><{prefix}OrganId></{prefix}OrganId>"
             f"<{prefix}Timestamp>{stamp}</{prefix}Timestamp></{prefix}TraceHeader>"

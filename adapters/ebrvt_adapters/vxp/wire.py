@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ebrvt_connect.codec.jsonfields import LooseText
+from ebrvt_connect.model.period import VIETNAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +30,6 @@ JSON_TYPE = "application/json"
 FILE_TYPE = "application/octet-stream"
 CRLF = b"\r\n"
 """Follows the edXML file in the body of `sendEdoc`; no hash covers it."""
-
-LOCAL = timezone(timedelta(hours=7))
-"""The axis knows no zones: its times are local, and Vietnam has had +07:00 without a break since 1975."""
 
 
 class MessageType(StrEnum):
@@ -57,7 +55,7 @@ def timestamp(now: datetime) -> str:
 
     The four digits after the plus are milliseconds, zero-padded; they only look like an offset.
     """
-    local = now.astimezone(LOCAL)
+    local = now.astimezone(VIETNAM)
     return f"{local:%d%m%YT%H%M%S}+{local.microsecond // 1000:04d}"
 
 
@@ -66,7 +64,7 @@ def parse_timestamp(text: str) -> datetime:
     moment, plus, milliseconds = text.partition("+")
     if not plus or len(milliseconds) != 4 or not milliseconds.isdecimal():  # noqa: PLR2004 - four digits
         raise ValueError(f"timestamp {text[:40]!r}, expected ddMMyyyy'T'HHmmss+SSSS")
-    whole = datetime.strptime(moment, "%d%m%YT%H%M%S").replace(tzinfo=LOCAL)
+    whole = datetime.strptime(moment, "%d%m%YT%H%M%S").replace(tzinfo=VIETNAM)
     return whole + timedelta(milliseconds=int(milliseconds))
 
 
@@ -130,7 +128,7 @@ _KNOWN_TIMES = ("%Y-%m-%d %H:%M:%S", _LIST_TIME, "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d 
 
 def list_time(moment: datetime) -> str:
     """A time as `fromDate` and `toDate` want it: `dd/MM/yyyy HH:mm:ss`, local."""
-    return moment.astimezone(LOCAL).strftime(_LIST_TIME)
+    return moment.astimezone(VIETNAM).strftime(_LIST_TIME)
 
 
 def parse_list_time(text: str) -> datetime | None:
@@ -138,7 +136,7 @@ def parse_list_time(text: str) -> datetime | None:
     bare = text.strip().split(".")[0]
     for form in _KNOWN_TIMES:
         try:
-            return datetime.strptime(bare, form).replace(tzinfo=LOCAL).astimezone(UTC)
+            return datetime.strptime(bare, form).replace(tzinfo=VIETNAM).astimezone(UTC)
         except ValueError:
             continue
     return None

@@ -17,6 +17,7 @@ from ebrvt_connect.codec.base64_stream import encode_base64
 from ebrvt_connect.codec.edxml_findings import Findings
 from ebrvt_connect.codec.edxml_words import (
     ATTACHMENT_NAME_CHANGED,
+    ATTACHMENT_NAMED_OTHERWISE,
     ATTACHMENT_NOT_UNPACKED,
     ATTACHMENT_TYPE_MISMATCH,
     EDXML_LIMITS,
@@ -166,6 +167,8 @@ def _unwrapped(
                 office = archive_type(entry.name for entry in archive.entries)
                 return raw, office, office
             archive.check()
+            archive.check_alone()
+            _compare_names(name, archive.entries[0].name, findings)
             blob = blobs.put(archive.unpack_only(), limit_bytes=limits.attachment_bytes)
         except InvalidValue as refusal:
             if refusal.code not in _KEPT_PACKED:
@@ -182,6 +185,13 @@ def _is_wrapper(archive: Archive, name: str) -> bool:
         return False
     entry = archive.entries[0]
     return entry.name not in _NEVER_WRAPPED and not entry.name.endswith("/")
+
+
+def _compare_names(name: str, entry: str, findings: Findings) -> None:
+    """Software that unpacks a file under the name in the archive opens it by that name's extension."""
+    packed = extension(entry)
+    if extension(name) and packed not in ("", "zip", extension(name)):
+        findings.warn(ATTACHMENT_NAMED_OTHERWISE, _FIELD, entry, name=name)
 
 
 def _compare_with_labels(label: str, name: str, carried: str, media_type: str, findings: Findings) -> None:

@@ -6,10 +6,9 @@ The vendor's library turns 2020/02/30 into 1 March without a word; here such a d
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 
-VIETNAM = timezone(timedelta(hours=7))
-"""Vietnam has one offset and no summer time."""
+from ebrvt_connect.model.period import VIETNAM
 
 _DATE = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})")
 _TIME = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})")

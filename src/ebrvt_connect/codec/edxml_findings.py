@@ -23,6 +23,7 @@ from ebrvt_connect.codec.edxml_words import (
     NUMBER_NOT_READ,
     WARNINGS_OMITTED,
     field_vi,
+    is_decisive,
     missing,
     repeated,
 )
@@ -53,21 +54,26 @@ def path_of(element: Element) -> str:
 
 
 class Findings:
-    """Warnings and unread elements of one packet, bounded however hostile it is."""
+    """Warnings and unread elements of one packet, bounded however hostile it is.
+
+    Those a verdict rests on are counted by themselves: a hundred trifles do not push one of them out.
+    """
 
     def __init__(self) -> None:
         self._warnings: list[DataWarning] = []
+        self._decisive: list[DataWarning] = []
         self._taken: set[Element] = set()
         self._omitted = 0
 
     def warn(self, explanation: Explanation, field: str, got: str = "", **facts: object) -> None:
         """Write down a warning about a field; past a hundred they are only counted."""
-        if len(self._warnings) >= _MOST_WARNINGS:
+        kept = self._decisive if is_decisive(explanation.code, field) else self._warnings
+        if len(kept) >= _MOST_WARNINGS:
             self._omitted += 1
             return
         shown = got[:_SHOWN_CHARS]
         told = {"field": field, "field_vi": field_vi(field), "got": shown, **facts}
-        self._warnings.append(
+        kept.append(
             DataWarning(
                 code=explanation.code,
                 field=field,
@@ -86,7 +92,8 @@ class Findings:
 
     def warned_about(self, name: str) -> bool:
         """Whether a warning about an element of this name is written down already."""
-        return any(warning.field.rpartition("/")[2] == name for warning in self._warnings)
+        written = (*self._decisive, *self._warnings)
+        return any(warning.field.rpartition("/")[2] == name for warning in written)
 
     def unknown(self, root: Element) -> tuple[tuple[str, str], ...]:
         """Every text under `root` that nobody took, as (path, text)."""
@@ -101,7 +108,7 @@ class Findings:
     def warnings(self) -> tuple[DataWarning, ...]:
         """All warnings, with a last one that counts those left out."""
         if not self._omitted:
-            return tuple(self._warnings)
+            return (*self._decisive, *self._warnings)
         count = self._omitted
         rest = DataWarning(
             code=WARNINGS_OMITTED.code,
@@ -109,7 +116,7 @@ class Findings:
             got=str(count),
             message_vi=WARNINGS_OMITTED.sentence_vi.format(count=count),
         )
-        return (*self._warnings, rest)
+        return (*self._decisive, *self._warnings, rest)
 
 
 class Node:

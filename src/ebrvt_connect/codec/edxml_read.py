@@ -12,22 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from ebrvt_connect.codec.base64_stream import BASE64_INVALID, decode_base64
 from ebrvt_connect.codec.edxml_attachments import Received, settle
-from ebrvt_connect.codec.edxml_findings import Findings, Node
+from ebrvt_connect.codec.edxml_findings import Findings, Node, path_of
+from ebrvt_connect.codec.edxml_strays import note_strays
 from ebrvt_connect.codec.edxml_values import read_document as document_of
 from ebrvt_connect.codec.edxml_values import read_status as status_of
 from ebrvt_connect.codec.edxml_words import (
     ATTACHMENT_MISSING,
+    ATTACHMENT_NAMED_OTHERWISE,
     ATTACHMENT_NOT_ANNOUNCED,
     EDXML_LIMITS,
     EDXML_NAMESPACE_UNKNOWN,
     EDXML_NOT_IN_SCHEMA,
     EDXML_ROOT_UNKNOWN,
+    EDXML_TEXT_CUT,
     EDXML_TOO_MANY_ATTACHMENTS,
     FIELD_ABSENT,
     LENIENT,
@@ -44,6 +47,7 @@ from ebrvt_connect.codec.xml import (
     XML_LEADING_WHITESPACE,
     XML_TEXT_TOO_LONG,
     End,
+    Remark,
     SchemaProblem,
     Start,
     XmlLimits,
@@ -54,6 +58,7 @@ from ebrvt_connect.codec.xml import (
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.document import Document, DocumentStatus
 from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.model.text import nfc
 from ebrvt_connect.ports.blobs import Blobs
 
 if TYPE_CHECKING:
@@ -87,6 +92,9 @@ def read_document(chunks: Iterable[bytes], blobs: Blobs, limits: EdxmlLimits = E
     if stream.leading_whitespace:
         findings.warn(XML_LEADING_WHITESPACE, "edXML")
     record = _record(Node(root, findings), skeleton.contents, blobs, limits)
+    for element in skeleton.cut:
+        findings.warn(EDXML_TEXT_CUT, path_of(element), element.text or "")
+    note_strays(root, findings)
     unknown = findings.unknown(root)
     _note_schema(root, findings)
     heard = {"unknown": unknown, "warnings": findings.warnings()}
@@ -120,6 +128,7 @@ class _Open:
     texts: list[str]
     chars: int = 0
     has_children: bool = False
+    is_remarked: bool = False
 
 
 class _Skeleton:
@@ -129,6 +138,8 @@ class _Skeleton:
         self.contents: list[tuple[Element, BlobRef]] = []
         """The `Attachment` elements that carried a file, with what was stored."""
         self.signature = EnvelopeSignature.NONE
+        self.cut: list[Element] = []
+        """Elements with an element or a remark in their text."""
         self._events = iter(stream)
         self._blobs = blobs
         self._limits = limits
@@ -137,13 +148,14 @@ class _Skeleton:
 
     def build(self) -> Element:
         """The root; raises `InvalidValue`."""
-        root = self._start(cast("Start", next(self._events)).tag)  # well-formed files begin with their root
+        root = self._start(next(event for event in self._events if isinstance(event, Start)).tag)
         for event in self._events:
             if isinstance(event, Start):
                 self._start(event.tag)
             elif isinstance(event, End):
-                ended = self._open.pop()
-                ended.element.text = "".join(ended.texts)
+                self._end(self._open.pop())
+            elif isinstance(event, Remark):
+                self._remark()
             else:
                 self._text(event)
         return root
@@ -170,6 +182,15 @@ class _Skeleton:
                 return element
         self._open.append(_Open(element, []))
         return element
+
+    def _end(self, ended: _Open) -> None:
+        ended.element.text = "".join(ended.texts)
+        if (ended.is_remarked or ended.has_children) and ended.element.text.strip():
+            self.cut.append(ended.element)
+
+    def _remark(self) -> None:
+        for current in self._open[-1:]:  # none is open before and behind the root
+            current.is_remarked = True
 
     def _text(self, text: str) -> None:
         current = self._open[-1]
@@ -207,8 +228,8 @@ class _Skeleton:
             event = next(self._events)  # an end comes before the events do
             if isinstance(event, End):
                 return
-            if isinstance(event, Start):
-                raise InvalidValue(BASE64_INVALID, f"an element inside {_CONTENT}")
+            if not isinstance(event, str):
+                raise InvalidValue(BASE64_INVALID, f"an element or a remark inside {_CONTENT}")
             yield event
 
     def _is_in_file(self) -> bool:
@@ -224,7 +245,7 @@ class _Skeleton:
                 verifiable = verifiable or namespace(event.tag) == XMLDSIG
             elif isinstance(event, End):
                 depth -= 1
-            else:
+            elif isinstance(event, str):
                 said = said or bool(event.strip())
         if not said:
             return self.signature
@@ -281,8 +302,16 @@ def _manifest(envelope: Node) -> dict[str, tuple[str, str]]:
     for reference in (one for manifest in manifests for one in manifest.all("Reference")):
         reference.text("ContentType")  # says nothing of the file: the vendor writes ZIP for all
         named = (reference.text("AttachmentName"), reference.text("Description"))
-        announced[_content_id(reference)] = named
+        content_id = _content_id(reference)
+        if content_id in announced:
+            _warn_otherwise(reference, announced[content_id][0], named[0])
+        announced.setdefault(content_id, named)
     return announced
+
+
+def _warn_otherwise(node: Node, name: str, other: str) -> None:
+    """One file goes by two names, or twice by one: which is which the next reader may see otherwise."""
+    node.findings.warn(ATTACHMENT_NAMED_OTHERWISE, "AttachmentEncoded/Attachment", other, name=name)
 
 
 def _content_id(node: Node) -> str:
@@ -294,6 +323,7 @@ def _received(
 ) -> Iterator[Received]:
     """The files that came, in order; then a warning for each one announced that did not."""
     waiting = dict(announced)
+    root.first("AttachmentEncoded")
     for element, blob in contents:
         node = Node(element, root.findings)
         content_id = _content_id(node)
@@ -303,6 +333,8 @@ def _received(
             root.findings.warn(
                 ATTACHMENT_NOT_ANNOUNCED, "AttachmentEncoded/Attachment", own_name, name=own_name
             )
+        if name and nfc(own_name) != nfc(name):
+            _warn_otherwise(root, own_name, name)
         if not own_name:
             root.findings.warn(FIELD_ABSENT, "AttachmentName")
         yield Received(

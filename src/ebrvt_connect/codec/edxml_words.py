@@ -215,6 +215,11 @@ ATTACHMENT_NOT_ANNOUNCED = explain(
     "Gói tin kèm tệp “{name}” không có trong danh mục tệp của gói tin, hoặc kèm nhiều lần.",
     "Hỏi lại bên gửi trước khi dùng tệp này: có thể tệp đã bị thêm vào.",
 )
+ATTACHMENT_NAMED_OTHERWISE = explain(
+    "ATTACHMENT_NAMED_OTHERWISE",
+    "Danh mục tệp của gói tin gọi tệp “{name}” là “{got}”, hoặc ghi một mã tệp nhiều lần.",
+    "Hỏi lại bên gửi tệp nào là tệp nào trước khi dùng; báo bên gửi sửa phần mềm.",
+)
 ATTACHMENT_NOT_UNPACKED = explain(
     "ATTACHMENT_NOT_UNPACKED",
     "Tệp đính kèm “{name}” là tệp nén không mở được ({reason}); được giữ nguyên dạng nén.",
@@ -230,11 +235,50 @@ EDXML_NOT_IN_SCHEMA = explain(
     "Mục {field} trong gói tin không đúng lược đồ edXML; vẫn được đọc.",
     "Không phải làm gì; báo bên gửi nếu thông tin hiển thị sai.",
 )
+EDXML_ELEMENT_ELSEWHERE = explain(
+    "EDXML_ELEMENT_ELSEWHERE",
+    "Gói tin có mục “{got}” đặt sai chỗ hoặc thuộc không gian tên khác; chương trình không đọc mục này, "
+    "phần mềm khác có thể đọc.",
+    "Đối chiếu với văn bản trước khi dùng; báo bên gửi sửa phần mềm.",
+)
+EDXML_TEXT_CUT = explain(
+    "EDXML_TEXT_CUT",
+    "Nội dung mục {field} bị ghi chú hoặc phần tử khác xen vào nên phần mềm khác có thể chỉ đọc một phần.",
+    "Đối chiếu với văn bản trước khi dùng; báo bên gửi sửa phần mềm.",
+)
 WARNINGS_OMITTED = explain(
     "WARNINGS_OMITTED",
     "Gói tin còn {count} cảnh báo khác không ghi ra đây.",
     "Xem gói tin gốc và báo bên gửi kiểm tra phần mềm.",
 )
+
+
+_DECISIVE = frozenset(
+    one.code
+    for one in (
+        ATTACHMENT_MISSING,
+        ATTACHMENT_NOT_ANNOUNCED,
+        ATTACHMENT_NAMED_OTHERWISE,
+        EDXML_ELEMENT_ELSEWHERE,
+        EDXML_TEXT_CUT,
+    )
+)
+_MUST_BE_ONE = frozenset(
+    {
+        *("edXMLBody", "AttachmentEncoded", "PromulgationInfo", "PromulgationInfo/PromulgationDate"),
+        *("AttachmentEncoded/Attachment/ContentId", "AttachmentEncoded/Attachment/AttachmentName"),
+        *("edXMLManifest/Reference/ContentId", "edXMLManifest/Reference/AttachmentName"),
+        *("Manifest/Reference/ContentId", "Manifest/Reference/AttachmentName"),
+    }
+)
+
+
+def is_decisive(code: str, field: str) -> bool:
+    """Whether a warning is about which files a packet has and when its document was made.
+
+    Where it is, another reader may see another packet than the one a verdict on signatures is about.
+    """
+    return code in _DECISIVE or (code == FIELD_REPEATED.code and field in _MUST_BE_ONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

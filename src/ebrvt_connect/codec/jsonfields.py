@@ -7,16 +7,14 @@ absent, outer spaces go, text becomes NFC. Objects keep what we do not know.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic.alias_generators import to_camel
 
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import nfc
-
-LOCAL = timezone(timedelta(hours=7))
-"""Times are written with Vietnam's offset, +07:00 without a break since 1975."""
 
 LONGEST_ID = 200
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -44,7 +42,7 @@ def parse_moment(value: object) -> object:
     """
     moment = _moment_of(value)
     try:
-        moment.astimezone(LOCAL)
+        moment.astimezone(VIETNAM)
         return moment.astimezone(UTC)
     except OverflowError as failure:
         raise ValueError("a time outside of the calendar") from failure
@@ -77,7 +75,7 @@ def written_moment(moment: datetime) -> str:
     One in the last hours of the calendar has no local time and keeps its own offset: writing never fails.
     """
     try:
-        return moment.astimezone(LOCAL).isoformat()
+        return moment.astimezone(VIETNAM).isoformat()
     except OverflowError:
         return moment.isoformat()
 

@@ -22,6 +22,7 @@ from ebrvt_connect.codec.jsonfields import bounded_moment
 from ebrvt_connect.codec.jsonwire import JsonValue, json_value, write_json
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.ports.simulator import SimReply, SimRequest, Simulator, SimulatorSeat
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class RestSimulator(Simulator):
     def body_of(self, call: Call) -> bytes:
         """The body's bytes, cut off behind what is read at most."""
         with self.world.open(call.request.body.sha256) as stream:
-            return stream.read(_LARGEST_JSON_BYTES + 1)
+            return read_bounded(stream, _LARGEST_JSON_BYTES)
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -117,7 +117,12 @@ class End:
     """The element begun last ends."""
 
 
-Event = Start | End | str
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A comment or an instruction: it says nothing, yet some readers take the text around it for two."""
+
+
+Event = Start | End | Remark | str
 """What a stream yields; text comes in pieces."""
 
 
@@ -207,6 +212,12 @@ class _Recorder(_Guard):
     def data(self, text: str) -> None:
         self.events.append(text)
 
+    def comment(self, _text: str) -> None:
+        self.events.append(Remark())
+
+    def pi(self, _target: str, _data: str | None = None) -> None:
+        self.events.append(Remark())
+
 
 class _Remarks(TypedDict):
     remove_comments: bool
@@ -260,8 +271,8 @@ class XmlStream:
 
     def __iter__(self) -> Iterator[Event]:
         recorder = _Recorder(self._limits)
-        # The stubs ask for comments, instructions and prefixes too; a target without them is not told.
-        parser = etree.XMLParser(target=recorder, **_HARDENED)  # type: ignore[call-overload]
+        # The stubs ask for prefixes too; a target without them is not told.
+        parser = etree.XMLParser(target=recorder, **(_HARDENED | _KEEPING))  # type: ignore[call-overload]
         try:
             for piece in self._opened():
                 parser.feed(piece)
@@ -317,7 +328,9 @@ def _beginning(head: bytes) -> tuple[bytes, bool]:
     if body and not body.startswith(b"<"):
         raise InvalidValue(XML_LEADING_JUNK, "bytes other than white space before the first '<'")
     declared = _DECLARATION.match(body)
-    encoding = declared[1].decode("ascii") if declared else "utf-8"
+    # A declaration so long that its end is not in sight may name anything.
+    unseen = body.startswith(b"<?xml") and b"?>" not in body and len(body) >= _HEAD_BYTES
+    encoding = declared[1].decode("ascii") if declared else "không rõ" if unseen else "utf-8"
     if encoding.lower() not in _UTF_8_NAMES:
         raise InvalidValue(
             XML_ENCODING_UNSUPPORTED, f"XML declared as {encoding!r}, expected UTF-8", encoding=encoding

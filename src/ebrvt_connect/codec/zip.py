@@ -66,7 +66,13 @@ ZIP_NESTED = explain(
 
 _STORED, _DEFLATED = 0, 8
 _END = struct.Struct("<4s4H2LH")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_LISTED_BYTES = 46
+_SIZES_FOLLOW = 0x8
+_FOLLOWING_SIZES = (12, 16)
+"""How long the sizes are that follow an entry's data, without and with a signature."""
 _END_MAGIC = b"PK\x05\x06"
+_LOCAL_MAGIC = b"PK\x03\x04"
 _ZIP64_LOCATOR = b"PK\x06\x07"
 _ZIP64_LOCATOR_BYTES = 20
 _LONGEST_COMMENT = 0xFFFF
@@ -114,6 +120,7 @@ class Archive:
 
     def __init__(self, stream: BinaryIO, limits: ZipLimits = ZIP_LIMITS) -> None:
         self._limits = limits
+        self._stream = stream
         self._size_bytes = _measure_directory(stream, limits)
         with _damage_named():
             self._zip = ZipFile(stream)
@@ -138,6 +145,33 @@ class Archive:
                 raise InvalidValue(ZIP_DAMAGED, "an entry larger than its archive")
         if sum(entry.size_bytes for entry in self.entries) > self._limits.total_bytes:
             raise _too_large(self._limits)
+
+    def check_alone(self) -> None:
+        """Refuse an archive of one entry in which anything stands beside that entry.
+
+        Some software reads what stands first instead of what the list of entries says. Call `check` before.
+        Raises `InvalidValue` `ZIP_DAMAGED`, and `ValueError` when there is not one entry.
+        """
+        (info,) = self._infos
+        if info.header_offset or info.comment or self._zip.comment or not self._is_tight(info):
+            raise InvalidValue(ZIP_DAMAGED, "bytes beside the one entry of an archive")
+
+    def _is_tight(self, info: ZipInfo) -> bool:
+        """Whether what stands before the data says the same as the list, and nothing is in between."""
+        self._stream.seek(0)
+        magic, _, flags, method, _, _, *sums, name_bytes, extra_bytes = _LOCAL.unpack(
+            self._stream.read(_LOCAL.size)
+        )
+        written = self._stream.read(name_bytes)
+        self._stream.seek(self._zip.start_dir + _LISTED_BYTES)
+        listed = self._stream.read(name_bytes)
+        follow = bool(flags & _SIZES_FOLLOW)
+        alike = (magic, written, flags, method) == (_LOCAL_MAGIC, listed, info.flag_bits, info.compress_type)
+        if not alike or not (follow or sums == [info.CRC, info.compress_size, info.file_size]):
+            return False
+        between = self._zip.start_dir - _LOCAL.size - name_bytes - extra_bytes - info.compress_size
+        ends_at = self._zip.start_dir + _LISTED_BYTES + name_bytes + len(info.extra) + _END.size
+        return between in (_FOLLOWING_SIZES if follow else (0,)) and ends_at == self._size_bytes
 
     def unpack_only(self) -> Iterator[bytes]:
         """The content of an archive of exactly one entry, in pieces, counted as it comes out.

@@ -1,4 +1,8 @@
-"""The certificate of verification as one HTML page that needs nothing else: no script, no font, no image."""
+"""The certificate of verification as HTML that needs nothing else: no script, no font, no image.
+
+Printed, the front is one A4 page always: each piece is kept to the lines it was given, and should strange
+letters still make it taller only the list of findings gives way, which the annex has whole.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,18 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ebrvt_connect.ops.certificate_content import BASIS, REMARK, TITLE, content_of
+from ebrvt_connect.ops.certificate_content import ANNEX, content_of, numbered
+from ebrvt_connect.ops.certificate_notes import REMARK
+from ebrvt_connect.trust.packet_report import PacketReport
 from ebrvt_connect.trust.verdict import Indication
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ebrvt_connect.ops.certificate_page import Certificate
     from ebrvt_connect.trust.verdict import VerificationReport
 
+_NOTHING = '<path d="M6 12h12"/>'
 _SHAPES = {
     Indication.TOTAL_PASSED: '<circle cx="12" cy="12" r="10"/><path d="M7 12.5l3.4 3.4L17 8.8"/>',
     Indication.INDETERMINATE: '<path d="M12 2.5L22 20.5H2z"/><path d="M12 9v5.4M12 16.9v.9"/>',
@@ -28,7 +36,7 @@ _TONES = {
 }
 
 
-def html_of(reports: Sequence[VerificationReport]) -> str:
+def html_of(reports: Sequence[VerificationReport | PacketReport]) -> str:
     """One document; each report begins a page when printed. The same reports give the same text."""
     environment = Environment(
         loader=PackageLoader("ebrvt_connect.ops"),
@@ -38,14 +46,24 @@ def html_of(reports: Sequence[VerificationReport]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["symbol"] = _symbol
-    environment.filters["tone"] = _TONES.__getitem__
+    environment.filters["tone"] = lambda indication: _TONES.get(indication, "none")
+    environment.filters["numbered"] = numbered
     return environment.get_template("certificate.html.j2").render(
-        title=TITLE, basis=BASIS, remark=REMARK, certificates=[content_of(report) for report in reports]
+        annex=ANNEX, remark=REMARK, certificates=[_certificate(report) for report in reports]
     )
 
 
-def _symbol(indication: Indication) -> Markup:
-    return Markup('<svg viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(Markup(_SHAPES[indication]))  # noqa: S704 - shapes of ours
+def _certificate(report: VerificationReport | PacketReport) -> Certificate:
+    if isinstance(report, PacketReport):
+        from ebrvt_connect.ops.certificate_packet import packet_content_of
+
+        return packet_content_of(report)
+    return content_of(report)
+
+
+def _symbol(indication: Indication | None) -> Markup:
+    shape = _NOTHING if indication is None else _SHAPES[indication]
+    return Markup('<svg viewBox="0 0 24 24" aria-hidden="true">{}</svg>').format(Markup(shape))  # noqa: S704 - shapes of ours
 
 
 __all__ = ["html_of"]

@@ -19,7 +19,7 @@ from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.catalogue import provenance
 from ebrvt_connect.ops.composition import exposures, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import load_agencies
-from ebrvt_connect.ops.named_check import Finding, Grade
+from ebrvt_connect.ops.named_check import CheckResult, Grade
 from ebrvt_connect.ops.trust_desk_checks import fenced
 from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
 from ebrvt_connect.store.connect import ServerFacts, server_facts
@@ -41,62 +41,62 @@ _EXPOSED_CURE = "Dùng https:// có kiểm tra chứng thư (mục ca); môi tr�
 _UNREACHED = frozenset({Effect.RETRY_LATER, Effect.RECONCILE_FIRST})
 
 
-def examine(loaded: LoadedConfig, clock: Clock, *, reach: bool) -> Iterator[Finding]:
+def examine(loaded: LoadedConfig, clock: Clock, *, reach: bool) -> Iterator[CheckResult]:
     """All checks in order; `reach` asks the remote systems too. The blob store is left alone."""
-    yield Finding("configuration", Grade.PASS, f"Đọc được {loaded.path}.")
+    yield CheckResult("configuration", Grade.PASS, f"Đọc được {loaded.path}.")
     for name, check in _CHECKS.items():
         yield from fenced(name, check(loaded, clock))
     for system in loaded.config.systems:
         yield from fenced(f"system-{system}", _system(loaded, clock, system, reach=reach))
 
 
-def _clock(_: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+def _clock(_: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     now = clock.now()
     said = f"Đồng hồ máy chỉ {local_time(now)}."
     if now.year < _EARLIEST_SANE_YEAR:
-        yield Finding("clock", Grade.FAIL, said, "Bật đồng bộ thời gian (NTP).")
+        yield CheckResult("clock", Grade.FAIL, said, "Bật đồng bộ thời gian (NTP).")
     else:
-        yield Finding("clock", Grade.PASS, said)
+        yield CheckResult("clock", Grade.PASS, said)
 
 
-def _agencies(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _agencies(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     successions = load_agencies(loaded).successions
     if loaded.config.province.agencies is None:
-        yield Finding(
+        yield CheckResult(
             "agencies",
             Grade.WARN,
             "Chưa khai báo tệp kế thừa mã định danh.",
             "Khai báo province.agencies nếu mã định danh của tỉnh đã thay đổi.",
         )
     else:
-        yield Finding("agencies", Grade.PASS, f"Có {len(successions)} đợt thay đổi mã định danh.")
+        yield CheckResult("agencies", Grade.PASS, f"Có {len(successions)} đợt thay đổi mã định danh.")
 
 
 def _folder(loaded: LoadedConfig) -> Path:
     return loaded.resolve(loaded.config.trust.folder)
 
 
-def _trust(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _trust(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.contents(_folder(loaded))
 
 
-def _pins(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _pins(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.pins(_folder(loaded))
 
 
-def _permissions(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _permissions(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.permissions(_folder(loaded))
 
 
-def _anchors(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+def _anchors(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.anchors(_folder(loaded), clock.now())
 
 
-def _branches(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _branches(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.branches(_folder(loaded))
 
 
-def _certificates(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+def _certificates(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     """The trust folder's and our own for TLS; those of signers are known by their hash only."""
     own: list[x509.Certificate] = []
     for system in loaded.config.systems.values():
@@ -113,24 +113,24 @@ def _pem_certificates(path: Path) -> list[x509.Certificate]:
         raise OSError(0, "không phải tệp PEM", str(path)) from failure
 
 
-def _revocation(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+def _revocation(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.revocation_lists(_folder(loaded), clock.now())
 
 
-def _schemas(_: LoadedConfig, __: Clock) -> Iterator[Finding]:
+def _schemas(_: LoadedConfig, __: Clock) -> Iterator[CheckResult]:
     rows = tomllib.loads(open_schema("SOURCES.toml").decode())["file"]
     for row in rows:
         if hashlib.sha256(open_schema(row["path"])).hexdigest() != row["sha256"]:
             said = f"Lược đồ {row['path']} đi kèm chương trình đã bị thay đổi."
-            yield Finding("schemas", Grade.FAIL, said, "Cài đặt lại chương trình.")
+            yield CheckResult("schemas", Grade.FAIL, said, "Cài đặt lại chương trình.")
             return
-    yield Finding("schemas", Grade.PASS, f"{len(rows)} lược đồ đi kèm còn nguyên vẹn.")
+    yield CheckResult("schemas", Grade.PASS, f"{len(rows)} lược đồ đi kèm còn nguyên vẹn.")
 
 
-def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
+def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     url = sa.make_url(loaded.store_url())
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        yield Finding("store", Grade.WARN, "Chưa có sổ cái; sẽ được tạo khi chạy lần đầu.")
+        yield CheckResult("store", Grade.WARN, "Chưa có sổ cái; sẽ được tạo khi chạy lần đầu.")
         return
     ledger = Ledger.open(loaded.store_url(), clock.now())
     try:
@@ -139,11 +139,11 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
     finally:
         ledger.close()
     held, dead = (sum(states.get(state, 0) for states in counts) for state in (State.HELD, State.DEAD))
-    yield Finding("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
+    yield CheckResult("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
     if server is not None:
         yield _server(server)
     for system, pause in paused.items():
-        yield Finding(
+        yield CheckResult(
             f"paused-{system}",
             Grade.WARN,
             f"Hệ thống {system} đang tạm dừng: {pause.reason_vi}",
@@ -151,19 +151,19 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[Finding]:
         )
 
 
-def _server(facts: ServerFacts) -> Finding:
+def _server(facts: ServerFacts) -> CheckResult:
     """Whether a PostgreSQL server can carry the ledger."""
     said = f"PostgreSQL {facts.version}, bảng mã {facts.encoding}, {facts.max_connections} kết nối."
     if facts.encoding != "UTF8":
         cure = "Tạo lại cơ sở dữ liệu với ENCODING 'UTF8' (xem docs/operate/postgresql.md)."
-        return Finding("database-server", Grade.FAIL, said, cure)
+        return CheckResult("database-server", Grade.FAIL, said, cure)
     if facts.max_connections < _ENOUGH_CONNECTIONS:
         cure = "Tăng max_connections của máy chủ; mỗi tiến trình ebrvt có thể mở tới 60 kết nối."
-        return Finding("database-server", Grade.WARN, said, cure)
-    return Finding("database-server", Grade.PASS, said)
+        return CheckResult("database-server", Grade.WARN, said, cure)
+    return CheckResult("database-server", Grade.PASS, said)
 
 
-def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     folder = loaded.resolve(loaded.config.store.blobs)
     while not folder.exists():
         folder = folder.parent
@@ -171,54 +171,54 @@ def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
     cure = "Giải phóng dung lượng hoặc chuyển store.blobs sang ổ khác."
     grade = Grade.FAIL if free < _NO_SPACE_BYTES else Grade.WARN if free < _LITTLE_SPACE_BYTES else Grade.PASS
     said = f"Còn {free // 1024**2} MiB trống tại {folder}."
-    yield Finding("disk", grade, said, "" if grade is Grade.PASS else cure)
+    yield CheckResult("disk", grade, said, "" if grade is Grade.PASS else cure)
 
 
-def _links(loaded: LoadedConfig, _: Clock) -> Iterator[Finding]:
+def _links(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     refuse_wrong_links(loaded)
     if loaded.config.links:
-        yield Finding("links", Grade.PASS, f"{len(loaded.config.links)} liên kết.")
+        yield CheckResult("links", Grade.PASS, f"{len(loaded.config.links)} liên kết.")
     else:
         said = "Chưa khai báo liên kết nào nên không có gì được chuyển."
-        yield Finding("links", Grade.WARN, said, "Khai báo các mục [[links]].")
+        yield CheckResult("links", Grade.WARN, said, "Khai báo các mục [[links]].")
 
 
-def _system(loaded: LoadedConfig, clock: Clock, name: str, *, reach: bool) -> Iterator[Finding]:
+def _system(loaded: LoadedConfig, clock: Clock, name: str, *, reach: bool) -> Iterator[CheckResult]:
     """Whether its settings can be used, how its dialect is known, and whether it answers."""
     # A daemon may be at work: its blobs are not to be opened by a second writer.
     settings = system_settings(loaded, name)
     if built_in(loaded.config.systems[name].adapter) is not None:
-        yield Finding(f"system-{name}", Grade.PASS, "Cấu hình dùng được; chương trình tự lập từ sổ cái.")
+        yield CheckResult(f"system-{name}", Grade.PASS, "Cấu hình dùng được; chương trình tự lập từ sổ cái.")
         return
     adapter = open_with(settings, loaded, name, clock, MemoryBlobs())
     try:
         yield _dialect(loaded, name)
         for said in exposures(loaded, name, settings):
-            yield Finding(f"transport-{name}", Grade.WARN, said, _EXPOSED_CURE)
+            yield CheckResult(f"transport-{name}", Grade.WARN, said, _EXPOSED_CURE)
         if reach:
             yield _reached(adapter, name)
     finally:
         adapter.close()
 
 
-def _dialect(loaded: LoadedConfig, name: str) -> Finding:
+def _dialect(loaded: LoadedConfig, name: str) -> CheckResult:
     system = loaded.config.systems[name]
     known = provenance(system.adapter, system.dialect)
     if known == "sandbox":
         said = f"Cấu hình dùng được; giao diện {system.adapter} {PROVENANCE_VI[known]}."
         cure = "Đối chiếu với giao diện thật của nhà cung cấp trước khi vận hành."
-        return Finding(f"system-{name}", Grade.WARN, said, cure)
+        return CheckResult(f"system-{name}", Grade.WARN, said, cure)
     said = f"Cấu hình dùng được; giao diện {system.adapter} {PROVENANCE_VI.get(known, known)}."
-    return Finding(f"system-{name}", Grade.PASS, said)
+    return CheckResult(f"system-{name}", Grade.PASS, said)
 
 
-def _reached(adapter: Adapter, name: str) -> Finding:
+def _reached(adapter: Adapter, name: str) -> CheckResult:
     try:
-        return Finding(f"reach-{name}", Grade.PASS, f"Kết nối được: {adapter.ping()}.")
+        return CheckResult(f"reach-{name}", Grade.PASS, f"Kết nối được: {adapter.ping()}.")
     except ConnectError as error:
         said = f"{error.explanation_vi} [{error.code}]"
         away = error.effect in _UNREACHED
-        return Finding(f"reach-{name}", Grade.FAIL, said, error.advice_vi, remote=away)
+        return CheckResult(f"reach-{name}", Grade.FAIL, said, error.advice_vi, remote=away)
 
 
 _TITLES_VI = {
@@ -248,7 +248,7 @@ def title_vi(name: str) -> str:
     return _TITLES_VI.get(name, name)
 
 
-_CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[Finding]]] = {
+_CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[CheckResult]]] = {
     "clock": _clock,
     "agencies": _agencies,
     "trust": _trust,

@@ -16,6 +16,7 @@ from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops.config_words import perhaps
+from ebrvt_connect.trust.policy import PolicyId
 
 CONFIG_DURATION = explain(
     "CONFIG_DURATION",
@@ -120,7 +121,7 @@ class TrustConfig(Section):
     """The pinned trust folder and the verification policy."""
 
     folder: Path = Path("trust")
-    policy: Literal["VN_2025", "VN_LEGACY_2018", "ETSI_STRICT"] = "VN_2025"
+    policy: PolicyId = "VN_2025"
     revocation: Literal["offline"] = "offline"
 
 
@@ -158,11 +159,11 @@ def _kinds(value: object) -> tuple[Kind, ...]:
     return tuple(Kind(word) for word in words)
 
 
-GateName = Literal["not-secret", "signed-by-issuing-agency", "results-signed"]
+GateName = Literal["not-secret", "signed-by-issuing-agency", "results-signed", "results-signed-whole"]
 """What a gate may hold for."""
 GATES_OF: Mapping[Kind, frozenset[GateName]] = {
     Kind.DOCUMENT: frozenset({"not-secret", "signed-by-issuing-agency"}),
-    Kind.DOSSIER: frozenset({"results-signed"}),
+    Kind.DOSSIER: frozenset({"results-signed", "results-signed-whole"}),
 }
 """Which of them judge what; a link that carries neither kind is not judged."""
 

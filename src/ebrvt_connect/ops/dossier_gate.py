@@ -53,6 +53,7 @@ RESULT_WITHOUT_FILE = explain(
 )
 
 RESULTS_SIGNED = "results-signed"
+RESULTS_SIGNED_WHOLE = "results-signed-whole"
 
 
 class DossierGate:
@@ -68,9 +69,14 @@ class DossierGate:
         blobs: Blobs,
         clock: Clock,
     ) -> None:
-        """`checks` with `results-signed` holds a dossier one of whose result papers does not pass."""
-        self._holds = RESULTS_SIGNED in checks
-        self._policy = policy
+        """`checks` with `results-signed` holds a dossier one of whose result papers does not pass.
+
+        With `results-signed-whole` also one of whose papers in XML a part only is signed: the portal shows
+        the file, and its root's name is then nobody's word. Several can sign an XML paper in parts only.
+        """
+        whole = RESULTS_SIGNED_WHOLE in checks
+        self._holds = whole or RESULTS_SIGNED in checks
+        self._policy = policy.whole_files_only() if whole else policy
         self._trust = trust
         self._history = history
         self._blobs = blobs

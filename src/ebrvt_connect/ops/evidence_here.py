@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ebrvt_connect.trust.evidence import Evidence
+    from ebrvt_connect.trust.packet_evidence import PacketEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class EvidenceHere:
         except HeldForPerson as failure:
             raise _told(failure, folder) from failure
 
-    def keep(self, evidence: Evidence) -> str:
+    def keep(self, evidence: Evidence | PacketEvidence) -> str:
         """The record's name; raises as `at`, and `HeldForPerson` `BLOB_TOO_LARGE`."""
         try:
             return self.kept.keep(evidence)

@@ -56,6 +56,11 @@ NAMES_REPEATED = explain(
     "Văn bản {title} có nhiều tệp trùng tên: {reason}",
     "Đổi tên cho mỗi tệp đính kèm một tên riêng rồi phát hành lại.",
 )
+PACKET_READ_OTHERWISE = explain(
+    "FILES_NOT_AS_ANNOUNCED",
+    "Văn bản {title} có tệp không đúng như gói tin đã ghi: {reason}",
+    "Hỏi lại nơi gửi, đề nghị gửi lại văn bản cùng đủ tệp; không dùng tệp lạ trong gói tin này.",
+)
 FILE_NAME_WRONG = explain(
     "FILE_NAME_WRONG",
     "Tên tệp “{file}” của văn bản {title} không đúng với loại tệp: {reason}",
@@ -101,10 +106,13 @@ class DocumentGate:
             return held(SECRET_HELD, verdict="", title=title)
         at = self._clock.now()
         files = [(a.name, a.sha256) for a in record.attachments]
-        judged = judge_files(files, self._blobs, policy=self._policy, trust=self._trust, at=at)
-        if SIGNED_BY_ISSUING_AGENCY not in self._checks:
+        holds = SIGNED_BY_ISSUING_AGENCY in self._checks
+        # What is sent is the file as it is, so a signature on a part of it is not enough.
+        policy = self._policy.whole_files_only() if holds else self._policy
+        judged = judge_files(files, self._blobs, policy=policy, trust=self._trust, at=at)
+        if not holds:
             return Judgement(passed=True, verdict=_verdict([j.report for j in judged]))
-        grounds = PacketGrounds(self._policy, self._trust.signers, at, self._history)
+        grounds = PacketGrounds(policy, self._trust.signers, at, self._history)
         return _signed_for_issuer(weighed_packet(record, judged, grounds, parts_told=True), title)
 
 
@@ -117,6 +125,8 @@ def _signed_for_issuer(packet: PacketReport, title: str) -> Judgement:
         return held(NO_MAIN_FILE, verdict=verdict, title=title)
     if repeated := [f.message_vi for f in packet.findings if f.code == packet_findings.PACKET_NAME_REPEATED]:
         return held(NAMES_REPEATED, verdict=verdict, title=title, reason=" ".join(repeated))
+    if strange := [f.message_vi for f in packet.findings if f.code in packet_findings.AS_CARRIED]:
+        return held(PACKET_READ_OTHERWISE, verdict=verdict, title=title, reason=" ".join(strange))
     for file in packet.files:
         explanation, reason = _objection(file)
         if explanation is not None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.api import verify
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.trust.packet_siblings import NamedFile, judge_together
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def judge_files(
 def _content(blobs: Blobs, sha256: str, largest_bytes: int) -> bytes:
     """A file past the policy's limit gets its verdict, too: that is no reason to hold what arrives."""
     with blobs.open(sha256) as stream:
-        return stream.read(largest_bytes + 1)
+        return read_bounded(stream, largest_bytes)

@@ -19,7 +19,7 @@ MARKS = {Grade.PASS: "✓", Grade.WARN: "!", Grade.FAIL: "✗"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one check found (kết quả kiểm tra)."""
 
     name: str

@@ -11,6 +11,7 @@ from ebrvt_connect.codec.edxml_read import read_document
 from ebrvt_connect.codec.held_files import harmless_name
 from ebrvt_connect.codec.jsonwire import JSON_LIMITS
 from ebrvt_connect.codec.record_json import record_fields, record_of_fields
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.store.blobs import LocalBlobs
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def record_of(metadata: Path, files: Sequence[Path], blobs: Blobs) -> Document |
     What the metadata says of a file (role, media type, description) is kept where the names agree.
     Raises `InvalidValue` `PACKET_RECORD_INVALID` or `JSON_…`.
     """
-    with metadata.open("rb") as stream:
-        record = record_fields(stream.read(JSON_LIMITS.body_bytes + 1), file=metadata.name)
+    record = record_fields(read_bounded(metadata, JSON_LIMITS.body_bytes), file=metadata.name)
     if "reporter" in record:
         return record_of_fields(record, file=metadata.name)
     attachments = list(_attachments(record, files, blobs))

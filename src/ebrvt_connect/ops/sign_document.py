@@ -1,14 +1,15 @@
 """Signing one file for `ebrvt sign`: by its content, and proven by our own verdict before it is written.
 
-A PDF gets a PAdES signature, XML an enveloped XMLDSig, anything else a CMS file, around the content or beside
-it. What was made is judged without any trust: that it is whole, made with this very certificate, about this
-very file, and that no earlier signature suffered. Whom to trust is the receiver's question.
+A PDF gets a PAdES signature, XML an enveloped XAdES one, anything else a CMS file, around the content or
+beside it. What was made is judged without any trust: that it is whole, made with this very certificate, about
+this very file, and that no earlier signature suffered. Whom to trust is the receiver's question.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, explain
@@ -82,8 +83,10 @@ SIGN_NOT_PROVEN = explain(
     "Kiểm tra khóa, chứng thư số và tệp nguồn. Nếu lặp lại, gửi mã lỗi này cho bộ phận kỹ thuật.",
 )
 
+_CLOCKS_AGREE = timedelta(days=1)
+"""A timestamp further away says that one of two clocks is wrong: it would be judged at a strange time."""
 _DETACHED, _ENCLOSED = "cms-detached", "cms"
-_FORMS = {DocumentKind.PDF: "pades", DocumentKind.XML: "xmldsig"}
+_FORMS = {DocumentKind.PDF: "pades", DocumentKind.XML: "xades"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,11 @@ class ToSign:
     name: str
     kind: DocumentKind
     form: str
-    """`pades`, `xmldsig`, `cms` (content inside) or `cms-detached`."""
+    """`pades`, `xades`, `cms` (content inside) or `cms-detached`."""
     part: str = ""
     """Id of the part of an XML file that is signed; empty: all of it."""
+    earlier: tuple[SignatureReport, ...] = ()
+    """The signatures that stand in it already, as they were judged before signing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +138,24 @@ def to_sign(data: bytes, name: str, *, detached: bool, part: str, at: datetime) 
     if form == _ENCLOSED and kind is DocumentKind.CMS:
         raise InvalidValue(SIGN_CMS_ALREADY, "the file is a CMS object", file=name)
     asked = ToSign(data, name, kind, form, part)
-    if form in _FORMS.values():
-        _refuse_unsound(asked, _judged(data, name, at))
-    return asked
+    if form not in _FORMS.values():
+        return asked
+    before = _judged(data, name, at)
+    _refuse_unsound(asked, before)
+    return replace(asked, earlier=before.signatures)
 
 
 def sign(asked: ToSign, hand: Hand) -> Signed:
     """Sign, and prove it. Raises `InvalidValue` and whatever signer, timestamper and appearance raise."""
-    made = _made(asked, hand)
-    return _proven(asked, made, hand)
+    missed: list[RetryLater] = []
+    made = _made(asked, replace(hand, on_unstamped=missed.append if hand.on_unstamped else None))
+    done = _proven(asked, made, hand)
+    if hand.timestamper is not None and not missed:
+        _check_stamped(done.signature, hand.at)
+    for failure in missed:
+        assert hand.on_unstamped is not None  # noqa: S101 - nobody has written it down otherwise
+        hand.on_unstamped(failure)
+    return done
 
 
 def _judged(
@@ -160,7 +174,7 @@ def _refuse_unsound(asked: ToSign, before: VerificationReport) -> None:
     if before.indication is Indication.TOTAL_FAILED:
         detail = f"the source fails: {_first_error(before)}"
         raise InvalidValue(SIGN_SOURCE_FAILED, detail, file=name, reason=_first_error(before))
-    if asked.form == "xmldsig" and before.signatures and not asked.part:
+    if asked.form == "xades" and before.signatures and not asked.part:
         raise InvalidValue(SIGN_XML_SIGNED, f"{len(before.signatures)} signatures in it", file=name)
 
 
@@ -173,15 +187,8 @@ def _first_error(report: VerificationReport) -> str:
 def _made(asked: ToSign, hand: Hand) -> bytes:
     if asked.form == "pades":
         return _made_pdf(asked, hand)
-    if asked.form == "xmldsig":
-        from ebrvt_connect.transport.signing_xml import sign_xml
-
-        try:
-            return sign_xml(asked.data, hand.signer, part_id=asked.part)
-        except ValueError as failure:
-            # Only its class is told: a parser's message may quote the file.
-            detail = f"cannot be signed as XML: {type(failure).__name__}"
-            raise InvalidValue(SIGN_XML_UNSUITABLE, detail, file=asked.name) from failure
+    if asked.form == "xades":
+        return _made_xml(asked, hand)
     from ebrvt_connect.transport.signing_cms import sign_cms
 
     return sign_cms(
@@ -192,6 +199,24 @@ def _made(asked: ToSign, hand: Hand) -> bytes:
         timestamper=hand.timestamper,
         on_unstamped=hand.on_unstamped,
     )
+
+
+def _made_xml(asked: ToSign, hand: Hand) -> bytes:
+    from ebrvt_connect.transport.signing_xml import sign_xml
+
+    try:
+        return sign_xml(
+            asked.data,
+            hand.signer,
+            signed_at=hand.at,
+            part_id=asked.part,
+            timestamper=hand.timestamper,
+            on_unstamped=hand.on_unstamped,
+        )
+    except ValueError as failure:
+        # Only its class is told: a parser's message may quote the file.
+        detail = f"cannot be signed as XML: {type(failure).__name__}"
+        raise InvalidValue(SIGN_XML_UNSUITABLE, detail, file=asked.name) from failure
 
 
 def _made_pdf(asked: ToSign, hand: Hand) -> bytes:
@@ -219,7 +244,7 @@ def _proven(asked: ToSign, made: bytes, hand: Hand) -> Signed:
     """Raises `InvalidValue` for anything but one more signature, whole and ours, that harms no other."""
     beside = {asked.name: asked.data} if asked.form == _DETACHED else None
     after = _judged(made, asked.name, hand.at, beside)
-    earlier = _judged(asked.data, asked.name, hand.at).signatures if asked.form in _FORMS.values() else ()
+    earlier = asked.earlier
     known = {s.identity.value for s in earlier if s.identity is not None}
     fresh = [s for s in after.signatures if s.identity is not None and s.identity.value not in known]
     if len(fresh) != 1 or len(after.signatures) != len(earlier) + 1:
@@ -239,6 +264,15 @@ def _proven(asked: ToSign, made: bytes, hand: Hand) -> Signed:
     if not all(s.integrity for s in after.signatures) or after.indication is Indication.TOTAL_FAILED:
         raise _not_proven(_first_error(after))
     return Signed(made, ours, len(after.signatures))
+
+
+def _check_stamped(ours: SignatureReport, at: datetime) -> None:
+    """The timestamp asked for is in the signature and about it; whom it is from, no trust store says here."""
+    broken = "TIMESTAMP_BROKEN" in {finding.code for finding in ours.findings}
+    if broken or [stamp.kind for stamp in ours.timestamps] != ["signature"]:
+        raise _not_proven("không có dấu thời gian, hoặc dấu thời gian không thuộc về chữ ký này")
+    if abs(ours.timestamps[0].time - at) > _CLOCKS_AGREE:
+        raise _not_proven("dấu thời gian lệch với đồng hồ của máy hơn một ngày")
 
 
 def _suffered(earlier: SignatureReport, after: VerificationReport) -> list[str]:

@@ -5,7 +5,7 @@
     pkcs11:con-dau          [signing.con-dau] of the configuration, kind = "pkcs11"
     remote:lanh-dao         [signing.lanh-dao], kind = "remote"
 
-The certificate is looked at before anything is signed: an expired one makes signatures nobody accepts.
+Whether its certificate may sign at all is asked elsewhere (`transport.signing_certificate`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 from urllib.parse import unquote, unquote_to_bytes
 
 import click
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from pydantic import BaseModel, ValidationError
 
-from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope, explain
+from ebrvt_connect.errors import HeldForPerson, Scope, explain
 from ebrvt_connect.ops.config import (
     CONFIG_INVALID,
     CONFIG_UNKNOWN_KEY,
@@ -34,7 +33,6 @@ from ebrvt_connect.ops.config import (
 )
 from ebrvt_connect.ops.config_words import nearest_key, perhaps, what_is_wrong
 from ebrvt_connect.ops.console import note
-from ebrvt_connect.ops.words import local_time
 from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.http import HttpSettings, HttpTransport
 from ebrvt_connect.transport.pkcs11_signer import Pkcs11Signer, TokenSettings
@@ -45,7 +43,6 @@ from ebrvt_connect.transport.signing_proof import certified_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from ebrvt_connect.ops.config import LoadedConfig
     from ebrvt_connect.ops.sign_secret import SecretSource
@@ -56,22 +53,6 @@ CONFIG_SIGNING_KEY_UNKNOWN = explain(
     "Tệp cấu hình {path} không có khóa ký số “{name}” loại {kind}{perhaps}.",
     "Khai báo mục [signing.{name}] với kind = “{kind}” (xem docs/operate/signing.md), hoặc sửa --key.",
 )
-SIGN_CERTIFICATE_EXPIRED = explain(
-    "SIGN_CERTIFICATE_EXPIRED",
-    "Chứng thư số “{subject}” đã hết hạn từ {until}; chương trình không ký.",
-    "Gia hạn hoặc xin cấp chứng thư số mới, rồi ký bằng chứng thư đó.",
-)
-SIGN_CERTIFICATE_NOT_YET_VALID = explain(
-    "SIGN_CERTIFICATE_NOT_YET_VALID",
-    "Chứng thư số “{subject}” chỉ có hiệu lực từ {since}; chương trình không ký.",
-    "Kiểm tra đồng hồ của máy; nếu đồng hồ đúng thì chờ đến ngày có hiệu lực hoặc dùng chứng thư số khác.",
-)
-SIGN_CERTIFICATE_NOT_FOR_SIGNING = explain(
-    "SIGN_CERTIFICATE_NOT_FOR_SIGNING",
-    "Chứng thư số “{subject}” không được cấp để ký số văn bản; chương trình không ký.",
-    "Chọn đúng chứng thư số dùng để ký (có mục đích digitalSignature hoặc nonRepudiation).",
-)
-
 _CONFIGURED_WRONGLY = frozenset(
     {
         "SIGNING_KEY_UNUSABLE",
@@ -129,14 +110,16 @@ class KeyName:
 
 
 @contextmanager
-def opened_key(key: KeyName, secret: SecretSource, config: Path | None) -> Iterator[Signer]:
-    """The key, to sign with while the block lasts.
+def opened_key(
+    key: KeyName, secret: SecretSource, config: Path | None, *, again: bool = False
+) -> Iterator[Signer]:
+    """The key, to sign with while the block lasts; `again`: a service is asked after the order first.
 
     Raises `ConfigInvalid` for a key, file or setting that cannot be used (a wrong password among them),
     `HeldForPerson` and `RetryLater` as the signers do, `OSError` and `click.UsageError`.
     """
     try:
-        opening = _opening(key, secret, config)
+        opening = _opening(key, secret, config, again=again)
     except HeldForPerson as failure:
         if failure.code not in _CONFIGURED_WRONGLY:
             raise
@@ -145,7 +128,9 @@ def opened_key(key: KeyName, secret: SecretSource, config: Path | None) -> Itera
         yield signer
 
 
-def _opening(key: KeyName, secret: SecretSource, config: Path | None) -> AbstractContextManager[Signer]:
+def _opening(
+    key: KeyName, secret: SecretSource, config: Path | None, *, again: bool
+) -> AbstractContextManager[Signer]:
     if key.where == "p12":
         return nullcontext(_from_file(Path(key.name), secret))
     if key.where == "pkcs11":
@@ -154,27 +139,7 @@ def _opening(key: KeyName, secret: SecretSource, config: Path | None) -> Abstrac
         return Pkcs11Signer(settings, cache(lambda: secret.ask(f"mã PIN của thiết bị {named}")), system=named)
     remote, loaded = _configured(RemoteKey, key, config)
     _refuse_listeners(remote, loaded, key.name)
-    return _remote(remote, secret, key.name)
-
-
-def check_certificate(signer: Signer, at: datetime) -> None:
-    """Refuse to sign with a certificate that is not valid now or not for signing; raises `InvalidValue`."""
-    certificate = x509.load_der_x509_certificate(signer.certificates_der[0])
-    subject = certificate.subject.rfc4514_string()
-    since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if at > until:
-        detail = f"the certificate ended at {until.isoformat()}"
-        raise InvalidValue(SIGN_CERTIFICATE_EXPIRED, detail, subject=subject, until=local_time(until))
-    if at < since:
-        detail = f"the certificate begins at {since.isoformat()}"
-        raise InvalidValue(SIGN_CERTIFICATE_NOT_YET_VALID, detail, subject=subject, since=local_time(since))
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not (usage.digital_signature or usage.content_commitment):
-        detail = "key usage names neither digitalSignature nor nonRepudiation"
-        raise InvalidValue(SIGN_CERTIFICATE_NOT_FOR_SIGNING, detail, subject=subject)
+    return _remote(remote, secret, key.name, again=again)
 
 
 # --- a file ---------------------------------------------------------------------------------------------
@@ -294,13 +259,13 @@ def _refuse_listeners(remote: RemoteKey, loaded: LoadedConfig, name: str) -> Non
 
 
 @contextmanager
-def _remote(remote: RemoteKey, secret: SecretSource, system: str) -> Iterator[Signer]:
+def _remote(remote: RemoteKey, secret: SecretSource, system: str, *, again: bool) -> Iterator[Signer]:
     clock = SystemClock()
     transport = HttpTransport(remote.transport, system=system, clock=clock)
     try:
         pin = cache(lambda: secret.ask("mã PIN ký số từ xa")) if remote.needs_pin else None
         try:
-            signer = RemoteSigner(remote, transport, clock=clock, pin=pin, system=system)
+            signer = RemoteSigner(remote, transport, clock=clock, pin=pin, system=system, ask_first=again)
         except HeldForPerson as failure:
             if failure.code not in _CONFIGURED_WRONGLY:
                 raise

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ebrvt_connect.ops.console import shown_path
+from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
     from ebrvt_connect.ports.signer import Signer
     from ebrvt_connect.transport.signing_appearance import Appearance, AppearanceRules, Place
 
 _SIDES = 4
+_MARKS = frozenset({"attachment", "copy"})
 _LARGEST_IMAGE_BYTES = 5 * 2**20
 
 
@@ -23,11 +25,13 @@ class Look:
     """What the call says of it."""
 
     role: str
-    """`person`, `agency` or `copy`."""
+    """`person`, `agency`, `attachment` or `copy`."""
     image: Path | None
     """The picture of the signature or of the seal (PNG)."""
     place: str | None
     """`PAGE,LEFT,BOTTOM,RIGHT,TOP`: the page from 1, -1 the last; millimetres from its lower left."""
+    number: str | None
+    """Number and symbol of the document that an attachment in a file of its own belongs to."""
     copy_form: str
     """`SAO Y`, `SAO LỤC` or `TRÍCH SAO`."""
     copy_agency: str | None
@@ -39,13 +43,27 @@ class Look:
         """Raises `click.UsageError` for a look that cannot be drawn, before any key is opened."""
         if self.place is not None:
             placed(self.place)
-        if self.role == "copy":
+        if self.role == "attachment" and not (self.number or "").strip():
+            raise click.UsageError("thiếu --number (số, ký hiệu của văn bản mà tệp này kèm theo)")
+        if self.role in _MARKS:
+            self._check_mark()
             return
         if self.image is None:
             what = "chữ ký" if self.role == "person" else "con dấu"
             raise click.UsageError(f"thiếu --image (tệp PNG hình ảnh {what}); không cần thì --no-appearance")
         if self.role == "person" and self.place is None:
             raise click.UsageError("thiếu --place (chỗ đặt chữ ký trên trang), ví dụ -1,110,60,190,90")
+
+    def _check_mark(self) -> None:
+        """NĐ 30/2020/NĐ-CP Phụ lục I: text in the corner of the first page, and no image."""
+        if self.image is not None or self.place is not None:
+            msg = f"--role {self.role} không dùng --image và --place: chữ nằm ở góc trên bên phải trang đầu"
+            raise click.UsageError(msg)
+
+    @property
+    def signature_role(self) -> str:
+        """Whose signature it is: an attachment is marked with the agency's."""
+        return "agency" if self.role == "attachment" else self.role
 
     def appearance(self, signer: Signer) -> Appearance:
         """What is to be seen.
@@ -54,6 +72,8 @@ class Look:
         and `click.UsageError` for rules that are none.
         """
         rules = self._rules()
+        if self.role == "attachment":
+            return rules.mark_of_attachment((self.number or "").strip())
         if self.role == "copy":
             return rules.mark_of_copy(self.copy_form, self.copy_agency or _agency_of(signer))
         image, place = _read(self.image), None if self.place is None else placed(self.place)
@@ -92,8 +112,7 @@ def placed(text: str) -> Place:
 
 def _read(path: Path | None) -> bytes:
     assert path is not None  # noqa: S101 - as above
-    with path.open("rb") as stream:
-        return stream.read(_LARGEST_IMAGE_BYTES + 1)
+    return read_bounded(path, _LARGEST_IMAGE_BYTES)
 
 
 def _agency_of(signer: Signer) -> str:

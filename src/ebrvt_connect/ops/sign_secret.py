@@ -5,6 +5,7 @@ Never an argument of the call: the list of processes and the shell's history sho
 
 from __future__ import annotations
 
+import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from pathlib import Path
 import click
 
 from ebrvt_connect.ops.redaction import remember_secret
+
+
+def keep_out_of_cores() -> None:
+    """Let no crash of this process write its memory to a file: a PIN may stand in it."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.faults_vi import os_fault_vi
 from ebrvt_connect.errors import ConnectError, InvalidValue
-from ebrvt_connect.ops.named_check import Finding, Grade
+from ebrvt_connect.ops.named_check import CheckResult, Grade
 from ebrvt_connect.ops.trust_desk_list import read_lists
 from ebrvt_connect.ops.trust_desk_rules import (
     certificate_files,
@@ -26,7 +26,7 @@ from ebrvt_connect.trust.anchors import CERTIFICATE_SUFFIXES, sha256_of, store_o
 from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, key_allowed, key_description
 from ebrvt_connect.trust.pins import ANCHOR_FOLDERS, INTERMEDIATE, PINS_FILE, Branch, read_pins
 from ebrvt_connect.trust.policy import VN_2025
-from ebrvt_connect.trust.revocation import is_made_by
+from ebrvt_connect.trust.revocation import is_made_by, is_signed_with_sha1
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
@@ -54,14 +54,15 @@ _LISTS_CURE = (
     "Tải danh sách thu hồi mới vào thư mục crl của kho tin cậy (ebrvt trust refresh --online); thiếu nó, "
     "văn bản đi sẽ bị giữ lại."
 )
+_SHA1_CURE = "Giữ tệp nếu còn kiểm tra văn bản cũ; với văn bản mới cần danh sách ký bằng SHA-256 trở lên."
 _NEW_CURE = "Thay chứng thư mới."
 _ROOT_CURE = "Thêm gốc thế hệ mới; nếu chỉ giữ gốc này cho chữ ký cũ thì ghi valid_to vào dòng ghim của nó."
 
 
-def check_folder(folder: Path, now: datetime) -> Iterator[Finding]:
+def check_folder(folder: Path, now: datetime) -> Iterator[CheckResult]:
     """Everything there is to say of a trust folder on its own, in order."""
     told: set[str] = set()
-    for name, findings in (
+    for name, results in (
         ("trust", contents(folder)),
         ("trust-pins", pins(folder)),
         ("trust-permissions", permissions(folder)),
@@ -70,41 +71,41 @@ def check_folder(folder: Path, now: datetime) -> Iterator[Finding]:
         ("certificates", certificates(folder, now)),
         ("revocation-lists", revocation_lists(folder, now)),
     ):
-        for finding in fenced(name, findings):
+        for result in fenced(name, results):
             # A file that does not read stops several checks; once is enough.
-            if finding.cause_vi not in told:
-                yield finding
-            told.add(finding.cause_vi)
+            if result.cause_vi not in told:
+                yield result
+            told.add(result.cause_vi)
 
 
-def fenced(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+def fenced(name: str, results: Iterator[CheckResult]) -> Iterator[CheckResult]:
     """A check that cannot be made is a check that failed, in the words of what went wrong."""
     try:
-        yield from findings
+        yield from results
     except ConnectError as error:
-        yield Finding(name, Grade.FAIL, f"{error.explanation_vi} [{error.code}]", error.advice_vi)
+        yield CheckResult(name, Grade.FAIL, f"{error.explanation_vi} [{error.code}]", error.advice_vi)
     except InvalidValue as refusal:
-        yield Finding(name, Grade.FAIL, f"{refusal.sentence_vi} [{refusal.code}]", refusal.advice_vi)
+        yield CheckResult(name, Grade.FAIL, f"{refusal.sentence_vi} [{refusal.code}]", refusal.advice_vi)
     except OSError as failure:
         said = f"Không đọc được {failure.filename or 'tệp'} ({os_fault_vi(failure)})."
-        yield Finding(name, Grade.FAIL, said, "Kiểm tra đường dẫn và quyền đọc.")
+        yield CheckResult(name, Grade.FAIL, said, "Kiểm tra đường dẫn và quyền đọc.")
 
 
-def contents(folder: Path) -> Iterator[Finding]:
+def contents(folder: Path) -> Iterator[CheckResult]:
     """Whether verification can use the folder at all."""
     store = load_trust_folder(folder)
     roots, signers = len(store.anchors), len(store.signers.signers)
     if not roots:
         said = f"Kho tin cậy {folder} chưa có chứng thư gốc nào."
-        yield Finding(
+        yield CheckResult(
             "trust", Grade.FAIL, said, "Thêm chứng thư gốc bằng ebrvt trust add (docs/operate/trust.md)."
         )
     elif not signers:
         said = "Sổ đăng ký người ký signers.toml trống."
-        yield Finding("trust", Grade.FAIL, said, "Khai báo chứng thư ký của từng cơ quan.")
+        yield CheckResult("trust", Grade.FAIL, said, "Khai báo chứng thư ký của từng cơ quan.")
     else:
         said = f"{roots} chứng thư gốc, {signers} chứng thư ký đã đăng ký."
-        yield Finding("trust", Grade.PASS, said)
+        yield CheckResult("trust", Grade.PASS, said)
 
 
 def _store(folder: Path) -> TrustStore | None:
@@ -115,7 +116,7 @@ def _store(folder: Path) -> TrustStore | None:
         return None
 
 
-def pins(folder: Path) -> Iterator[Finding]:
+def pins(folder: Path) -> Iterator[CheckResult]:
     """Pins against files, both ways; looked at raw, since one file without its pin stops the loading."""
     if not folder.is_dir():
         return
@@ -123,15 +124,15 @@ def pins(folder: Path) -> Iterator[Finding]:
     found = list(_pin_troubles(folder, files))
     yield from found
     if not found:
-        yield Finding("trust-pins", Grade.PASS, "Mọi chứng thư gốc đều được ghim đúng SHA-256.")
+        yield CheckResult("trust-pins", Grade.PASS, "Mọi chứng thư gốc đều được ghim đúng SHA-256.")
 
 
-def _pin_troubles(folder: Path, files: Mapping[str, bytes]) -> Iterator[Finding]:
+def _pin_troubles(folder: Path, files: Mapping[str, bytes]) -> Iterator[CheckResult]:
     rows = read_pins(files.get(PINS_FILE, b""))
     there: dict[str, set[str]] = {}
     for path, branch, found in certificate_files(files):
         if found is None:
-            yield Finding("trust-pins", Grade.FAIL, f"{path} không phải chứng thư.", "Gỡ tệp này.")
+            yield CheckResult("trust-pins", Grade.FAIL, f"{path} không phải chứng thư.", "Gỡ tệp này.")
         there[path] = {sha256_of(c) for c in found or ()}
         pinned = {p.sha256 for p in rows if p.branch == branch}
         for sha256 in sorted(there[path] - pinned) if branch != INTERMEDIATE else ():
@@ -142,26 +143,26 @@ def _pin_troubles(folder: Path, files: Mapping[str, bytes]) -> Iterator[Finding]
                 f"ebrvt trust add {quote(str(folder / path))} --branch {branch} --trust {quote(str(folder))}"
             )
             cure = f"Gỡ tệp, hoặc đối chiếu dấu vân tay với nguồn khác rồi chạy: {call}"
-            yield Finding("trust-pins", Grade.FAIL, said, cure)
+            yield CheckResult("trust-pins", Grade.FAIL, said, cure)
     for pin in rows:
         if pin.file in there and pin.sha256 not in there[pin.file]:
             said = f"{pin.file} không còn là chứng thư đã ghim (SHA-256 {in_groups(pin.sha256)})."
             cure = "Tệp đã bị thay: tìm hiểu ai thay, rồi khôi phục từ bản sao lưu hoặc tải lại và đối chiếu."
-            yield Finding("trust-pins", Grade.FAIL, said, cure)
+            yield CheckResult("trust-pins", Grade.FAIL, said, cure)
         elif not any(pin.sha256 in s for p, s in there.items() if p.startswith(f"{pin.branch}/")):
             said = f"Dòng ghim {pin.branch} {in_groups(pin.sha256)} không có tệp chứng thư."
             cure = f"Thêm lại tệp, hoặc bỏ dòng ghim này khỏi {PINS_FILE}."
-            yield Finding("trust-pins", Grade.WARN, said, cure)
+            yield CheckResult("trust-pins", Grade.WARN, said, cure)
     for path in sorted(files):
         head, _, name = path.rpartition("/")
         is_certificate = name.rpartition(".")[2].lower() in CERTIFICATE_SUFFIXES
         if is_certificate and head not in ANCHOR_FOLDERS and head != INTERMEDIATE:
             said = f"{path} nằm ngoài các nhánh nên không được dùng."
             cure = f"Thêm bằng ebrvt trust add vào {', '.join(sorted(ANCHOR_FOLDERS))} hoặc {INTERMEDIATE}."
-            yield Finding("trust-pins", Grade.WARN, said, cure)
+            yield CheckResult("trust-pins", Grade.WARN, said, cure)
 
 
-def permissions(folder: Path) -> Iterator[Finding]:
+def permissions(folder: Path) -> Iterator[CheckResult]:
     """Whether a stranger on this machine could make anybody trusted."""
     if not folder.is_dir():
         return
@@ -170,14 +171,14 @@ def permissions(folder: Path) -> Iterator[Finding]:
     open_to_all = [p for p in every if p.exists() and p.stat().st_mode & stat.S_IWOTH]
     for path in open_to_all:
         said = f"Mọi người dùng của máy đều sửa được {path}."
-        yield Finding(
+        yield CheckResult(
             "trust-permissions", Grade.FAIL, said, f"Chạy: chmod o-w {path}; rồi soát lại nội dung."
         )
     if not open_to_all:
-        yield Finding("trust-permissions", Grade.PASS, "Người lạ không ghi được vào kho tin cậy.")
+        yield CheckResult("trust-permissions", Grade.PASS, "Người lạ không ghi được vào kho tin cậy.")
 
 
-def anchors(folder: Path, now: datetime) -> Iterator[Finding]:
+def anchors(folder: Path, now: datetime) -> Iterator[CheckResult]:
     """What each anchor and hint is in itself."""
     store = _store(folder)
     if store is None:
@@ -189,37 +190,43 @@ def anchors(folder: Path, now: datetime) -> Iterator[Finding]:
     ]
     yield from found
     if not found:
-        yield Finding("trust-anchors", Grade.PASS, "Các chứng thư gốc và trung gian đều đúng loại, đủ mạnh.")
+        yield CheckResult(
+            "trust-anchors", Grade.PASS, "Các chứng thư gốc và trung gian đều đúng loại, đủ mạnh."
+        )
 
 
-def _anchor(anchor: Anchor, now: datetime) -> Iterator[Finding]:
+def _anchor(anchor: Anchor, now: datetime) -> Iterator[CheckResult]:
     name = name_vi(anchor.certificate.subject)
     if not is_authority(anchor.certificate):
         said = f"{name} không phải chứng thư CA; chữ ký của chính nó được tin mà không qua cơ quan nào."
-        yield Finding("trust-anchors", Grade.WARN, said, "Gỡ ra, trừ khi cố ý ghim riêng người ký này.")
+        yield CheckResult("trust-anchors", Grade.WARN, said, "Gỡ ra, trừ khi cố ý ghim riêng người ký này.")
     elif not is_self_signed(anchor.certificate):
         said = f"{name} không tự ký: việc cơ quan gốc thu hồi nó sẽ không được biết."
-        yield Finding("trust-anchors", Grade.WARN, said, "Ghim chứng thư gốc, để nó ở nhánh intermediate.")
+        yield CheckResult(
+            "trust-anchors", Grade.WARN, said, "Ghim chứng thư gốc, để nó ở nhánh intermediate."
+        )
     if not key_allowed(anchor.certificate, VN_2025):
         said = f"{name} có khóa {key_description(anchor.certificate)}, yếu hơn mức tối thiểu."
-        yield Finding("trust-anchors", Grade.FAIL, said, "Gỡ ra và dùng chứng thư gốc thế hệ mới.")
+        yield CheckResult("trust-anchors", Grade.FAIL, said, "Gỡ ra và dùng chứng thư gốc thế hệ mới.")
     if now < anchor.certificate.not_valid_before_utc:
         said = f"{name} chỉ có hiệu lực từ {moment_vi(anchor.certificate.not_valid_before_utc)}."
-        yield Finding("trust-anchors", Grade.WARN, said, "Kiểm tra đồng hồ máy và chứng thư.")
+        yield CheckResult("trust-anchors", Grade.WARN, said, "Kiểm tra đồng hồ máy và chứng thư.")
 
 
-def _hint(certificate: x509.Certificate, store: TrustStore, now: datetime) -> Iterator[Finding]:
+def _hint(certificate: x509.Certificate, store: TrustStore, now: datetime) -> Iterator[CheckResult]:
     name = name_vi(certificate.subject)
     if chain_to_anchor(certificate, store.intermediates, store.anchors, now) is None:
         said = f"{name} (trung gian) không dẫn tới chứng thư gốc nào đã ghim nên không có tác dụng."
-        yield Finding("trust-anchors", Grade.WARN, said, "Thêm chứng thư gốc của nó, hoặc gỡ nó ra.")
+        yield CheckResult("trust-anchors", Grade.WARN, said, "Thêm chứng thư gốc của nó, hoặc gỡ nó ra.")
     if not key_allowed(certificate, VN_2025) or not digest_allowed(certificate, VN_2025):
         weak = f"{key_description(certificate)}, {digest_name(certificate)}"
         said = f"{name} (trung gian) dùng thuật toán không còn an toàn ({weak})."
-        yield Finding("trust-anchors", Grade.WARN, said, "Chữ ký dưới nó sẽ không đạt; dùng bản thế hệ mới.")
+        yield CheckResult(
+            "trust-anchors", Grade.WARN, said, "Chữ ký dưới nó sẽ không đạt; dùng bản thế hệ mới."
+        )
 
 
-def _alike(roots: Iterable[Anchor]) -> Iterator[Finding]:
+def _alike(roots: Iterable[Anchor]) -> Iterator[CheckResult]:
     """Anchors that could be taken for one another."""
     seen: list[Anchor] = []
     for anchor in roots:
@@ -232,13 +239,13 @@ def _alike(roots: Iterable[Anchor]) -> Iterator[Finding]:
                 if anchor.branch != other.branch:
                     said = f"{name} vừa ở nhánh {other.branch} vừa ở nhánh {anchor.branch}."
                     cure = "Chỉ giữ ở nhánh đúng loại chữ ký của nó."
-                    yield Finding("trust-anchors", Grade.WARN, said, cure)
+                    yield CheckResult("trust-anchors", Grade.WARN, said, cure)
             elif anchor.certificate.subject == other.certificate.subject and _other_key(anchor, other):
                 said = f"Có hai chứng thư gốc khác khóa cùng tên {name}."
                 cure = (
                     "Đối chiếu lại dấu vân tay của cả hai với cơ quan chứng thực; gỡ bản không được công bố."
                 )
-                yield Finding("trust-anchors", Grade.WARN, said, cure)
+                yield CheckResult("trust-anchors", Grade.WARN, said, cure)
         seen.append(anchor)
 
 
@@ -249,7 +256,7 @@ def _other_key(one: Anchor, other: Anchor) -> bool:
     return one.certificate.public_key() != other.certificate.public_key()
 
 
-def branches(folder: Path) -> Iterator[Finding]:
+def branches(folder: Path) -> Iterator[CheckResult]:
     """Whether those who sign, and timestamps, have a branch that can vouch for them."""
     store = _store(folder)
     if store is None:
@@ -257,31 +264,35 @@ def branches(folder: Path) -> Iterator[Finding]:
     found = list(_missing_branches(store))
     yield from found
     if not found:
-        yield Finding("trust-branches", Grade.PASS, "Đủ các nhánh cho người ký đã đăng ký và dấu thời gian.")
+        yield CheckResult(
+            "trust-branches", Grade.PASS, "Đủ các nhánh cho người ký đã đăng ký và dấu thời gian."
+        )
 
 
-def _missing_branches(store: TrustStore) -> Iterator[Finding]:
+def _missing_branches(store: TrustStore) -> Iterator[CheckResult]:
     if not store.anchors:
         return  # told already
     official = {SignatureRole.AGENCY, SignatureRole.PERSON, SignatureRole.COPY}
     registered = any(line.role in official for line in store.signers.signers)
     if not store.for_signing:
         said = "Không có chứng thư gốc nào dùng cho chữ ký: không văn bản nào có thể đạt."
-        yield Finding(
+        yield CheckResult(
             "trust-branches", Grade.FAIL, said, "Thêm chứng thư gốc VGCA: ebrvt trust add --branch vgca."
         )
     elif registered and not any(a.branch is Branch.GOVERNMENT for a in store.for_signing):
         said = "Đã đăng ký người ký của cơ quan nhà nước nhưng chưa có gốc chuyên dùng công vụ (NĐ 68/2024)."
-        yield Finding(
+        yield CheckResult(
             "trust-branches", Grade.WARN, said, "Thêm chứng thư gốc VGCA: ebrvt trust add --branch vgca."
         )
     if not store.for_timestamps:
         said = "Không có chứng thư gốc nào dùng cho dấu thời gian: chỉ biết thời điểm ký do người ký tự khai."
         cure = "Thêm gốc cấp dấu thời gian: ebrvt trust add --branch tsa."
-        yield Finding("trust-branches", Grade.WARN, said, cure)
+        yield CheckResult("trust-branches", Grade.WARN, said, cure)
 
 
-def certificates(folder: Path, now: datetime, further: Iterable[x509.Certificate] = ()) -> Iterator[Finding]:
+def certificates(
+    folder: Path, now: datetime, further: Iterable[x509.Certificate] = ()
+) -> Iterator[CheckResult]:
     """When certificates of the folder end, and `further` ones of ours."""
     store, own = load_trust_folder(folder), tuple(further)
     roots = [a.certificate for a in store.anchors if not _is_kept_for_old(a, now)]
@@ -294,7 +305,9 @@ def certificates(folder: Path, now: datetime, further: Iterable[x509.Certificate
     yield from found
     if not found:
         count = len(store.anchors) + len(store.intermediates) + len(own)
-        yield Finding("certificates", Grade.PASS, f"{count} chứng thư còn hạn trên {EXPIRES_SOON.days} ngày.")
+        yield CheckResult(
+            "certificates", Grade.PASS, f"{count} chứng thư còn hạn trên {EXPIRES_SOON.days} ngày."
+        )
 
 
 def _is_kept_for_old(anchor: Anchor, now: datetime) -> bool:
@@ -302,17 +315,17 @@ def _is_kept_for_old(anchor: Anchor, now: datetime) -> bool:
     return anchor.pin is not None and anchor.pin.valid_to is not None and anchor.pin.valid_to < now.date()
 
 
-def _ending(certificate: x509.Certificate, now: datetime, ended: Grade, cure: str) -> Iterator[Finding]:
+def _ending(certificate: x509.Certificate, now: datetime, ended: Grade, cure: str) -> Iterator[CheckResult]:
     ends, name = certificate.not_valid_after_utc, name_vi(certificate.subject)
     if ends < now:
-        yield Finding("certificates", ended, f"{name} đã hết hạn {moment_vi(ends)}.", cure)
+        yield CheckResult("certificates", ended, f"{name} đã hết hạn {moment_vi(ends)}.", cure)
     elif ends - now < EXPIRES_SOON:
         urgent = "chỉ còn" if ends - now < _EXPIRES_VERY_SOON else "còn"
         said = f"{name} sắp hết hạn {moment_vi(ends)}, {urgent} {(ends - now).days} ngày."
-        yield Finding("certificates", Grade.WARN, said, "Chuẩn bị thay chứng thư.")
+        yield CheckResult("certificates", Grade.WARN, said, "Chuẩn bị thay chứng thư.")
 
 
-def revocation_lists(folder: Path, now: datetime) -> Iterator[Finding]:
+def revocation_lists(folder: Path, now: datetime) -> Iterator[CheckResult]:
     """Of each authority the newest list counts; older ones are kept for old signatures."""
     files = trust_files(folder)
     store = store_of_files({k: v for k, v in files.items() if not k.startswith("crl/")})
@@ -320,31 +333,40 @@ def revocation_lists(folder: Path, now: datetime) -> Iterator[Finding]:
     read = list(read_lists(files))
     found = list(_list_troubles(read, authorities, now)) if read else []
     if not read:
-        found = [Finding("revocation-lists", Grade.FAIL, "Chưa có danh sách thu hồi (CRL) nào.", _LISTS_CURE)]
+        found = [
+            CheckResult("revocation-lists", Grade.FAIL, "Chưa có danh sách thu hồi (CRL) nào.", _LISTS_CURE)
+        ]
     yield from found
     if not found:
         count = len({crl.issuer.public_bytes() for _, crl in read if crl is not None})
         said = f"{count} cơ quan chứng thực có danh sách thu hồi còn hạn."
-        yield Finding("revocation-lists", Grade.PASS, said)
+        yield CheckResult("revocation-lists", Grade.PASS, said)
+
+
+def _unused(path: str, crl: x509.CertificateRevocationList | None) -> CheckResult:
+    """Why a file is no list that counts today."""
+    if crl is None:
+        said, cure, grade = f"{path} không phải danh sách thu hồi.", "Gỡ tệp này.", Grade.FAIL
+    elif is_signed_with_sha1(crl):
+        said = f"{path} ký bằng SHA-1: chỉ được tính cho văn bản có dấu thời gian trước năm 2020."
+        cure, grade = _SHA1_CURE, Grade.WARN
+    else:
+        said = f"{path} không do cơ quan nào trong kho ký ({name_vi(crl.issuer)}) nên không được dùng."
+        cure, grade = "Thêm chứng thư của cơ quan đó, hoặc gỡ tệp.", Grade.WARN
+    return CheckResult("revocation-lists", grade, said, cure)
 
 
 def _list_troubles(
     read: list[tuple[str, x509.CertificateRevocationList | None]],
     authorities: list[x509.Certificate],
     now: datetime,
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     newest: dict[str, x509.CertificateRevocationList] = {}
     speaking: set[str] = set()
     for path, crl in read:
-        if crl is None:
-            yield Finding(
-                "revocation-lists", Grade.FAIL, f"{path} không phải danh sách thu hồi.", "Gỡ tệp này."
-            )
-            continue
-        makers = [c for c in authorities if is_made_by(crl, c)]
-        if not makers:
-            said = f"{path} không do cơ quan nào trong kho ký ({name_vi(crl.issuer)}) nên không được dùng."
-            yield Finding("revocation-lists", Grade.WARN, said, "Thêm chứng thư của cơ quan đó, hoặc gỡ tệp.")
+        makers = [] if crl is None else [c for c in authorities if is_made_by(crl, c)]
+        if crl is None or not makers:
+            yield _unused(path, crl)
             continue
         for maker in makers:
             identity = sha256_of(maker)
@@ -356,8 +378,8 @@ def _list_troubles(
         if id(crl) not in told and (crl.next_update_utc is None or crl.next_update_utc < now):
             told.add(id(crl))
             said = f"Danh sách thu hồi của {name_vi(crl.issuer)} quá hạn {moment_vi(crl.next_update_utc)}."
-            yield Finding("revocation-lists", Grade.FAIL, said, _LISTS_CURE)
+            yield CheckResult("revocation-lists", Grade.FAIL, said, _LISTS_CURE)
     for authority in dict.fromkeys(authorities):
         if sha256_of(authority) not in speaking:
             said = f"Chưa có danh sách thu hồi của {name_vi(authority.subject)}."
-            yield Finding("revocation-lists", Grade.WARN, said, _LISTS_CURE)
+            yield CheckResult("revocation-lists", Grade.WARN, said, _LISTS_CURE)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ebrvt_connect.transport.revocation_settings import OnlineSettings
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far ahead of ours a list's clock may run and the list still be stored: wider than a verdict takes
+(`trust.revocation`), for which it counts when its time has come."""
 
 
 class Outcome(StrEnum):

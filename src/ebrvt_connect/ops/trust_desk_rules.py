@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.ops.words import local_time
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.trust.anchors import CERTIFICATE_SUFFIXES, certificates_of, sha256_of
 from ebrvt_connect.trust.chain import key_allowed, key_description
 from ebrvt_connect.trust.pins import ANCHOR_FOLDERS, INTERMEDIATE
@@ -73,18 +74,17 @@ _NOT_HEX = re.compile(r"[^0-9a-f]")
 
 def read_candidates(path: Path) -> list[x509.Certificate]:
     """The certificates of a file somebody brings, each once, in order. Raises `InvalidValue`, `OSError`."""
-    with path.open("rb") as stream:
-        content = stream.read(_LARGEST_BYTES + 1)
-    if len(content) <= _LARGEST_BYTES:
-        # The name may be anything: bundles are often called .cer.
-        for name in ("bundle.p7b", "one.crt"):
-            try:
-                found = certificates_of(name, content)
-            except InvalidValue:
-                continue
-            if found:
-                return list(dict.fromkeys(found))
-    raise InvalidValue(ANCHOR_FILE_UNREADABLE, "neither PEM, DER nor PKCS#7", file=path.name)
+    refusal = InvalidValue(ANCHOR_FILE_UNREADABLE, "neither PEM, DER nor PKCS#7", file=path.name)
+    content = read_bounded(path, _LARGEST_BYTES, too_large=refusal)
+    # The name may be anything: bundles are often called .cer.
+    for name in ("bundle.p7b", "one.crt"):
+        try:
+            found = certificates_of(name, content)
+        except InvalidValue:
+            continue
+        if found:
+            return list(dict.fromkeys(found))
+    raise refusal
 
 
 def fingerprint(text: str) -> str:

@@ -10,6 +10,7 @@ from ebrvt_connect.trust.words_vi import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.verdict import Finding, SignatureReport, VerificationReport
 
 HEADLINES = {
@@ -56,3 +57,21 @@ def _signature(signature: SignatureReport) -> Iterator[str]:
 def findings(found: Iterable[Finding]) -> Iterator[str]:
     """One line for each finding."""
     return (f"  {f.severity.value}: {one_line(f.message_en, 600)} [{f.code}]" for f in found)
+
+
+def render_packet(packet: PacketReport) -> str:
+    """The verdict on a packet in English (the Vietnamese one is the legal one)."""
+    reasons = f" ({', '.join(packet.sub_indications)})" if packet.sub_indications else ""
+    number = one_line(packet.number) or "(unknown)"
+    lines = [
+        f"Packet: {one_line(packet.file) or '(no name)'}, document {number} of {one_line(packet.agency)}",
+        f"Verdict on the whole: {HEADLINES[packet.indication]}{reasons}",
+        *findings(packet.findings),
+    ]
+    if packet.envelope is not None and packet.envelope.signatures:
+        lines += ["", render(packet.envelope).rstrip()]
+    for file in packet.files:
+        lines += ["", f"- {one_line(file.name)} ({file.part})", *findings(file.findings)]
+        if file.report is not None:
+            lines.append(render(file.report).rstrip())
+    return "\n".join(lines) + "\n"

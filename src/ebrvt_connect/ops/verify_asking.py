@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
     _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_KEY = "ebrvt.verify.asking"
 STOPPED = frozenset(
     {
         "VERIFICATION_TIME_EXCEEDED",
         "VERIFICATION_MEMORY_EXCEEDED",
         "VERIFICATION_CRASHED",
+        "VERIFICATION_INTERRUPTED",
         "FILE_UNREADABLE",
         "FILE_TOO_LARGE",
     }
@@ -43,50 +44,42 @@ STOPPED = frozenset(
 
 
 def asking_options(command: _Command) -> _Command:
-    """The options `--ocsp`, `--online`, `--revocation-cache` and `--evidence`: `Asking.of` reads them."""
+    """The options `--ocsp`, `--online`, `--revocation-cache` and `--evidence`, handed over as `asking`."""
 
-    def noted(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-        def note(context: click.Context, _: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's
-            context.meta.setdefault(_KEY, {})[name] = value
-
-        return note
+    @wraps(command)
+    def asked(
+        *args: Any,  # noqa: ANN401 - the command's own
+        ocsp: tuple[Path, ...],
+        online: bool,
+        revocation_cache: Path | None,
+        evidence: Path | None,
+        **rest: Any,  # noqa: ANN401 - the command's own
+    ) -> Any:  # noqa: ANN401 - the command's own
+        return command(*args, asking=Asking(ocsp, online, revocation_cache, evidence), **rest)
 
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     folder = click.Path(file_okay=False, path_type=Path)
     options = [
-        click.option(
-            "--ocsp",
-            multiple=True,
-            type=file,
-            expose_value=False,
-            callback=noted("answers"),
-            help="OCSP answers at hand (DER).",
-        ),
+        click.option("--ocsp", multiple=True, type=file, help="OCSP answers at hand (DER)."),
         click.option(
             "--online",
             is_flag=True,
-            expose_value=False,
-            callback=noted("online"),
             help="Ask OCSP responders and list servers, of hosts in online.toml or pinned certificates only.",
         ),
         click.option(
             "--revocation-cache",
             type=folder,
-            expose_value=False,
-            callback=noted("cache"),
             help="Where fetched lists and answers are kept (default: the user's cache folder).",
         ),
         click.option(
             "--evidence",
             type=folder,
-            expose_value=False,
-            callback=noted("evidence"),
             help="Keep what each verdict rests on in this folder; see `ebrvt evidence`.",
         ),
     ]
     for option in reversed(options):
-        command = option(command)
-    return command
+        asked = option(asked)
+    return cast("_Command", asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +90,6 @@ class Asking:
     online: bool = False
     cache: Path | None = None
     evidence: Path | None = None
-
-    @classmethod
-    def of(cls, context: click.Context) -> Asking:
-        """The options of a command that has `asking_options`."""
-        return cls(**context.meta.get(_KEY, {}))
 
     def reports(
         self,
@@ -188,12 +176,15 @@ class Asking:
 
 def _held(items: Iterable[ToVerify], waiting: deque[ToVerify], largest: int) -> Iterator[ToVerify]:
     """The files read once: what is judged again must be what was examined, and a pipe tells it only once."""
-    from ebrvt_connect.transport.verify_batch import opened_in_time
+    from ebrvt_connect.transport.verify_jobs import opened_in_time
     from ebrvt_connect.transport.verify_wire import content_of
 
+    before: ToVerify | None = None
     for item in items:
         held = item
-        if isinstance(item.source, Path):
+        if before is not None and before.source == item.source and item.part is not None and waiting:
+            held = replace(item, source=waiting[-1].source)  # the same packet, held once
+        elif isinstance(item.source, Path):
             try:
                 with opened_in_time(item.source) as stream:
                     name = item.source.name if item.name is None else item.name
@@ -201,6 +192,7 @@ def _held(items: Iterable[ToVerify], waiting: deque[ToVerify], largest: int) -> 
             except OSError:
                 held = item  # told by whoever reads it next
         waiting.append(held)
+        before = item
         yield held
 
 
@@ -214,14 +206,18 @@ def _again(
     kept: KeepsEvidence | None,
 ) -> VerificationReport:
     from ebrvt_connect.api import verify
+    from ebrvt_connect.transport.verify_parts import content_and_siblings
 
+    source, beside = item.source, item.detached
+    if item.part is not None and isinstance(source, bytes):  # a worker has opened the packet before us
+        source, beside = content_and_siblings(source, beside, item.part, policy)
     return verify(
-        item.source,
+        source,
         policy=policy,
         trust=trust,
         revocation=revocation,
         at=at,
-        detached=item.detached,
+        detached=beside,
         name=item.name,
         evidence=kept,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.verdict import VerificationReport
 
     _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -45,7 +46,7 @@ def output_options(command: _Command) -> _Command:
         type=click.Choice(list(_SUFFIXES)),
         default="text",
         show_default=True,
-        help="text; json; etsi: XML of ETSI TS 119 102-2; html, pdf: a certificate for the file.",
+        help="text; json; etsi: XML of ETSI TS 119 102-2; html, pdf: a certificate to be filed.",
     )
     out = click.option(
         "-o",
@@ -77,10 +78,8 @@ class Output:
         cls, form: str, out: str | None, files: Sequence[Path], *, json_out: bool, skip: bool
     ) -> Output:
         """Raises `click.UsageError` for what cannot be, `ModuleNotFoundError` for a missing extra."""
-        if json_out and form not in ("text", "json"):
-            raise click.UsageError(f"--json và --format {form} loại trừ nhau: chỉ nêu một trong hai")
-        form = "json" if json_out else form
-        _load(form)
+        form = form_asked(form, json_out=json_out)
+        load_form(form)
         made = cls(form) if out is None else _placed(form, out, files, skip=skip)
         if skip and not made.each and not made.skipped:
             raise click.UsageError("--skip-existing chỉ dùng cùng -o THƯ_MỤC")
@@ -129,6 +128,13 @@ class Output:
             yield report
 
 
+def form_asked(form: str, *, json_out: bool) -> str:
+    """The form by `--format` and `--json`; raises `click.UsageError` where they contradict each other."""
+    if json_out and form not in ("text", "json"):
+        raise click.UsageError(f"--json và --format {form} loại trừ nhau: chỉ nêu một trong hai")
+    return "json" if json_out else form
+
+
 def answer_place(out: str, file: Path, form: str) -> Path:
     """Where the only answer of a call goes; a folder is made where a slash asks for one.
 
@@ -173,8 +179,19 @@ def _called(file: Path) -> str:
     return f"{file.parent.name}.{file.name}" if file.parent.is_file() else file.name
 
 
-def _load(form: str) -> None:
-    """What makes this form, now rather than after the work."""
+def certificate_of(form: str, reports: Sequence[VerificationReport | PacketReport]) -> bytes:
+    """The certificates of files or packets as one document: `html` or `pdf`."""
+    if form == "pdf":
+        from ebrvt_connect.ops.certificate_pdf import pdf_of
+
+        return pdf_of(reports)
+    from ebrvt_connect.ops.certificate_html import html_of
+
+    return html_of(reports).encode()
+
+
+def load_form(form: str) -> None:
+    """What makes this form, now rather than after the work; raises `ModuleNotFoundError`."""
     if form == "html":
         from ebrvt_connect.ops import certificate_html  # noqa: F401 - the import is the check
     elif form == "pdf":
@@ -184,14 +201,8 @@ def _load(form: str) -> None:
 def _made(form: str, reports: Sequence[VerificationReport], lang: str) -> bytes:
     if form == "etsi":
         return b"".join(report.to_etsi_xml() for report in reports)
-    if form == "pdf":
-        from ebrvt_connect.ops.certificate_pdf import pdf_of
-
-        return pdf_of(reports)
-    if form == "html":
-        from ebrvt_connect.ops.certificate_html import html_of
-
-        return html_of(reports).encode()
+    if form in ("html", "pdf"):
+        return certificate_of(form, reports)
     if form == "json":
         documents = {"documents": [report.to_dict() for report in reports]}
         return (json_text(documents) + "\n").encode("utf-8", "backslashreplace")
@@ -221,4 +232,12 @@ def write_answer(place: Path, content: bytes) -> None:
         raise
 
 
-__all__ = ["Output", "answer_place", "output_options", "write_answer"]
+__all__ = [
+    "Output",
+    "answer_place",
+    "certificate_of",
+    "form_asked",
+    "load_form",
+    "output_options",
+    "write_answer",
+]

@@ -6,6 +6,7 @@ together in this process.
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ import click
 
 from ebrvt_connect.ops.console import json_text, note, readable, say, say_json, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
-from ebrvt_connect.ops.verify_output import answer_place, write_answer
+from ebrvt_connect.ops.verify_output import answer_place, certificate_of, load_form, write_answer
+from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ebrvt_connect.ops.verify_asking import Asking
@@ -41,25 +43,33 @@ _EXIT = {
 
 
 def opened(
-    files: Sequence[Path], detached: Mapping[str, bytes], policy: VerificationPolicy, *, hint: bool = False
+    files: Sequence[Path],
+    detached: Mapping[str, bytes],
+    policy: VerificationPolicy,
+    *,
+    workers: int | None = None,
+    hint: bool = False,
 ) -> tuple[tuple[Path, ToVerify], ...]:
     """The files to verify, each edXML packet followed by what is attached to it, under harmless names.
 
     The path is what a file is called and where its answer would go; that of an attached file lies in its
-    packet, and nothing is there. With `hint` stderr tells how to judge a packet as a whole.
+    packet, and nothing is there. Packets are not opened here: a worker tells what their files are called.
+    With `hint` stderr tells how to judge a packet as a whole.
     """
+    from ebrvt_connect.codec.held_files import harmless_name
     from ebrvt_connect.transport.verify_items import ToVerify
 
+    packets = [file for file in files if _is_edxml(file)]
+    names = dict(zip(packets, _names(packets, policy, workers), strict=True))
     found: list[tuple[Path, ToVerify]] = []
     for file in files:
-        packet = _edxml(file, policy.largest_bytes)
-        source = file if packet is None else packet
-        found.append((file, ToVerify(source=source, name=shown_path(file), detached=detached)))
-        if packet is not None:
-            if hint:
-                shown = shown_path(file)
-                note(f"{shown} là gói tin: {_AS_A_WHOLE_VI} ebrvt verify --packet {quote(shown)}")
-            found += _attached(file, packet, policy)
+        found.append((file, ToVerify(source=file, name=shown_path(file), detached=detached)))
+        if file in names and hint:
+            shown = shown_path(file)
+            note(f"{shown} là gói tin: {_AS_A_WHOLE_VI} ebrvt verify --packet {quote(shown)}")
+        for nth, name in enumerate(names.get(file, ())):
+            place = file / harmless_name(nth + 1, name)
+            found.append((place, ToVerify(source=file, name=shown_path(place), part=nth)))
     return tuple(found)
 
 
@@ -78,12 +88,15 @@ class PacketAsked:
         """Raises `click.UsageError` for what cannot be."""
         if detached:
             raise click.UsageError("--detached không dùng cùng --packet: nêu tệp chữ ký như một FILE")
-        if self.form not in ("text", "json"):
-            raise click.UsageError(f"--packet chỉ viết được text hoặc json, không viết được {self.form}")
         if skip:
-            raise click.UsageError("--skip-existing không dùng cùng --packet")
+            raise click.UsageError(
+                "--skip-existing không dùng cùng --packet: bỏ --skip-existing rồi chạy lại"
+            )
+        load_form(self.form)
         if self.out is not None:
             answer_place(self.out, self.packet, self.form)
+        elif self.form == "pdf" and sys.stdout.isatty():
+            raise click.UsageError("không in tệp PDF ra màn hình: nêu -o TỆP.pdf")
 
     def judge(
         self,
@@ -152,17 +165,31 @@ class PacketAsked:
 
     def tell(self, report: PacketReport) -> ExitCode:
         """Hand the verdict over; raises `OSError` for a place that cannot be written."""
-        text = report.to_text_vi() if self.lang == "vi" else _english(report)
         if self.out is not None:
-            written = json_text(report.to_dict()) + "\n" if self.form == "json" else readable(text)
             place = answer_place(self.out, self.packet, self.form)
-            write_answer(place, written.encode("utf-8", "backslashreplace"))
+            write_answer(place, self._made(report))
             note(f"{report.file}: {report.indication.headline_vi.lower()}; đã ghi vào {shown_path(place)}")
+        elif self.form == "text":
+            say(self._text(report).rstrip())
         elif self.form == "json":
             say_json(report.to_dict())
         else:
-            say(text.rstrip())
+            click.echo(self._made(report), nl=False)
         return _EXIT[report.indication.value]
+
+    def _text(self, report: PacketReport) -> str:
+        from ebrvt_connect.ops.verdict_en import render_packet
+
+        return report.to_text_vi() if self.lang == "vi" else render_packet(report)
+
+    def _made(self, report: PacketReport) -> bytes:
+        """The answer as it is written into a file."""
+        if self.form == "etsi":
+            return report.to_etsi_xml()
+        if self.form in ("html", "pdf"):
+            return certificate_of(self.form, [report])
+        written = json_text(report.to_dict()) + "\n" if self.form == "json" else readable(self._text(report))
+        return written.encode("utf-8", "backslashreplace")
 
     def _stopped(
         self,
@@ -194,35 +221,32 @@ class PacketAsked:
         return None
 
 
-def _edxml(file: Path, largest_bytes: int) -> bytes | None:
-    """The content of an edXML packet; nothing for any other file, and for what cannot be read twice."""
+def _is_edxml(file: Path) -> bool:
+    """Whether it is an edXML packet that can be read more than once."""
     from ebrvt_connect.trust.kind import sighted
     from ebrvt_connect.trust.verdict import DocumentKind
 
     try:
         if not file.is_file():
-            return None
+            return False
         with file.open("rb") as stream:
-            if sighted(stream.read(_HEAD_BYTES)).kind is not DocumentKind.EDXML:
-                return None
-            stream.seek(0)
-            return stream.read(largest_bytes + 1)
+            return sighted(stream.read(_HEAD_BYTES)).kind is DocumentKind.EDXML
     except OSError:  # told by whoever reads it next
-        return None
+        return False
 
 
-def _attached(file: Path, packet: bytes, policy: VerificationPolicy) -> Iterator[tuple[Path, ToVerify]]:
-    """What is attached to a packet; nothing where it cannot be opened, which the packet's verdict tells."""
-    from ebrvt_connect.codec.held_files import harmless_name
-    from ebrvt_connect.transport.verify_items import ToVerify
-    from ebrvt_connect.trust.packet_opening import attached_files
-    from ebrvt_connect.trust.packet_siblings import beside
+def _names(
+    packets: Sequence[Path], policy: VerificationPolicy, workers: int | None
+) -> Iterable[tuple[str, ...]]:
+    """What each packet holds: opened one after another, by a worker unless there are to be none."""
+    if not packets:
+        return ()
+    from ebrvt_connect.transport.verify_batch import attached_names
+    from ebrvt_connect.transport.verify_parts import names_of
 
-    files = attached_files(packet, policy)
-    for nth, one in enumerate(files):
-        place = file / harmless_name(nth + 1, one.name)
-        detached = beside(nth, files)
-        yield place, ToVerify(source=one.read(), name=shown_path(place), detached=detached)
+    if workers == 0:
+        return (names_of(_read(packet, policy.largest_bytes), policy) for packet in packets)
+    return attached_names(packets, policy)
 
 
 def _named_apart(files: Iterable[Path]) -> None:
@@ -234,31 +258,11 @@ def _named_apart(files: Iterable[Path]) -> None:
 def _read(path: Path, largest_bytes: int) -> bytes:
     """One byte past the limit is enough for the verdict to say that it is too large."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(largest_bytes + 1)
+        return read_bounded(path, largest_bytes)
     except OSError as failure:
         from ebrvt_connect.ops.config import unread_vi
 
         raise click.UsageError(f"không đọc được {shown_path(path)} ({unread_vi(failure)})") from failure
-
-
-def _english(packet: PacketReport) -> str:
-    """The verdict in English (the Vietnamese one is the legal one)."""
-    from ebrvt_connect.ops.verdict_en import HEADLINES, findings, render
-
-    reasons = f" ({', '.join(packet.sub_indications)})" if packet.sub_indications else ""
-    lines = [
-        f"Packet: {packet.file or '(no name)'}, document {packet.number or '(unknown)'} of {packet.agency}",
-        f"Verdict on the whole: {HEADLINES[packet.indication]}{reasons}",
-        *findings(packet.findings),
-    ]
-    if packet.envelope is not None and packet.envelope.signatures:
-        lines += ["", render(packet.envelope).rstrip()]
-    for file in packet.files:
-        lines += ["", f"- {file.name} ({file.part})", *findings(file.findings)]
-        if file.report is not None:
-            lines.append(render(file.report).rstrip())
-    return "\n".join(lines) + "\n"
 
 
 __all__ = ["PacketAsked", "opened"]

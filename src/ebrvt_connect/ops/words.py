@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import Effect
 from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.model.dossier import DossierExchange
 from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ports.ledger import Step
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.model.message import Message
 
-VIETNAM_TIME = timezone(timedelta(hours=7))
 
 STATES_VI: dict[State, str] = {
     State.RECEIVED: "đã nhận, chờ kiểm tra",
@@ -132,7 +132,7 @@ def paused_text(system: str, reason_vi: str, code: str) -> str:
 
 def local_time(moment: datetime | None) -> str:
     """A moment as a Vietnamese reader writes it, in +07:00."""
-    return moment.astimezone(VIETNAM_TIME).strftime("%d/%m/%Y %H:%M:%S") if moment else "–"
+    return moment.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M:%S") if moment else "–"
 
 
 def in_brief(message: Message) -> dict[str, object]:

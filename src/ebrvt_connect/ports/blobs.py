@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
+from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,10 +64,7 @@ class Blobs(ABC):
     def read(self, sha256: str, *, limit_bytes: int = 64 * 1024 * 1024) -> bytes:
         """All bytes at once, up to a limit; raises as `open` and `BLOB_TOO_LARGE`."""
         with self.open(sha256) as stream:
-            content = stream.read(limit_bytes + 1)
-        if len(content) > limit_bytes:
-            raise _too_large(limit_bytes)
-        return content
+            return read_bounded(stream, limit_bytes, too_large=_too_large(limit_bytes))
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
         """The bytes in pieces of `CHUNK_BYTES`."""

@@ -1,17 +1,19 @@
-"""Evidence on the local disk: contents by SHA-256 and one record for each verdict, only ever added to.
+"""Evidence on the local disk: contents by SHA-256, one record for each verdict on a file or on a packet.
 
     <folder>/objects/ab/cd/<sha256>     certificates, lists, answers, timestamps, rules, reports
     <folder>/records/<time>-<file>-<sha256>.json
 
-Everything is written beside, synced and put in place before `keep` returns; a record comes last, so that
-whatever one names is there. A record's name holds its own SHA-256: changed contents and changed records
-are found when they are read. `delete` is for what the law wants deleted, and for nothing else.
+Things are only ever added. Everything is written beside, synced and put in place before `keep` returns; a
+record comes last, so that whatever one names is there. A record's name holds its own SHA-256: changed
+contents and changed records are found when they are read. `delete` is for what the law wants deleted, and for
+nothing else.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import tempfile
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope, explain
 from ebrvt_connect.ports.blobs import STORE_FULL
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.trust.evidence import (
     EVIDENCE_DAMAGED,
@@ -31,6 +34,14 @@ from ebrvt_connect.trust.evidence import (
     read_record,
     replayed,
     written_record,
+)
+from ebrvt_connect.trust.packet_evidence import (
+    PacketEvidence,
+    PacketRecord,
+    PacketReplay,
+    packet_replayed,
+    read_packet_record,
+    written_packet_record,
 )
 
 if TYPE_CHECKING:
@@ -63,12 +74,12 @@ class EvidenceFolder:
             self._objects = LocalBlobs(folder / "objects")
             self._records.mkdir(mode=0o700, exist_ok=True)
 
-    def keep(self, evidence: Evidence) -> str:
+    def keep(self, evidence: Evidence | PacketEvidence) -> str:
         """Keep a verdict's evidence for good; returns the name of its record once all of it is on the disk.
 
         Raises `HeldForPerson` `STORE_FULL` (scope store) and `BLOB_TOO_LARGE`.
         """
-        content = written_record(evidence.record)
+        content = _written(evidence.record)
         name = _name_of(evidence.record, content)
         with self._locked(fcntl.LOCK_SH):
             for piece in evidence.contents.values():
@@ -94,18 +105,17 @@ class EvidenceFolder:
             raise InvalidValue(EVIDENCE_RECORD_UNKNOWN, "no record begins so", **facts)
         raise InvalidValue(EVIDENCE_RECORD_UNCLEAR, "several records begin so", count=len(found), **facts)
 
-    def record(self, name: str) -> EvidenceRecord:
+    def record(self, name: str) -> EvidenceRecord | PacketRecord:
         """One record by its name; raises `InvalidValue` `EVIDENCE_DAMAGED` when missing or changed."""
         if not _NAME.fullmatch(name):
             raise _damaged(name)
         try:
-            with (self._records / name).open("rb") as stream:
-                content = stream.read(_LARGEST_RECORD + 1)
+            content = read_bounded(self._records / name, _LARGEST_RECORD)
         except OSError as failure:
             raise _damaged(name) from failure
         if hashlib.sha256(content).hexdigest() != name[-69:-5]:
             raise _damaged(name)
-        return read_record(content)
+        return read_packet_record(content) if _is_of_packet(content) else read_record(content)
 
     def content(self, sha256: str) -> bytes:
         """One piece of evidence; raises `InvalidValue` `EVIDENCE_DAMAGED` when missing or changed."""
@@ -117,9 +127,17 @@ class EvidenceFolder:
             raise _damaged(sha256)
         return found
 
-    def replay(self, name: str, data: bytes, detached: Mapping[str, bytes] | None = None) -> Replay:
-        """Judge a file again from a record alone; raises as `record` and `trust.evidence.replayed`."""
-        return replayed(self.record(name), self.content, data, detached)
+    def replay(
+        self, name: str, data: bytes, detached: Mapping[str, bytes] | None = None
+    ) -> Replay | PacketReplay:
+        """Judge a file, or a packet, again from a record alone; `detached` is what stood beside it.
+
+        Raises as `record`, `trust.evidence.replayed` and `trust.packet_evidence.packet_replayed`.
+        """
+        record = self.record(name)
+        if isinstance(record, PacketRecord):
+            return packet_replayed(record, self.content, data, detached)
+        return replayed(record, self.content, data, detached)
 
     def delete(self, name: str) -> int:
         """Delete a record, and what no other record names; returns how many pieces went.
@@ -173,7 +191,22 @@ class EvidenceFolder:
             os.close(handle)
 
 
-def _name_of(record: EvidenceRecord, content: bytes) -> str:
+def _written(record: EvidenceRecord | PacketRecord) -> bytes:
+    if isinstance(record, PacketRecord):
+        return written_packet_record(record)
+    return written_record(record)
+
+
+def _is_of_packet(content: bytes) -> bool:
+    """Which of the two a record says it is; what is neither does not read as the one for a file."""
+    try:
+        told = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("format") == PacketRecord.model_fields["format"].default
+
+
+def _name_of(record: EvidenceRecord | PacketRecord, content: bytes) -> str:
     at = record.at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     return f"{at}-{record.file_sha256[:16]}-{hashlib.sha256(content).hexdigest()}.json"
 

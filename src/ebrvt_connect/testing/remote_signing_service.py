@@ -3,7 +3,7 @@
 It checks what a real one would: the account, the PIN (three wrong ones lock the key), that leave to sign
 (SAD) is fresh, used once and for the digest it was given for, that digest, algorithm and key fit together,
 and that a transaction number is not used for something else. It signs once for each transaction, and can
-lose replies, ask for the signer's confirmation, and be busy.
+lose replies, ask for the signer's confirmation, be busy, and be slower than a proxy in between has patience.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 import threading
 from base64 import b64decode, b64encode
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -111,6 +111,11 @@ class RemoteSigningService:
     """The same, but the request never arrives."""
     busy: list[str] = field(default_factory=list)
     """Operations answered `503` once for each time they are named, with nothing done."""
+    slow: list[str] = field(default_factory=list)
+    """Operations whose next request is taken, cut off by a proxy, and worked on only after `slow_seconds`."""
+    slow_seconds: float = 131.0
+    """By the service's clock; nothing is known of the order meanwhile."""
+    _late: list[tuple[datetime, str, Mapping[str, str], bytes]] = field(default_factory=list)
     _leaves: dict[str, _Leave] = field(default_factory=dict)
     _transactions: dict[str, _Transaction] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -118,11 +123,26 @@ class RemoteSigningService:
     def answer(self, operation: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one call; `headers` by lower-case name."""
         with self._lock:
+            self._catch_up()
             self.calls.append(operation)
             try:
                 return Answer(200, self._answered(operation, headers, body))
             except _Refused as refusal:
                 return refusal.answer
+
+    def take_late(self, operation: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Take a request that is worked on after `slow_seconds`, whoever still waits for the answer."""
+        with self._lock:
+            self._late.append(
+                (self.clock.now() + timedelta(seconds=self.slow_seconds), operation, headers, body)
+            )
+
+    def _catch_up(self) -> None:
+        due = [late for late in self._late if self.clock.now() >= late[0]]
+        self._late = [late for late in self._late if late not in due]
+        for _, operation, headers, body in due:
+            with suppress(_Refused):
+                self._answered(operation, headers, body)
 
     def confirm(self, *, agree: bool = True) -> None:
         """Everybody who was asked confirms (or declines) on their device."""
@@ -241,7 +261,12 @@ class _Handler(BaseHTTPRequestHandler):
         if _taken(service.busy, operation):
             self._write(Answer(503, {"error": "busy"}))
             return
-        answer = service.answer(operation, {k.lower(): v for k, v in self.headers.items()}, body)
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        if _taken(service.slow, operation):
+            service.take_late(operation, headers, body)
+            self.close_connection = True
+            return
+        answer = service.answer(operation, headers, body)
         if _taken(service.lose, operation):
             self.close_connection = True
             return

@@ -1,7 +1,7 @@
 """A token in software (SoftHSM2) for tests: the real PKCS#11 way, without a device.
 
 `SoftToken.make` initialises one in a folder of its own; the machine's tokens are not touched. The module
-reads where its tokens lie when it is loaded first, so a process has one folder for all of its tokens.
+reads where its tokens lie when it is initialised, so a process has one folder for its tokens at a time.
 Install it with `sudo apt-get install softhsm2 opensc`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def softhsm_module() -> Path | None:
 
 
 def use_folder(folder: Path) -> None:
-    """Let this process keep its tokens below `folder`; call it before the module is loaded."""
+    """Let this process keep its tokens below `folder`; call it before they are made."""
     tokens = folder / "tokens"
     tokens.mkdir(parents=True, exist_ok=True)
     configuration = folder / "softhsm2.conf"
@@ -62,11 +63,19 @@ class SoftToken:
 
     @classmethod
     def make(cls, label: str, pin: str = "24681357") -> SoftToken:
-        """Initialise a token; raises `RuntimeError` where SoftHSM2 is not installed."""
+        """Initialise a token; raises `RuntimeError` where SoftHSM2 is not installed.
+
+        Sessions this process has with other tokens are lost.
+        """
         module = softhsm_module()
         if module is None:
             raise RuntimeError(HOW_TO_INSTALL)
         _softhsm("--init-token", "--free", "--label", label, "--so-pin", "87654321", "--pin", pin)
+        if "pkcs11" in sys.modules:
+            import pkcs11
+
+            # It knows of tokens what it saw as it began, and of their folder.
+            pkcs11.lib(str(module)).reinitialize()
         return cls(module, label, pin)
 
     def add_key(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.transport.signers import KeySigner
 
-_POLICY = "1.3.6.1.4.1.99999.1.1"
+POLICY = "1.3.6.1.4.1.99999.1.1"
+"""Its one policy."""
 _DIGESTS = frozenset({"sha256", "sha384", "sha512"})
 _SERIAL_BITS = 64
 
@@ -36,17 +38,22 @@ class TimestampAuthority:
     def answer_timestamp(self, request: bytes, at: datetime) -> bytes:
         """Answer an HTTP request's body (`application/timestamp-query`) with a reply's body (DER).
 
-        A request that does not read, or with a digest the authority does not stamp, gets a rejection as
-        RFC 3161 has it.
+        A request that does not read, with a digest the authority does not stamp or of a length that digest
+        has not, or for a policy it does not have, gets a rejection as RFC 3161 has it.
         """
         try:
             asked = tsp.TimeStampReq.load(request, strict=True)
             digest = asked["message_imprint"]["hash_algorithm"]["algorithm"].native
-            asked["message_imprint"]["hashed_message"].native  # noqa: B018 - raises when it is not there
+            stamped = asked["message_imprint"]["hashed_message"].native
+            policy = asked["req_policy"].native
         except (ValueError, TypeError):
             return _rejection("bad_data_format")
         if digest not in _DIGESTS:
             return _rejection("bad_alg")
+        if len(stamped) != hashlib.new(digest).digest_size:
+            return _rejection("bad_data_format")
+        if policy not in (None, POLICY):
+            return _rejection("unaccepted_policy")
         return bytes(run_steps(self.reply(asked, at)).dump())
 
     async def reply(self, request: tsp.TimeStampReq, at: datetime) -> tsp.TimeStampResp:
@@ -54,7 +61,7 @@ class TimestampAuthority:
         certificate = self._signer.certificate
         info = {
             "version": "v1",
-            "policy": _POLICY,
+            "policy": POLICY,
             "message_imprint": request["message_imprint"],
             "serial_number": secrets.randbits(_SERIAL_BITS),
             "gen_time": at.replace(microsecond=0),

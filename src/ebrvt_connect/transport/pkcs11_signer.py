@@ -16,6 +16,7 @@ Needs the extra `pkcs11`.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ from ebrvt_connect.transport.signing_proof import (
     certified_key,
     chain_of,
     check_digest,
+    given_pin,
     key_kind,
     proven,
 )
@@ -94,6 +96,9 @@ _DIGEST_INFO: Final = {
 }
 """What PKCS#1 v1.5 puts before a digest (RFC 8017, 9.2, note 1): every token makes CKM_RSA_PKCS."""
 
+_OK = 0
+"""CKR_OK; a library that is open already answers something else."""
+
 _turns: dict[str, threading.RLock] = {}
 _turns_guard = threading.Lock()
 
@@ -139,7 +144,7 @@ class Pkcs11Signer:
 
         Raises `HeldForPerson` (scope system): `TOKEN_MODULE_UNUSABLE`, `TOKEN_NOT_PRESENT`,
         `TOKEN_AMBIGUOUS`, `TOKEN_PIN_REFUSED`, `TOKEN_PIN_AT_RISK`, `TOKEN_PIN_LOCKED`,
-        `TOKEN_KEY_NOT_FOUND`, `TOKEN_FAILED`, `SIGNING_CERTIFICATE_UNUSABLE`.
+        `TOKEN_KEY_NOT_FOUND`, `TOKEN_FAILED`, `SIGNING_PIN_MISSING`, `SIGNING_CERTIFICATE_UNUSABLE`.
         """
         self._settings = settings
         self._pin = pin
@@ -184,9 +189,9 @@ class Pkcs11Signer:
                 logged_in = self._session is not None
                 try:
                     value = self._sign(digest, algorithm, pss=pss)
-                except self._lost():
+                except self._pkcs11.PKCS11Error as failure:
                     # A login that failed is not repeated: nobody knows whether the PIN was counted as wrong.
-                    if not logged_in:
+                    if not (logged_in and self._is_lost(failure)):
                         raise
                     self._drop()
                     value = self._sign(digest, algorithm, pss=pss)
@@ -232,7 +237,7 @@ class Pkcs11Signer:
         token = self._token()
         self._check_pin_is_safe(token)
         try:
-            session = token.open(user_pin=self._pin())
+            session = token.open(user_pin=given_pin(self._pin(), system=self._system))
         except self._pkcs11.UserAlreadyLoggedIn:
             # Another signer of this process holds the login, which counts for all its sessions.
             session = token.open()
@@ -247,7 +252,17 @@ class Pkcs11Signer:
             self._close(session)
             detail = "expected exactly one private key of that label and id"
             raise self._held(TOKEN_KEY_NOT_FOUND, "log in", detail, what="khóa bí mật") from failure
+        self._refuse_asking_each_time(session, key)
         self._session, self._key = session, key
+
+    def _refuse_asking_each_time(self, session: Any, key: Any) -> None:  # noqa: ANN401 - as `_token`
+        """A key that wants its PIN at each signature: python-pkcs11 has no login of that kind."""
+        p = self._pkcs11
+        with suppress(p.PKCS11Error):
+            if key[p.Attribute.ALWAYS_AUTHENTICATE]:
+                self._close(session)
+                reason = "khóa đòi mã PIN cho từng lần ký, CKA_ALWAYS_AUTHENTICATE; chương trình chưa hỗ trợ"
+                raise self._held(TOKEN_FAILED, "log in", "CKA_ALWAYS_AUTHENTICATE", reason=reason)
 
     def _token(self) -> Any:  # noqa: ANN401 - a class of the module loaded at run time
         """The one token that is meant, as it is now."""
@@ -313,10 +328,12 @@ class Pkcs11Signer:
 
     # --- failures ----------------------------------------------------------------------------------
 
-    def _lost(self) -> tuple[type[Exception], ...]:
-        """What a session raises whose login, token or library has gone meanwhile."""
+    def _is_lost(self, failure: Exception) -> bool:
+        """Whether login, token or library have gone meanwhile, and may be there again."""
         p = self._pkcs11
-        return (
+        if type(failure) is p.PKCS11Error:  # a code without a name
+            return self._initialised_again()
+        lost = (
             p.SessionHandleInvalid,
             p.SessionClosed,
             p.UserNotLoggedIn,
@@ -325,8 +342,18 @@ class Pkcs11Signer:
             p.DeviceRemoved,
             p.DeviceError,
             p.TokenNotPresent,
+            p.FunctionFailed,
             p.GeneralError,
         )
+        return isinstance(failure, lost)
+
+    def _initialised_again(self) -> bool:
+        """Whether another part of this process had closed the library behind python-pkcs11's back.
+
+        Opening it by its own function leaves the handles of other signers where they are.
+        """
+        initialise = getattr(ctypes.CDLL(self._module), "C_Initialize", None)
+        return initialise is not None and initialise(None) == _OK
 
     @contextmanager
     def _told(self, operation: str) -> Iterator[None]:

@@ -39,6 +39,7 @@ from ebrvt_connect.transport.signing_proof import (
     certified_key,
     chain_of,
     check_digest,
+    given_pin,
     key_kind,
     proven,
     pss_parameters,
@@ -74,12 +75,14 @@ REMOTE_SIGNING_DECLINED = explain(
 REMOTE_SIGNING_AWAITED = explain(
     "REMOTE_SIGNING_AWAITED",
     "Dịch vụ ký số từ xa {system} đang chờ người ký xác nhận.",
-    "Người ký mở ứng dụng của nhà cung cấp và xác nhận; chương trình tự hỏi lại, không gửi yêu cầu thứ hai.",
+    "Người ký mở ứng dụng của nhà cung cấp và xác nhận; chương trình đang chạy tự hỏi lại, không gửi yêu cầu "
+    "thứ hai; với ebrvt sign, chạy lại kèm --again như đã báo.",
 )
 REMOTE_SIGNING_IN_DOUBT = explain(
     "REMOTE_SIGNING_IN_DOUBT",
     "Chưa rõ dịch vụ ký số từ xa {system} đã ký hay chưa: câu trả lời bị mất và chưa hỏi lại được.",
-    "Không cần làm gì: lần ký sau của cùng nội dung sẽ hỏi lại trước. Nếu kéo dài, kiểm tra đường truyền.",
+    "Không ký lại như lệnh mới. Chương trình đang chạy sẽ hỏi lại trước khi gửi; với ebrvt sign, chạy lại "
+    "kèm --again như đã báo. Nếu kéo dài, kiểm tra đường truyền.",
 )
 REMOTE_SIGNING_NOT_ARRIVED = explain(
     "REMOTE_SIGNING_NOT_ARRIVED",
@@ -135,6 +138,9 @@ class RemoteSigningSettings(BaseModel):
     """How long a signer may take to confirm on their device, before it is asked after later."""
     poll_seconds: float = Field(default=2.0, gt=0, le=60)
     """Between questions meanwhile."""
+    settle_seconds: float = Field(default=90.0, ge=0, le=600)
+    """How long an order whose reply was lost is asked after before it counts as never arrived: a slow service
+    may still be at work on it, and a second order beside it would be signed, too."""
 
 
 class _NotThere(Exception):
@@ -152,8 +158,12 @@ class RemoteSigner:
         clock: Clock,
         pin: Callable[[], str] | None = None,
         system: str = "remote-signing",
+        ask_first: bool = False,
     ) -> None:
         """Ask for the certificate. `pin` is called for each signature; the caller closes the transport.
+
+        `ask_first`: a program that has ended may have ordered the same and not heard of it, so each order is
+        asked after before it is sent.
 
         Raises `HeldForPerson` (scope system) `REMOTE_CREDENTIAL_UNUSABLE`, `REMOTE_SIGNING_REFUSED` or
         `SIGNING_CERTIFICATE_UNUSABLE`, and what the transport raises.
@@ -165,6 +175,7 @@ class RemoteSigner:
         self._system = system
         self._lock = threading.Lock()
         self._in_doubt: set[str] = set()
+        self._ask_first = ask_first
         self._pin_refused = False
         self._pin_known_good = pin is None
         self._certificates = self._asked_certificates()
@@ -193,6 +204,7 @@ class RemoteSigner:
         """Have a digest signed.
 
         Raises `ValueError` as the port says; `HeldForPerson` `REMOTE_PIN_REFUSED` (scope system),
+        `SIGNING_PIN_MISSING` (scope system),
         `REMOTE_SIGNING_REFUSED` (scope system), `REMOTE_SIGNING_DECLINED`, `SIGNATURE_OF_ANOTHER_KEY`;
         `RetryLater` when nothing has happened; `ReconcileFirst` `REMOTE_SIGNING_IN_DOUBT` or
         `REMOTE_SIGNING_AWAITED` when it may have: signing the same digest again asks after it first.
@@ -200,11 +212,13 @@ class RemoteSigner:
         hashed = check_digest(digest, algorithm, self.key_kind, pss=pss)
         order = self._order(digest, algorithm, pss=pss)
         settings = self._settings
+        if self._ask_first:
+            self._doubt(order["clientData"], doubtful=True)
         value = with_patience(
             lambda: self._attempt(order),
             clock=self._clock,
             tries=settings.tries,
-            limit_seconds=settings.deadline_seconds * settings.tries,
+            limit_seconds=settings.deadline_seconds * settings.tries + settings.settle_seconds,
         )
         return proven(value, digest, hashed, self._public, pss=pss, system=self._system)
 
@@ -245,15 +259,28 @@ class RemoteSigner:
     def _found_out(self, transaction: str) -> bytes:
         """What became of an order whose reply was lost."""
         try:
-            return self._settled(transaction, self._ask_after(transaction))
+            return self._settled(transaction, self._known_of(transaction))
         except _NotThere as absence:
             self._doubt(transaction, doubtful=False)
             raise self._retry(REMOTE_SIGNING_NOT_ARRIVED, "the transaction is not known there") from absence
         except RetryLater as failure:
             raise self._unclear(REMOTE_SIGNING_IN_DOUBT, "asking after a lost reply failed") from failure
-        except HeldForPerson:
-            self._doubt(transaction, doubtful=False)
+        except HeldForPerson as refusal:
+            # Only the signer's own no ends the doubt; an account that may not ask has learnt nothing.
+            if refusal.code == REMOTE_SIGNING_DECLINED.code:
+                self._doubt(transaction, doubtful=False)
             raise
+
+    def _known_of(self, transaction: str) -> dict[str, Any]:
+        """What the service says of an order, once it knows it; raises `_NotThere` when it still does not."""
+        ends_at = self._clock.monotonic() + self._settings.settle_seconds
+        while True:
+            try:
+                return self._ask_after(transaction)
+            except _NotThere:
+                if self._clock.monotonic() + self._settings.poll_seconds > ends_at:
+                    raise
+                self._clock.sleep(self._settings.poll_seconds)
 
     def _settled(self, transaction: str, told: dict[str, Any]) -> bytes:
         """The signature, waiting for the signer's confirmation where that is wanted."""
@@ -287,7 +314,7 @@ class RemoteSigner:
         asked = {name: order[name] for name in ("credentialID", "hashes", "hashAlgorithmOID", "clientData")}
         asked["numSignatures"] = 1
         if self._pin is not None:
-            asked["authData"] = [{"id": "PIN", "value": self._pin()}]
+            asked["authData"] = [{"id": "PIN", "value": given_pin(self._pin(), system=self._system)}]
         # A PIN that never held must not be given again only because the answer to it was lost.
         told = self._post("credentials/authorize", asked, safe=self._pin_known_good)
         self._pin_known_good = True

@@ -1,7 +1,7 @@
 """What clients of REST systems of one form have in common: requests, patience, pages, plain acceptance.
 
 Every call of such a system is a read, carries a key or may be repeated, so none is ever in doubt for long.
-What an answer means is each system's own affair: a client says how it judges one.
+What an answer means is each system's own affair: a client says how it reads a failure.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class RestSettings(Protocol):
         ...
 
 
-class Judge(Protocol):
+class ReadsFailure(Protocol):
     """What an answer that is no success means."""
 
     def __call__(self, reply: HttpReply, *, system: str, operation: str) -> ConnectError:
@@ -63,19 +63,14 @@ class Judge(Protocol):
         ...
 
 
-class RestClient:
-    """A REST system as one account sees it; used in a `with` block, or closed."""
+class HttpClient:
+    """One remote over HTTP, with its connections; used in a `with` block, or closed."""
 
-    def __init__(
-        self, settings: RestSettings, clock: Clock, *, system: str, judge: Judge, unreadable: Explanation
-    ) -> None:
-        """Opens no connection. `unreadable` explains an answer that is a success and cannot be read."""
-        self._limits = settings
+    def __init__(self, transport: HttpSettings, clock: Clock, *, system: str) -> None:
+        """Opens no connection. `system` is how errors name this connection."""
         self._clock = clock
         self._system = system
-        self._judge = judge
-        self._explanation = unreadable
-        self._transport = HttpTransport(settings.transport, system=system, clock=clock)
+        self._transport = HttpTransport(transport, system=system, clock=clock)
 
     def close(self) -> None:
         """Give back connections."""
@@ -88,6 +83,25 @@ class RestClient:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+
+class RestClient(HttpClient):
+    """A REST system as one account sees it."""
+
+    def __init__(
+        self,
+        settings: RestSettings,
+        clock: Clock,
+        *,
+        system: str,
+        reads_failure: ReadsFailure,
+        unreadable: Explanation,
+    ) -> None:
+        """Opens no connection. `unreadable` explains an answer that is a success and cannot be read."""
+        super().__init__(settings.transport, clock, system=system)
+        self._limits = settings
+        self._reads_failure = reads_failure
+        self._explanation = unreadable
 
     def _page(self, operation: str, path: str, query: tuple[tuple[str, str], ...]) -> Page:
         reply = self._answered(self._get(operation, path, query))
@@ -141,7 +155,7 @@ class RestClient:
     def _once(self, request: HttpRequest) -> HttpReply:
         reply = self._transport.send(request)
         if not reply.ok or is_web_page(reply):
-            raise self._judge(reply, system=self._system, operation=request.operation)
+            raise self._reads_failure(reply, system=self._system, operation=request.operation)
         return reply
 
     def _unreadable(self, operation: str, detail: str) -> RetryLater:

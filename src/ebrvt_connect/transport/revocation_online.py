@@ -45,7 +45,7 @@ _NONCE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Brought:
     """What asking brought: lists and answers that are their issuers', and what could not be had."""
 
     archive: RevocationArchive = field(default_factory=RevocationArchive)
@@ -84,7 +84,7 @@ class OnlineRevocation:
         *,
         known: RevocationArchive | None = None,
         deadline: Deadline | None = None,
-    ) -> Findings:
+    ) -> Brought:
         """What can be had about some certificates; never raises for what servers send or fail to.
 
         `known` is what is at hand: it may settle a question, or vouch for a responder's own certificate.
@@ -92,7 +92,7 @@ class OnlineRevocation:
         wanted = tuple(questions)
         until = deadline or self.deadline()
         if not wanted:
-            return Findings()
+            return Brought()
         at_hand = self.archive + (known or RevocationArchive())
         with ThreadPoolExecutor(max_workers=self.settings.parallel) as workers:
             asking = [
@@ -104,7 +104,7 @@ class OnlineRevocation:
         missed = [reason for f in found for reason in f.missed]
         if len(wanted) > _MOST_QUESTIONS:
             missed.append(f"chỉ tra cứu {_MOST_QUESTIONS} chứng thư đầu tiên")
-        return Findings(archive, tuple(dict.fromkeys(missed)))
+        return Brought(archive, tuple(dict.fromkeys(missed)))
 
     def close(self) -> None:
         """Close all connections."""
@@ -133,12 +133,12 @@ class _Asking:
         self._archive = RevocationArchive()
         self._missed: list[str] = []
 
-    def answered(self) -> Findings:
+    def answered(self) -> Brought:
         """What was found; what was missed only where that left the question open."""
         if any(self._settled_by(attempt) for attempt in self._attempts()):
-            return Findings(self._archive)
+            return Brought(self._archive)
         missed = self._missed or ["chứng thư không ghi địa chỉ tra cứu (OCSP, CRL)"]
-        return Findings(self._archive, tuple(missed))
+        return Brought(self._archive, tuple(missed))
 
     def _attempts(self) -> Iterator[Callable[[], RevocationArchive | None]]:
         certificate = self._question.certificate
@@ -230,36 +230,12 @@ class _Asking:
         return RevocationArchive((crl,), fetched=((crl, fetched.fetched_at),))
 
 
-def fetch_crl(
-    url: str,
-    *,
-    settings: OnlineSettings,
-    clock: Clock,
-    issuer: x509.Certificate | None = None,
-    fetcher: RevocationFetcher | None = None,
-) -> Fetched:
-    """One revocation list from one address, under the operator's limits and list of hosts.
-
-    With `issuer` it is one that this authority signed; without, whoever calls must judge that. Raises
-    `NotFetched` for an address that may not be asked, a server that does not answer, a redirect, too
-    many bytes, and what is no list (an HTML page).
-    """
-    own = fetcher or RevocationFetcher(settings, clock=clock)
-    try:
-        fetched = own.get(url)
-    finally:
-        if fetcher is None:
-            own.close()
-    proven_crl(fetched, issuer)
-    return fetched
-
-
-def proven_crl(fetched: Fetched, issuer: x509.Certificate | None) -> x509.CertificateRevocationList:
+def proven_crl(fetched: Fetched, issuer: x509.Certificate) -> x509.CertificateRevocationList:
     """The list that was fetched; raises `NotFetched` when it is none, or not of that issuer."""
     host = urlsplit(fetched.url).netloc
     try:
         crl = read_crl(fetched.content)
-        proven = issuer is None or is_made_by(crl, issuer)
+        proven = is_made_by(crl, issuer)
     except ValueError as failure:
         raise NotFetched(f"{host} không trả về danh sách thu hồi đọc được") from failure
     if not proven:

@@ -20,7 +20,7 @@ _MOST_ROUNDS = 4
 """A timestamp that comes to count moves the best time, and with it what must be known."""
 
 
-class Judge(Protocol):
+class OfflineVerifier(Protocol):
     """Judges one file by what is at hand."""
 
     def __call__(
@@ -39,14 +39,14 @@ class Judged:
     notes: Inquiry
 
 
-def judged_offline(judge: Judge, revocation: RevocationArchive, at: datetime) -> Judged:
+def judged_offline(judge: OfflineVerifier, revocation: RevocationArchive, at: datetime) -> Judged:
     """By what is at hand alone."""
     notes = Inquiry()
     return Judged(judge(revocation, at, notes), revocation, notes)
 
 
 def judged_online(
-    judge: Judge,
+    judge: OfflineVerifier,
     online: OnlineRevocation,
     *,
     policy: VerificationPolicy,

@@ -16,19 +16,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
-from ebrvt_connect.transport.signing_proof import DIGESTS, check_digest, pss_padding
+from ebrvt_connect.transport.signing_proof import DIGESTS, chain_of, check_digest, pss_padding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ebrvt_connect.ports.signer import KeyKind
-    from ebrvt_connect.transport.signing_cms import VIETNAM_TIME, run_steps
+    from ebrvt_connect.transport.signing_cms import run_steps
     from ebrvt_connect.transport.signing_pdf import DOCUMENT_CANNOT_BE_SIGNED, sign_pdf
 
 __all__ = [
     "DOCUMENT_CANNOT_BE_SIGNED",
     "SIGNING_KEY_UNUSABLE",
-    "VIETNAM_TIME",
     "KeySigner",
     "run_steps",
     "sign_pdf",
@@ -45,7 +44,6 @@ _KNOWN_DIGESTS = {**DIGESTS, "sha1": hashes.SHA1()}  # noqa: S303
 
 _HOMES = {
     "DOCUMENT_CANNOT_BE_SIGNED": "signing_pdf",
-    "VIETNAM_TIME": "signing_cms",
     "run_steps": "signing_cms",
     "sign_pdf": "signing_pdf",
 }
@@ -89,7 +87,7 @@ class KeySigner:
         leaf, *chain = (
             x509.Certificate.load(c.public_bytes(serialization.Encoding.DER)) for c in (certificate, *others)
         )
-        return cls(leaf, key, chain, prefer_pss=prefer_pss)
+        return cls(leaf, key, _issuers(leaf, chain), prefer_pss=prefer_pss)
 
     @property
     def certificate_sha256(self) -> str:
@@ -118,6 +116,15 @@ class KeySigner:
         if isinstance(self._key, ec.EllipticCurvePrivateKey):
             return self._key.sign(digest, ec.ECDSA(hashed))
         return self._key.sign(digest, pss_padding(found) if pss else padding.PKCS1v15(), hashed)
+
+
+def _issuers(leaf: x509.Certificate, others: list[x509.Certificate]) -> list[x509.Certificate]:
+    """Those of a file that issued the leaf, nearest first: who else's certificates lie in it is not told."""
+    by_der = {one.dump(): one for one in others}
+    try:
+        return [by_der[der] for der in chain_of(leaf.dump(), tuple(by_der))[1:]]
+    except ValueError:
+        return []
 
 
 def _unusable(reason_vi: str) -> HeldForPerson:

@@ -48,6 +48,8 @@ SIGNATURE_PLACE_UNUSABLE = explain(
 MM = 72 / 25.4
 _LEADER_FIELD = "ChuKyLanhDao"
 _GAP = 4.0
+_SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+"""A long name of an agency is written smaller, down to what can still be read."""
 _RESOURCE = "/HinhThucChuKy"
 
 
@@ -98,6 +100,8 @@ class CornerRules(_Rules):
     """From its right edge."""
     largest_width_mm: float = Field(gt=0)
     """Longer lines are broken."""
+    largest_height_mm: float = Field(default=15.0, gt=0)
+    """What would be higher is written smaller, so that it stays in the margin above the document's text."""
     font_size: float = Field(gt=3, le=20)
     """In points."""
     leading: float = Field(gt=3, le=30)
@@ -240,7 +244,7 @@ class _Seal:
             (page, box) for name, page, box in _visible_signatures(writer) if name.startswith(self.beside)
         ]
         if not found:
-            raise _no_place("chưa có hình ảnh chữ ký của người có thẩm quyền để đặt dấu")
+            raise no_place("chưa có hình ảnh chữ ký của người có thẩm quyền để đặt dấu")
         return found[-1]
 
 
@@ -253,16 +257,26 @@ class _Corner:
         rules, page = self.rules, _page(writer, 0)
         facts = {**dict(self.facts), "time": signed_at.isoformat(timespec="seconds")}
         wanted = [line.format_map(facts) for line in rules.lines]
-        lines, width = lines_of(wanted, rules.font_size, rules.largest_width_mm * MM)
-        height = rules.leading * len(lines)
+        lines, width, scale = self._fitted(wanted)
+        leading = rules.leading * scale
+        height = leading * len(lines)
         right, top = page.width - rules.right_mm * MM, page.height - rules.top_mm * MM
         box = Box(right - width, top - height, right, top)
         taken = [other for _, where, other in _visible_signatures(writer) if where.number == page.number]
         while any(box.meets(other) for other in taken):
             # A copy of an attachment bears both; beside each other they stay clear of the text below.
             box = box.moved(min(other.left for other in taken if box.meets(other)) - _GAP - box.right)
-        pdf = drawn_lines(lines, rules.font_size, rules.leading, box, page.rotation)
+        pdf = drawn_lines(lines, rules.font_size * scale, leading, box, page.rotation)
         return _placed(page, box, pdf)
+
+    def _fitted(self, wanted: list[str]) -> tuple[list[str], float, float]:
+        """Lines, width of the longest, and how much smaller they are written than the rules have it."""
+        rules = self.rules
+        for scale in _SCALES:
+            lines, width = lines_of(wanted, rules.font_size * scale, rules.largest_width_mm * MM)
+            if rules.leading * scale * len(lines) <= rules.largest_height_mm * MM:
+                return lines, width, scale
+        raise no_place("chữ quá dài so với lề trên của trang")
 
 
 class _OnePage(PdfContent):
@@ -286,7 +300,7 @@ def _with_image(page: Page, box: Box, image: Image) -> Drawn:
 
 def _placed(page: Page, box: Box, pdf: bytes) -> Drawn:
     if not box.lies_within(page.width, page.height):
-        raise _no_place("vượt ra ngoài trang giấy")
+        raise no_place("vượt ra ngoài trang giấy")
     whole = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, margins=Margins.uniform(0))
     style = StaticStampStyle(
         border_width=0, background=_OnePage(pdf), background_layout=whole, background_opacity=1.0
@@ -299,7 +313,7 @@ def _placed(page: Page, box: Box, pdf: bytes) -> Drawn:
 def _page(writer: IncrementalPdfFileWriter, number: int) -> Page:
     total = int(writer.root["/Pages"]["/Count"])
     if not -total <= number < total:
-        raise _no_place(f"văn bản chỉ có {total} trang")
+        raise no_place(f"văn bản chỉ có {total} trang")
     reference, _ = writer.find_page_for_modification(number)
     return page_of(reference.get_object(), number % total)
 
@@ -320,5 +334,6 @@ def _visible_signatures(writer: IncrementalPdfFileWriter) -> Iterator[tuple[str,
             yield name, page, page.seen(Box.of(*rectangle))
 
 
-def _no_place(reason: str) -> HeldForPerson:
+def no_place(reason: str) -> HeldForPerson:
+    """That nothing can be seen of a signature, and why (Vietnamese)."""
     return HeldForPerson(SIGNATURE_PLACE_UNUSABLE, "no place on the page for what is seen", reason=reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from ebrvt_connect.errors import RetryLater
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.transport.signing_proof import pss_parameters
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.ports import signer as port
 
-VIETNAM_TIME = timezone(timedelta(hours=7))
 _Result = TypeVar("_Result")
 
 
@@ -97,7 +97,7 @@ def sign_cms(
     """
     if signed_at.tzinfo is None:
         raise ValueError(f"signed_at must be aware, got {signed_at!r}")
-    attributes = PdfCMSSignedAttributes(signing_time=signed_at.astimezone(VIETNAM_TIME))
+    attributes = PdfCMSSignedAttributes(signing_time=signed_at.astimezone(VIETNAM))
     made = [
         run_steps(
             CmsSigner(signer, on_unstamped=on_unstamped).async_sign_general_data(

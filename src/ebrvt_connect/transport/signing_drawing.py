@@ -30,6 +30,8 @@ _MM_PER_INCH = 25.4
 _CHANNELS = {"red": 0, "blue": 2}
 _THUMBNAIL_PIXELS = 128
 _OPAQUE = 64
+_MOST_INK = 0.9
+"""A round seal leaves a fifth of its square free; one speck of transparency in a white sheet is no ground."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,22 @@ def opened_image(png: bytes, *, colour: str) -> Image:
         raise _unusable("tệp lớn hơn 5 MB")
     try:
         picture = PIL.Image.open(BytesIO(png), formats=("PNG",))
-        small = max(picture.size) <= _LARGEST_SIDE_PIXELS
-        pixels = picture.convert("RGBA") if small else None
+        pixels = picture.convert("RGBA") if max(picture.size) <= _LARGEST_SIDE_PIXELS else None
     except Exception as failure:
         # Pillow tells of broken files in many ways.
         raise _unusable("không phải tệp PNG đọc được") from failure
     if pixels is None:
         raise _unusable(f"lớn hơn {_LARGEST_SIDE_PIXELS} điểm ảnh mỗi chiều")
     per_inch = picture.info.get("dpi")
-    if pixels.getchannel("A").getextrema()[0] == 255:  # noqa: PLR2004 - opaque everywhere
+    small = pixels.copy()
+    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
+    alphas = small.getchannel("A").tobytes()
+    seen = [n for n, alpha in enumerate(alphas) if alpha >= _OPAQUE]
+    if not seen:
+        raise _unusable("ảnh trống")
+    if len(seen) > len(alphas) * _MOST_INK:
         raise _unusable("nền không trong suốt")
-    if colour in _CHANNELS and _strongest(pixels) != _CHANNELS[colour]:
+    if colour in _CHANNELS and _strongest(small, seen) != _CHANNELS[colour]:
         raise _unusable("màu phải là xanh" if colour == "blue" else "màu phải là đỏ")
     width_mm = pixels.width / float(per_inch[0]) * _MM_PER_INCH if per_inch and per_inch[0] else None
     return Image(pixels.width, pixels.height, width_mm, png)
@@ -100,12 +107,9 @@ def lines_of(texts: Iterable[str], font_size: float, largest_width: float) -> tu
     return lines, max((pdfmetrics.stringWidth(line, font, font_size) for line in lines), default=0.0)
 
 
-def _strongest(pixels: Picture) -> int:
+def _strongest(pixels: Picture, seen: list[int]) -> int:
     """Which channel outweighs the others where the image is not transparent."""
-    small = pixels.copy()
-    small.thumbnail((_THUMBNAIL_PIXELS, _THUMBNAIL_PIXELS))
-    channels = [channel.tobytes() for channel in small.split()]
-    seen = [n for n, alpha in enumerate(channels[3]) if alpha >= _OPAQUE]
+    channels = [channel.tobytes() for channel in pixels.split()]
     sums = [sum(channel[n] for n in seen) for channel in channels[:3]]
     return -1 if len(set(sums)) == 1 else sums.index(max(sums))
 

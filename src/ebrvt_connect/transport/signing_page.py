@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _QUARTER, _HALF, _THREE_QUARTERS, _FULL = 90, 180, 270, 360
 _A4 = (0.0, 0.0, 595.276, 841.89)
+_LARGEST_UNIT = 1000
 _DEEPEST = 50
 """Levels of a page tree that are climbed for what a page inherits."""
 
@@ -53,6 +54,12 @@ class Box:
         above = self.top <= other.bottom or other.top <= self.bottom
         return not (beside or above)
 
+    def common(self, other: Box) -> Box | None:
+        """What both cover; None for nothing."""
+        left, bottom = max(self.left, other.left), max(self.bottom, other.bottom)
+        right, top = min(self.right, other.right), min(self.top, other.top)
+        return Box(left, bottom, right, top) if left < right and bottom < top else None
+
     def lies_within(self, width: float, height: float) -> bool:
         """Whether it is all on a page of that size, and is not empty."""
         inside = self.left >= 0 and self.bottom >= 0 and self.right <= width and self.top <= height
@@ -69,6 +76,8 @@ class Page:
     rotation: int
     """Clockwise, in degrees, when it is shown."""
     origin: tuple[float, float]
+    unit: float = 1.0
+    """How many points one of its own units is (`/UserUnit`, PDF 1.6)."""
 
     def own(self, box: Box) -> Box:
         """A rectangle as seen, in the page's own coordinates."""
@@ -87,10 +96,10 @@ class Page:
             _HALF: (self.width - x, self.height - y),
             _THREE_QUARTERS: (y, self.width - x),
         }[self.rotation]
-        return self.origin[0] + turned[0], self.origin[1] + turned[1]
+        return self.origin[0] + turned[0] / self.unit, self.origin[1] + turned[1] / self.unit
 
     def _seen(self, x: float, y: float) -> tuple[float, float]:
-        x, y = x - self.origin[0], y - self.origin[1]
+        x, y = (x - self.origin[0]) * self.unit, (y - self.origin[1]) * self.unit
         return {
             0: (x, y),
             _QUARTER: (y, self.height - x),
@@ -101,14 +110,21 @@ class Page:
 
 def page_of(page: DictionaryObject, number: int) -> Page:
     """What a page dictionary says of its size and turn; raises `ValueError` for what no page says."""
-    frame = _inherited(page, "/CropBox") or _inherited(page, "/MediaBox") or _A4
-    box = Box.of(*(float(n) for n in frame))
+    sheet = Box.of(*(float(n) for n in _inherited(page, "/MediaBox") or _A4))
+    box = sheet.common(Box.of(*(float(n) for n in _inherited(page, "/CropBox") or _corners(sheet)))) or sheet
+    unit = float(page.get("/UserUnit", 1))
+    if not 0 < unit <= _LARGEST_UNIT:
+        raise ValueError(f"page: got /UserUnit {unit}, expected more than nothing")
     turn = int(_inherited(page, "/Rotate") or 0) % _FULL
     if turn % _QUARTER:
         raise ValueError(f"page: got /Rotate {turn}, expected a multiple of 90")
     lies = turn in (_QUARTER, _THREE_QUARTERS)
     width, height = (box.height, box.width) if lies else (box.width, box.height)
-    return Page(number, width, height, turn, (box.left, box.bottom))
+    return Page(number, width * unit, height * unit, turn, (box.left, box.bottom), unit)
+
+
+def _corners(box: Box) -> tuple[float, ...]:
+    return box.left, box.bottom, box.right, box.top
 
 
 def _inherited(page: DictionaryObject, name: str) -> Any:  # noqa: ANN401 - whatever PDF has there

@@ -19,13 +19,15 @@ from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 
 from ebrvt_connect.errors import ConnectError, HeldForPerson, explain
-from ebrvt_connect.transport.signing_cms import VIETNAM_TIME, CmsSigner, run_steps
+from ebrvt_connect.model.period import VIETNAM
+from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from pyhanko.sign.signers.pdf_cms import Signer as PyHankoSigner
     from pyhanko.sign.timestamps import TimeStamper
 
     from ebrvt_connect.errors import RetryLater
@@ -35,12 +37,25 @@ if TYPE_CHECKING:
 DOCUMENT_CANNOT_BE_SIGNED = explain(
     "DOCUMENT_CANNOT_BE_SIGNED",
     "Không ký được tệp PDF này ({reason}).",
-    "Xuất lại văn bản ra PDF từ phần mềm soạn thảo (không đặt mật khẩu, không sửa tay) rồi ký lại.",
+    "Xuất lại văn bản ra PDF từ phần mềm soạn thảo (không đặt mật khẩu, không chứng thực cấm thay đổi, không "
+    "sửa tay) rồi ký lại.",
+)
+SIGNATURE_ROOM_TOO_SMALL = explain(
+    "SIGNATURE_ROOM_TOO_SMALL",
+    "Chữ ký kèm chứng thư và dấu thời gian dài {needed} byte, lớn hơn chỗ dành sẵn trong tệp PDF ({kept} "
+    "byte); không ghi tệp nào.",
+    "Bớt chứng thư đi kèm khóa, hoặc dùng tổ chức cấp dấu thời gian trả về ít chứng thư hơn; có thể ký thành "
+    "tệp riêng bên cạnh bằng --detached.",
 )
 
-_ROOM_DIGITS = 32 * 1024
-_ROOM_WITH_TIMESTAMP_DIGITS = 64 * 1024
-"""Hex digits kept for a signature with its certificates; a fixed size spares pyHanko's rehearsal."""
+_ROOM_BYTES = 16 * 1024
+_ROOM_WITH_TIMESTAMP_BYTES = 32 * 1024
+"""Kept for a signature at least. A size known beforehand spares a rehearsal, which would ask for a token."""
+_BESIDE_CERTIFICATES_BYTES = 4 * 1024
+_TIMESTAMP_BYTES = 16 * 1024
+"""What a signature takes besides the signer's certificates, and a timestamp with those of its authority."""
+_NO_CHANGES = 1
+_FILLING_IN = 2
 DEFAULT_FIELDS = {SignatureRole.PERSON: "ChuKyLanhDao", SignatureRole.AGENCY: "ChuKyCoQuan"}
 """What a role's signature field is called unless somebody says otherwise."""
 
@@ -65,21 +80,26 @@ def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
     timestamp authority proves it. When no timestamp can be had just now, nothing is signed, unless
     `on_unstamped` asks for a signature without one (B-B): it is called with the reason.
     `pades` chooses ETSI.CAdES.detached over adbe.pkcs7.detached. `appearance` is what is seen on the page
-    (`signing_appearance`). The signature field is created, or taken when it is there and empty.
+    (`signing_appearance`). The signature field is created, or taken when it is there and empty; it then is
+    seen where that field stands.
 
-    Raises `HeldForPerson` `DOCUMENT_CANNOT_BE_SIGNED` for a file that is not a sound PDF, what the
+    Raises `HeldForPerson` `DOCUMENT_CANNOT_BE_SIGNED` for a file that is not a sound PDF, encrypted or
+    certified against changes, `SIGNATURE_ROOM_TOO_SMALL` for a timestamp of extraordinary length, what the
     appearance raises when there is no place for it, and whatever signer and timestamper raise. Raises
     `ValueError` for a naive `signed_at`.
     """
     if signed_at.tzinfo is None:
         raise ValueError(f"signed_at must be aware, got {signed_at!r}")
-    at = signed_at.astimezone(VIETNAM_TIME)
+    at = signed_at.astimezone(VIETNAM)
     buffer = BytesIO(pdf)
     try:
         writer = IncrementalPdfFileWriter(buffer, strict=True)
-        name = field_name or _free_field(writer, SignatureRole(role))
+        _refuse_closed(writer)
+        name = field_name or _free_field(writer, SignatureRole(role), seen=appearance is not None)
         _name_revision(writer, pdf, name, at)
         drawn = appearance.on(writer, at) if appearance is not None else None
+        if drawn is not None:
+            _check_seen(writer, name)
     except (ConnectError, ImportError):
         raise
     except Exception as failure:
@@ -107,16 +127,56 @@ async def _sign(pdf_signer: PdfSigner, writer: IncrementalPdfFileWriter, signed_
     try:
         session = pdf_signer.init_signing_session(writer)
         session.system_time = signed_at
-        room = _ROOM_DIGITS if pdf_signer.default_timestamper is None else _ROOM_WITH_TIMESTAMP_DIGITS
-        prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=room)
+        room = _room(pdf_signer.signer, stamped=pdf_signer.default_timestamper is not None)
+        # PyHanko counts the hex digits they are written in.
+        prepared = session.prepare_tbs_document(validation_info=None, bytes_reserved=2 * room)
         digest, _ = prepared.digest_tbs_document(in_place=True)
     except Exception as failure:
         raise _cannot_sign(failure) from failure
     attributes = PdfCMSSignedAttributes(signing_time=signed_at)
     try:
-        await prepared.perform_signature(digest.document_digest, attributes)
+        made = await prepared.signer.async_sign(
+            digest.document_digest,
+            prepared.md_algorithm,
+            use_pades=prepared.use_pades,
+            timestamper=prepared.timestamper,
+            signed_attr_settings=attributes,
+        )
     except SigningError as failure:
         raise _cannot_sign(failure) from failure
+    needed = len(made.dump())
+    if needed > room:
+        detail = f"the signature takes {needed} bytes, {room} were kept"
+        raise HeldForPerson(SIGNATURE_ROOM_TOO_SMALL, detail, needed=needed, kept=room)
+    prepared.cms_writer.send(made)
+
+
+def _room(signer: PyHankoSigner, *, stamped: bool) -> int:
+    """Bytes to keep for a signature: its certificates are known, the rest is known nearly."""
+    known = sum(len(c.dump()) for c in (signer.signing_cert, *signer.cert_registry) if c is not None)
+    least = _ROOM_WITH_TIMESTAMP_BYTES if stamped else _ROOM_BYTES
+    return max(least, known + _BESIDE_CERTIFICATES_BYTES + (_TIMESTAMP_BYTES if stamped else 0))
+
+
+def _refuse_closed(writer: IncrementalPdfFileWriter) -> None:
+    """Raises `HeldForPerson` for a file that says nothing may be added to it."""
+    if writer.prev.encrypted:
+        raise _closed("tệp bị đặt mật khẩu (mã hóa)")
+    if _permitted(writer) == _NO_CHANGES:
+        raise _closed("tệp đã được chứng thực ở mức không cho thay đổi, DocMDP 1")
+
+
+def _permitted(writer: IncrementalPdfFileWriter) -> int | None:
+    """What the certification of a document permits (ISO 32000-2, 12.8.2.2); None without one."""
+    if "/Perms" not in writer.root or "/DocMDP" not in writer.root["/Perms"]:
+        return None
+    references = [reference.get_object() for reference in writer.root["/Perms"]["/DocMDP"]["/Reference"]]
+    said = [r["/TransformParams"] for r in references if r["/TransformMethod"] == "/DocMDP"]
+    return next((int(one["/P"]) for one in said if "/P" in one), _FILLING_IN)
+
+
+def _closed(reason: str) -> HeldForPerson:
+    return HeldForPerson(DOCUMENT_CANNOT_BE_SIGNED, "the PDF says that nothing may be added", reason=reason)
 
 
 class _ChangedAt(DocumentMetadata):
@@ -144,12 +204,34 @@ def _name_revision(writer: IncrementalPdfFileWriter, pdf: bytes, field: str, at:
     writer._document_id = generic.ArrayObject([original, ours])  # noqa: SLF001 - no public way
 
 
-def _free_field(writer: IncrementalPdfFileWriter, role: SignatureRole) -> str:
-    """The role's usual field name, numbered when the document has it already."""
-    taken = {name for name, _, _ in enumerate_sig_fields(writer.prev, filled_status=True)}
+def _free_field(writer: IncrementalPdfFileWriter, role: SignatureRole, *, seen: bool) -> str:
+    """The role's usual field name, numbered when the document has it already.
+
+    An empty field of that name, which a template may have, is taken; but not one without a place on the page
+    where the signature shall be `seen`.
+    """
+    taken = {
+        name
+        for name, value, reference in enumerate_sig_fields(writer.prev)
+        if value is not None or (seen and not _has_area(reference.get_object()))
+    }
     wanted = DEFAULT_FIELDS.get(role, f"ChuKy_{role}")
     numbered = (wanted if n == 1 else f"{wanted}{n}" for n in range(1, len(taken) + 2))
     return next(name for name in numbered if name not in taken)
+
+
+def _check_seen(writer: IncrementalPdfFileWriter, name: str) -> None:
+    """Raises `HeldForPerson` where a field that is there already would hide what shall be seen."""
+    fields = (reference for found, _, reference in enumerate_sig_fields(writer.prev) if found == name)
+    if not all(_has_area(reference.get_object()) for reference in fields):
+        from ebrvt_connect.transport.signing_appearance import no_place
+
+        raise no_place("trường chữ ký có sẵn không có chỗ hiển thị")
+
+
+def _has_area(field: generic.DictionaryObject) -> bool:
+    left, bottom, right, top = (float(n) for n in field.get("/Rect", (0, 0, 0, 0)))
+    return left != right and bottom != top
 
 
 def _cannot_sign(failure: Exception) -> HeldForPerson:

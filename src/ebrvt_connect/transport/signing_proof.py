@@ -32,6 +32,12 @@ SIGNING_CERTIFICATE_UNUSABLE = explain(
     "Kiểm tra chứng thư số trong cấu hình hoặc trong thiết bị; cần RSA từ 2048 bit hoặc ECDSA từ 256 bit.",
 )
 
+SIGNING_PIN_MISSING = explain(
+    "SIGNING_PIN_MISSING",
+    "Chưa có mã PIN cho {system}; chương trình không thử mã PIN rỗng để tránh bị khóa.",
+    "Nhập mã PIN, hoặc kiểm tra biến môi trường hay tệp chứa mã PIN, rồi ký lại.",
+)
+
 DIGESTS: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -95,6 +101,18 @@ def certified_key(certificate: bytes, *, system: str) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size >= _SMALLEST_EC_BITS:
         return key
     raise _unusable(system, "loại khóa hoặc độ dài khóa không được chấp nhận")
+
+
+def given_pin(pin: str, *, system: str) -> str:
+    """The PIN itself; an empty one would only be counted as wrong.
+
+    Raises `HeldForPerson` `SIGNING_PIN_MISSING` (scope system).
+    """
+    if pin:
+        return pin
+    raise HeldForPerson(
+        SIGNING_PIN_MISSING, "no PIN was given", scope=Scope.SYSTEM, system=system, operation="log in"
+    )
 
 
 def key_kind(key: PublicKey) -> KeyKind:

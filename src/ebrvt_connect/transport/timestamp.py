@@ -1,8 +1,9 @@
 """Asking a timestamp authority (tổ chức cấp dấu thời gian) for a token: RFC 3161.
 
-Stamping changes nothing at the authority, so whatever goes wrong on the way is `RetryLater`, and is tried
-again here a few times. Authorities in use answer within two seconds or two minutes, and bear no crowds: the
-time allowed is long, and few ask at once.
+Stamping changes nothing at the authority: a token that was made and lost on the way is a digest with a time
+that nobody will see, and the next one is as good. So whatever goes wrong on the way is `RetryLater`, and is
+tried again here a few times, each time with a nonce of its own. Authorities in use answer within two seconds
+or two minutes, and bear no crowds: the time allowed is long, and few ask at once.
 
 A token is looked at before it goes into a document: that it is about our digest, carries our nonce and,
 where one was asked for, the right policy, and that it is signed by the certificate for time stamping that
@@ -27,7 +28,10 @@ from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.failures import status_failure
 from ebrvt_connect.transport.http import HttpRequest, HttpSettings, HttpTransport
 from ebrvt_connect.transport.patience import with_patience
-from ebrvt_connect.trust.signed_data import read_signed_data
+from ebrvt_connect.transport.signing_proof import DIGESTS
+from ebrvt_connect.trust.cms_algorithms import digests_named
+from ebrvt_connect.trust.signed_data import CmsMalformed, read_signed_data
+from ebrvt_connect.trust.timestamps import is_for_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,6 +167,7 @@ class TimestampClient(TimeStamper):
         with self._place():
             answer = self._ask(request.dump())
         try:
+            _check_no_page(answer)
             reply = TimestampReply.load(answer, strict=True)
             _check_granted(reply)
             token = reply["time_stamp_token"]
@@ -212,6 +217,12 @@ def _posted(
     return reply.body
 
 
+def _check_no_page(answer: bytes) -> None:
+    """A proxy or a portal in between answers with a page, and often with 200."""
+    if answer.lstrip()[:1] == b"<":
+        raise _unusable("trang web thay cho dấu thời gian")
+
+
 def _check_granted(reply: TimestampReply) -> None:
     status = reply["status"]
     if status["status"].native in _GRANTED:
@@ -242,11 +253,19 @@ def _check_token(
 
 def _check_signed(content: cms.SignedData) -> None:
     """By the certificate that came along, which is for time stamping."""
-    signed = read_signed_data(content, timestamp=True)
+    try:
+        signed = read_signed_data(content, timestamp=True)
+    except CmsMalformed as failure:
+        raise _unusable(failure.reason_vi) from failure
+    # By the verdict's own rules: a token it would set aside proves nothing to any receiver.
+    if not is_for_timestamps(signed.leaf):
+        raise _unusable("chứng thư không dành riêng cho cấp dấu thời gian")
+    if not set(digests_named(signed.signer_info)) <= DIGESTS.keys():
+        raise _unusable("thuật toán băm không còn an toàn")
+    made = content["encap_content_info"]["content"].parsed["gen_time"].native
+    if not signed.leaf.not_valid_before_utc <= made <= signed.leaf.not_valid_after_utc:
+        raise _unusable("chứng thư của tổ chức cấp dấu thời gian hết hiệu lực")
     leaf = x509.Certificate.load(signed.leaf.public_bytes(Encoding.DER))
-    usage = leaf.extended_key_usage_value
-    if usage is None or "time_stamping" not in usage.native:
-        raise _unusable("chứng thư không dành cho cấp dấu thời gian")
     inside = content["encap_content_info"]["content"].contents
     digest = signed.signer_info["digest_algorithm"]["algorithm"].native
     intact, valid = validate_sig_integrity(

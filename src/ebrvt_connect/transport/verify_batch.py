@@ -1,7 +1,9 @@
 """Many verifications at once (kiểm tra hàng loạt), each file judged in a worker process under limits.
 
 A hostile file costs itself: whatever it makes its worker do, it ends with a report of `FORMAT_FAILURE`
-that says which limit it met, the worker is replaced, and the others are judged as if nothing had been.
+that says which limit it met, the worker is replaced, and the others are judged as if nothing had been. What
+the machine does to a worker (no memory, a disk that does not answer, an end from outside) is no file's fault
+and leaves it undecided.
 
 Workers are programs of their own, never forks, so they can be started from a program with threads and
 from one without `if __name__ == "__main__"`. A file is opened here and handed over as an open file: a path
@@ -12,35 +14,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
 import selectors
 import signal
-import socket
-import stat
-import subprocess
-import sys
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ebrvt_connect.transport.verify_items import ToVerify, VerifyLimits, as_item
+from ebrvt_connect.transport.verify_jobs import ChangedMeanwhile, Job, Naming, sha256_of
+from ebrvt_connect.transport.verify_parts import PartMissing, content_and_siblings
+from ebrvt_connect.transport.verify_process import Gone, Worker
 from ebrvt_connect.transport.verify_wire import (
-    ANSWER,
-    LENGTH,
+    ENDED_BY_MACHINE,
+    ENDED_UNREADABLE,
+    ENDED_WITHOUT_MEMORY,
     BatchGrounds,
     content_of,
     packed_grounds,
     size_of,
-    somebody_writes,
-    spooled,
-    unnamed,
 )
 from ebrvt_connect.trust import limit_findings
+from ebrvt_connect.trust.anchors import TrustStore
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.kind import sighted
 from ebrvt_connect.trust.verdict import VerificationReport
@@ -50,20 +48,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ebrvt_connect.transport.verify_items import Source
+    from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import Finding
 
 _WAITING_PER_WORKER: Final = 4
 """How many files may be judged or wait to be fetched, for each worker: the order given is kept."""
-_START_SECONDS: Final = 60.0
-_DYING_SECONDS: Final = 1.0
-_TELLING_SECONDS: Final = 10.0
-"""For an answer that has begun, of the time in which it is listened to."""
-_LONGEST_REPORT_BYTES: Final = 64 * 1024 * 1024
-_PIECE_BYTES: Final = 256 * 1024
 _HEAD_BYTES: Final = 4096
-_LAST_WORDS_BYTES: Final = 64 * 1024
-_PROGRAM: Final = "from ebrvt_connect.transport.verify_worker import main; main()"
 _MOST_WORKERS: Final = 64
+_ANY_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def available_processors() -> int:
@@ -73,7 +65,9 @@ def available_processors() -> int:
 
 def _not_read(item: ToVerify, failure: OSError, grounds: BatchGrounds) -> VerificationReport:
     """The report on a file that does not read: nothing was examined."""
-    reason = _UNREAD_VI.get(failure.errno or 0, "lỗi đọc tệp")
+    reason = _UNREAD_VI.get(failure.errno or 0, _NOT_READ_VI)
+    if isinstance(failure, PartMissing):
+        reason = _CHANGED_VI
     if failure.errno == errno.EISDIR:
         reason += f"; hãy nêu các tệp trong đó, ví dụ {(item.name or '').rstrip('/')}/*.pdf"
     finding = grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=reason)
@@ -89,6 +83,11 @@ _UNREAD_VI: Final = {
     errno.ELOOP: "liên kết vòng quanh",
 }
 _CHANGED_VI: Final = "tệp bị thay đổi trong lúc kiểm tra"
+_NOT_READ_VI: Final = "lỗi đọc tệp"
+_FROM_OUTSIDE: Final = frozenset(
+    -s for s in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU)
+)
+"""What a process dies of when others want it to: the system when memory runs out, a person, a quota."""
 
 
 def verify_batch(
@@ -109,32 +108,53 @@ def verify_batch(
         pool.close()
 
 
+def attached_names(packets: Iterable[Path], policy: VerificationPolicy) -> Iterator[tuple[str, ...]]:
+    """For each edXML packet what its files are called, in their order; none where it does not open.
+
+    Opened one after another, by a worker under the limits of a verification. The nth is verified as
+    `ToVerify(source=packet, part=n)`. Raises as `verify_batch`.
+    """
+    nobody = BatchGrounds(
+        policy=policy, trust=TrustStore(), revocation=None, at=_ANY_TIME, limits=VerifyLimits()
+    )
+    pool = _Pool(nobody, 1, arguments=("names",))
+    try:
+        for packet in packets:
+            job = Naming(as_item(packet))
+            pool.settle(job)
+            yield job.names or ()
+    finally:
+        pool.close()
+
+
 def verify_here(sources: Iterable[Source], grounds: BatchGrounds) -> Iterator[VerificationReport]:
     """The same in this process, one after another, without limits."""
     most = grounds.policy.largest_bytes + 1
     for source in sources:
-        job = _Job(as_item(source))
+        job = Job(as_item(source))
         try:
             job.open(most)
             contents = [content_of(file.fileno(), most) for file in job.files]
+            given = dict(zip(job.item.detached, contents[1:], strict=True))
+            content, beside = content_and_siblings(contents[0], given, job.item.part, grounds.policy)
         except OSError as failure:
             yield _not_read(job.item, failure, grounds)
             continue
         finally:
             job.close()
         yield verify_bytes(
-            contents[0],
+            content,
             policy=grounds.policy,
             trust=grounds.trust,
             revocation=grounds.revocation,
             at=grounds.at,
-            detached=dict(zip(job.item.detached, contents[1:], strict=True)),
+            detached=beside,
             name=job.item.name or "",
         )
 
 
 def _reports(sources: Iterator[Source], pool: _Pool) -> Iterator[VerificationReport]:
-    waiting: deque[_Job] = deque()
+    waiting: deque[Job] = deque()
     more = True
     while more or waiting:
         if more:
@@ -144,7 +164,7 @@ def _reports(sources: Iterator[Source], pool: _Pool) -> Iterator[VerificationRep
             if source is None:
                 more = False
                 break
-            waiting.append(job := _Job(as_item(source)))
+            waiting.append(job := Job(as_item(source)))
             pool.begin(worker, job)
         while waiting and (report := waiting[0].report) is not None:
             waiting.popleft()
@@ -153,97 +173,15 @@ def _reports(sources: Iterator[Source], pool: _Pool) -> Iterator[VerificationRep
             pool.wait(for_idle=more and len(waiting) < pool.most_waiting)
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One file on its way to a report."""
-
-    item: ToVerify
-    report: VerificationReport | None = None
-    files: list[BinaryIO] = field(default_factory=list)
-    """The document first; kept open until there is a report."""
-    seen: os.stat_result | None = None
-    """The document as it was when it was opened."""
-
-    def open(self, most: int) -> None:
-        """Raises `OSError` for a path that does not read."""
-        source = self.item.source
-        if isinstance(source, Path):
-            self.files.append(opened(source))
-        else:
-            self.files.append(spooled(source if isinstance(source, bytes) else source.read(most)))
-        self.files += [spooled(content) for content in self.item.detached.values()]
-        self.seen = os.fstat(self.files[0].fileno())
-
-    def take(self, written: bytes, grounds: BatchGrounds) -> None:
-        """The report of a worker that its file may have taken over: what is known without it must agree.
-
-        The digest is made here a second time, of all that has a size (1.3 ms for each MiB, while workers
-        are busy). What a pipe or device gave only the worker knows. Raises `ValueError` and `OSError`.
-        """
-        report = VerificationReport.model_validate_json(written)
-        told = (report.file, report.policy, report.validation_time, report.evidence)
-        if told != (self.item.name or "", grounds.policy.reference, grounds.at, ()):
-            raise ValueError("a report on something else")
-        before, file, most = self.seen, self.files[0].fileno(), grounds.policy.largest_bytes + 1
-        if before is not None and stat.S_ISREG(before.st_mode) and (before.st_size or not self.is_path):
-            told_of = (report.size_bytes, report.sha256)
-            if told_of != (min(before.st_size, most), _sha256(file, most)):
-                now = os.fstat(file)
-                if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-                    raise _ChangedMeanwhileError
-                raise ValueError("a report on another content")
-        self.report = report
-
-    @property
-    def is_path(self) -> bool:
-        """Whether the document lies on a disk, where others may write to it."""
-        return isinstance(self.item.source, Path)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        for file in self.files:
-            file.close()
-        self.files.clear()
-
-    @property
-    def size(self) -> int:
-        """Bytes to be judged, as far as is known before."""
-        return sum(size_of(file.fileno()) for file in self.files)
-
-
-class _ChangedMeanwhileError(Exception):
-    """Somebody wrote to the file while it was judged."""
-
-
-def opened(path: Path) -> BinaryIO:
-    """A file opened without waiting for anybody: that is for who reads it, by the clock. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        os.set_blocking(descriptor, True)
-        return os.fdopen(descriptor, "rb", buffering=0)  # refuses a folder
-    except OSError:
-        os.close(descriptor)
-        raise
-
-
-def opened_in_time(path: Path) -> BinaryIO:
-    """The same, once there is something to read: who reads it here has no clock. Raises `OSError`."""
-    file = opened(path)
-    waits = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
-    if waits and not somebody_writes(file.fileno(), VerifyLimits().wall_seconds):
-        file.close()
-        raise TimeoutError(errno.ETIMEDOUT, "nobody writes to this pipe", str(path))
-    return file
-
-
 def _stopped(
     item: ToVerify, finding: Finding, grounds: BatchGrounds, file: BinaryIO | None
 ) -> VerificationReport:
     """A report without a judgement: what is known of the file without looking into it."""
     head, size, digest = b"", 0, ""
-    if file is not None and (size := size_of(file.fileno())):
-        head = content_of(file.fileno(), _HEAD_BYTES)
-        digest = _sha256(file.fileno(), grounds.policy.largest_bytes + 1)
+    with contextlib.suppress(OSError):  # told already, or about to be
+        if file is not None and item.part is None and (size := size_of(file.fileno())):
+            head = content_of(file.fileno(), _HEAD_BYTES)
+            digest = sha256_of(file.fileno(), grounds.policy.largest_bytes + 1)
     report = report_of(
         FileJudgement((), (finding,)),
         Grounds.of(grounds.policy, grounds.trust, grounds.at, grounds.revocation),
@@ -254,22 +192,15 @@ def _stopped(
     return report.model_copy(update={"sha256": digest, "size_bytes": size})
 
 
-def _sha256(descriptor: int, most: int) -> str:
-    made, at = hashlib.sha256(), 0
-    while at < most and (piece := os.pread(descriptor, min(_PIECE_BYTES, most - at), at)):
-        made.update(piece)
-        at += len(piece)
-    return made.hexdigest()
-
-
 class _Pool:
     """The workers of one batch."""
 
-    def __init__(self, grounds: BatchGrounds, size: int) -> None:
+    def __init__(self, grounds: BatchGrounds, size: int, arguments: tuple[str, ...] = ()) -> None:
         self._grounds = grounds
+        self._arguments = arguments
         self._size = size
         self._packed = packed_grounds(grounds)
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
         self.most_waiting = size * _WAITING_PER_WORKER
         self._left = time.monotonic()
@@ -277,11 +208,11 @@ class _Pool:
     def fill(self) -> None:
         """Start the workers that are missing."""
         while len(self._workers) < self._size:
-            worker = _Worker(self._packed)
+            worker = Worker(self._packed, self._arguments)
             self._workers.append(worker)
             self._selector.register(worker.connection, selectors.EVENT_READ, worker)
 
-    def idle(self) -> _Worker | None:
+    def idle(self) -> Worker | None:
         """A worker that has nothing to do, lives and is silent."""
         for worker in [w for w in self._workers if w.ready and w.job is None]:
             if worker.process.poll() is None and worker.is_silent():
@@ -289,7 +220,7 @@ class _Pool:
             self._end(worker)
         return None
 
-    def begin(self, worker: _Worker, job: _Job) -> None:
+    def begin(self, worker: Worker, job: Job) -> None:
         """Hand a file to a worker, or settle it at once when it does not read."""
         try:
             job.open(self._grounds.policy.largest_bytes + 1)
@@ -298,6 +229,16 @@ class _Pool:
             job.report = _not_read(job.item, failure, self._grounds)
             return
         worker.begin(job, self._grounds.limits.wall_for(job.size))
+
+    def settle(self, job: Job) -> None:
+        """Hand a file to the next worker that is idle, and wait until it is done with it."""
+        self.fill()
+        while (worker := self.idle()) is None:
+            self.wait(for_idle=True)
+            self.fill()
+        self.begin(worker, job)
+        while not job.settled:
+            self.wait(for_idle=False)
 
     def wait(self, *, for_idle: bool) -> None:
         """Until a worker has something to say or its time is over; at once when one is idle and wanted."""
@@ -322,10 +263,10 @@ class _Pool:
         for worker in [w for w in self._workers if now >= w.deadline and (w.job or not w.ready)]:
             self._lose(worker, late=True)
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         try:
             answer = worker.hear()
-        except _Gone:
+        except Gone:
             self._lose(worker, late=False)
             return
         if answer is None:
@@ -337,10 +278,13 @@ class _Pool:
             return
         try:
             job.take(written, self._grounds)
-        except _ChangedMeanwhileError:
+        except ChangedMeanwhile:
             finding = self._grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=_CHANGED_VI)
             job.report = _stopped(job.item, finding, self._grounds, None)
-        except (ValueError, OSError):
+        except OSError:
+            finding = self._grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=_NOT_READ_VI)
+            job.report = _stopped(job.item, finding, self._grounds, None)
+        except ValueError:
             finding = self._grounds.policy.notice(limit_findings.VERIFICATION_CRASHED, how="report")
             job.report = _stopped(job.item, finding, self._grounds, job.files[0])
             tired = True
@@ -348,7 +292,7 @@ class _Pool:
         if tired:
             self._end(worker)
 
-    def _lose(self, worker: _Worker, *, late: bool) -> None:
+    def _lose(self, worker: Worker, *, late: bool) -> None:
         """A worker that died, or is late and is made to die: its file is told which limit it met."""
         job, worker.job = worker.job, None
         if not late:
@@ -361,25 +305,35 @@ class _Pool:
         elif not worker.ready:
             raise RuntimeError(f"a verification worker did not start: {worker.last_words()}")
 
-    def _reason(self, worker: _Worker, job: _Job, *, late: bool) -> Finding:
+    def _reason(self, worker: Worker, job: Job, *, late: bool) -> Finding:
+        """Why there is no report: the file's doing, or the machine's."""
         notice, limits = self._grounds.policy.notice, self._grounds.limits
         code = worker.process.returncode
-        if late:
+        interrupted = limit_findings.VERIFICATION_INTERRUPTED
+        if late:  # of its processor time it would have died
             seconds = f"{limits.wall_for(job.size):.3g}"
             return notice(
-                limit_findings.VERIFICATION_TIME_EXCEEDED, seconds=seconds, clock="wall", clock_vi="đồng hồ"
+                interrupted,
+                how=f"chờ máy hoặc nơi lưu tệp quá {seconds} giây",
+                how_en=f"waited for the machine, or the file's place, for more than {seconds} s",
             )
         if code == -signal.SIGPROF:
-            seconds = f"{limits.cpu_for(job.size):.3g}"
             return notice(
-                limit_findings.VERIFICATION_TIME_EXCEEDED,
-                seconds=seconds,
-                clock="processor",
-                clock_vi="xử lý",
+                limit_findings.VERIFICATION_TIME_EXCEEDED, seconds=f"{limits.cpu_for(job.size):.3g}"
             )
-        return notice(limit_findings.VERIFICATION_CRASHED, how=_signal_name(code))
+        if code == ENDED_WITHOUT_MEMORY:
+            return notice(limit_findings.VERIFICATION_MEMORY_EXCEEDED)
+        if code == ENDED_BY_MACHINE:
+            return notice(interrupted, how="máy không cấp đủ bộ nhớ", how_en="not enough memory given")
+        if code == ENDED_UNREADABLE:
+            reason = _NOT_READ_VI if job.item.part is None else _CHANGED_VI
+            return notice(limit_findings.FILE_UNREADABLE, reason=reason)
+        how = _signal_name(code)
+        if code in _FROM_OUTSIDE and not worker.ended_by_us:
+            return notice(interrupted, how=how, how_en=how)
+        return notice(limit_findings.VERIFICATION_CRASHED, how=how)
 
-    def _end(self, worker: _Worker) -> None:
+    def _end(self, worker: Worker) -> None:
         self._selector.unregister(worker.connection)
         self._workers.remove(worker)
         worker.end()
@@ -399,123 +353,3 @@ def _signal_name(code: int) -> str:
         return signal.Signals(-code).name
     except ValueError:
         return str(code)
-
-
-class _Gone(Exception):
-    """A worker's end of the connection is closed."""
-
-
-class _Worker:
-    """One process, as its parent sees it."""
-
-    def __init__(self, grounds: BinaryIO) -> None:
-        self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs, unnamed() as told:
-            self.process = _started(theirs, told)
-            self._told = os.dup(told.fileno())
-        self.ready = False
-        self.job: _Job | None = None
-        self.deadline = time.monotonic() + _START_SECONDS
-        self._heard = bytearray()
-        self._closed = False
-        self._words = b""
-        self._send([], [grounds])
-
-    def begin(self, job: _Job, seconds: float) -> None:
-        """Hand over a file that must be judged within `seconds`."""
-        self.job = job
-        self.deadline = time.monotonic() + seconds
-        self._send([job.item.name or "", *job.item.detached], job.files)
-
-    def _send(self, names: list[str], files: list[BinaryIO]) -> None:
-        written = json.dumps(names).encode()
-        with contextlib.suppress(OSError):  # it has died; that is heard when its answer is waited for
-            socket.send_fds(
-                self.connection, [LENGTH.pack(len(written)) + written], [f.fileno() for f in files]
-            )
-
-    def hear(self) -> tuple[bool, bytes] | None:
-        """An answer when all of it has come, and nothing behind it. Raises `_Gone`."""
-        begun = bool(self._heard)
-        while self._piece():
-            if len(self._heard) > _LONGEST_REPORT_BYTES or self.is_idle:
-                raise _Gone
-        if not begun and self._heard:
-            self.deadline = max(self.deadline, time.monotonic() + _TELLING_SECONDS)
-        tired, length = ANSWER.unpack_from(self._heard) if len(self._heard) >= ANSWER.size else (False, None)
-        if length is None or len(self._heard) < ANSWER.size + length:
-            if self._closed:
-                raise _Gone
-            return None
-        if len(self._heard) > ANSWER.size + length:
-            raise _Gone
-        written = bytes(self._heard[ANSWER.size :])
-        self._heard.clear()
-        return tired, written
-
-    def _piece(self) -> bool:
-        """Whether there was more to hear at once."""
-        try:
-            piece = self.connection.recv(_PIECE_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            piece = b""
-        self._closed = not piece
-        self._heard += piece
-        return bool(piece)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is ready and was asked nothing: whatever it says then it must not say."""
-        return self.ready and self.job is None
-
-    def is_silent(self) -> bool:
-        """Whether nothing of it waits to be heard."""
-        try:
-            self.connection.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
-        except BlockingIOError:
-            return not self._heard
-        except OSError:
-            pass
-        return False
-
-    def was_not_heard_for(self, seconds: float) -> None:
-        """What it has begun to tell waited for us that long, and not the other way round."""
-        if self._heard:
-            self.deadline += seconds
-
-    def end(self) -> None:
-        """No more of it, whatever it is at."""
-        self.connection.close()
-        self.process.kill()
-        self.process.wait()
-        self._words = content_of(self._told, _LAST_WORDS_BYTES) if not self.ready else b""
-        os.close(self._told)
-
-    def last_words(self) -> str:
-        """How one ended that never got ready."""
-        line = self._words.decode(errors="replace").strip().rpartition("\n")[2]
-        return f"exit code {self.process.returncode}; {line}"
-
-    def died(self) -> None:
-        """Its connection is closed already: let it die of what it dies of."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_DYING_SECONDS)
-
-
-def _started(connection: socket.socket, told: BinaryIO) -> subprocess.Popen[bytes]:
-    """A new interpreter with our own import path and nothing of the current folder.
-
-    Out of the terminal's process group: Ctrl-C is for the parent, which ends its workers.
-    """
-    path = os.pathsep.join(p for p in sys.path if Path(p).is_absolute())
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", _PROGRAM, str(connection.fileno())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=told,
-        pass_fds=(connection.fileno(),),
-        start_new_session=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,9 +26,9 @@ class VerifyLimits:
     seconds_per_mib: float = 0.04
     """Added to both."""
     memory_bytes: int = 200_000_000
-    """Memory, besides the file itself and what a worker takes before it has seen one (about 100 MB)."""
+    """Address space of the whole worker process: interpreter, libraries, trust store, file and all."""
     memory_per_byte: float = 2.0
-    """Added for each byte of the file."""
+    """Added for each byte of the file, which itself is within it."""
 
     def cpu_for(self, size: int) -> float:
         """Seconds of processor time for a file of this size."""
@@ -38,8 +38,8 @@ class VerifyLimits:
         """Seconds by the clock for a file of this size."""
         return self.wall_seconds + self.seconds_per_mib * size / _MIB
 
-    def growth_for(self, size: int) -> int:
-        """How much a worker may grow over a file of this size, the file itself aside."""
+    def memory_for(self, size: int) -> int:
+        """How much a worker may hold while it judges a file of this size."""
         return self.memory_bytes + int(self.memory_per_byte * size)
 
 
@@ -52,6 +52,8 @@ class ToVerify:
     """What the report calls it; the path's name unless given."""
     detached: Mapping[str, bytes] = field(default_factory=dict)
     """Content that stands beside its signature, by name; a hundred at most."""
+    part: int | None = None
+    """Not the source itself is meant but what is attached to it, an edXML packet: the first file is 0."""
 
 
 Source = bytes | Path | BinaryIO | ToVerify
@@ -66,7 +68,7 @@ def as_item(source: Source) -> ToVerify:
         called = item.source.name if isinstance(item.source, Path) else ""
     if len(item.detached) >= MOST_FILES:
         raise ValueError(f"at most {MOST_FILES - 1} detached contents, got {len(item.detached)}")
-    return ToVerify(source=item.source, name=as_text(called), detached=texts_of(item.detached))
+    return replace(item, name=as_text(called), detached=texts_of(item.detached))
 
 
 def as_text(name: str) -> str:

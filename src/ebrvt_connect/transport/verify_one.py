@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.evidence import Evidence
     from ebrvt_connect.trust.inquiry import Inquiry
+    from ebrvt_connect.trust.packet_evidence import PacketEvidence
     from ebrvt_connect.trust.policy import VerificationPolicy
-    from ebrvt_connect.trust.verdict import VerificationReport
+    from ebrvt_connect.trust.verdict import DocumentKind, VerificationReport
 
 
 class KeepsEvidence(Protocol):
     """Where evidence goes (kho bằng chứng): `store.evidence` is one."""
 
-    def keep(self, evidence: Evidence) -> str:
-        """Keep it for good before returning; the name of its record."""
+    def keep(self, evidence: Evidence | PacketEvidence) -> str:
+        """Keep it for good before returning; the name of its record. Of a packet it is one for the whole."""
         ...
 
 
@@ -41,6 +42,8 @@ class OneFile:
     name: str = ""
     attached: bool = True
     """Whether the files attached to an edXML packet are judged with it."""
+    kind: DocumentKind | None = None
+    """What it has to be; None for any kind."""
 
     def judge(self, revocation: RevocationArchive, at: datetime, notes: Inquiry | None) -> VerificationReport:
         """The pure verdict."""
@@ -54,6 +57,7 @@ class OneFile:
             name=self.name,
             notes=notes,
             attached=self.attached,
+            kind=self.kind,
         )
 
 
@@ -89,6 +93,7 @@ def verified(
         revocation=judged.revocation,
         detached=file.detached,
         attached=file.attached,
+        kind=file.kind,
     )
     evidence.keep(found)
     return found.report

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.codec.record_json import is_record, record_fields, record_of_fields
 from ebrvt_connect.model.document import Document
 from ebrvt_connect.model.ids import AgencyHistory
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.transport.verify_one import OneFile, verified
-from ebrvt_connect.trust import packet_findings
-from ebrvt_connect.trust.packet import packet_of_findings
-from ebrvt_connect.trust.packet_opening import judged_edxml, judged_record
+from ebrvt_connect.trust.evidence import Evidence
+from ebrvt_connect.trust.packet_evidence import packet_evidence_of
+from ebrvt_connect.trust.packet_judging import judged_packet
 from ebrvt_connect.trust.packet_rules import PacketGrounds
 from ebrvt_connect.trust.packet_siblings import NamedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.transport.revocation_online import OnlineRevocation
     from ebrvt_connect.transport.verify_one import KeepsEvidence
     from ebrvt_connect.trust.anchors import TrustStore
-    from ebrvt_connect.trust.evidence import Evidence
+    from ebrvt_connect.trust.packet_evidence import PacketEvidence
     from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
@@ -38,21 +37,23 @@ PacketFiles = Sequence[Path] | Mapping[str, bytes | Path]
 """The files of a record: paths, or contents (or paths) by name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Parts:
-    """Evidence of what a packet is made of, each record saying that it is of a part only."""
+    """Evidence of what a packet is made of, until all of it is known; each record tells of which packet."""
 
-    kept: KeepsEvidence
     packet: str
+    kept: list[Evidence] = field(default_factory=list)
 
-    def keep(self, evidence: Evidence) -> str:
-        """As it is kept elsewhere, with the packet's name."""
-        record = evidence.record.model_copy(update={"part_of": self.packet})
-        return self.kept.keep(replace(evidence, record=record))
+    def keep(self, evidence: Evidence | PacketEvidence) -> str:
+        """Held for the packet's own record, which names it."""
+        if isinstance(evidence, Evidence):
+            record = evidence.record.model_copy(update={"part_of": self.packet})
+            self.kept.append(replace(evidence, record=record))
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketJudge:
+class PacketVerifier:
     """By what every file of a packet is judged."""
 
     policy: VerificationPolicy
@@ -69,23 +70,13 @@ class PacketJudge:
             raise ValueError(f"the time of a verification must be aware, got {self.at!r}")
         grounds = PacketGrounds(self.policy, self.trust.signers, self.at, self.history or AgencyHistory())
         data = source if isinstance(source, Document) else _content(source, self.policy.largest_bytes)
-        if isinstance(data, bytes) and not is_record(data):
-            if files:
-                raise ValueError("an edXML packet brings its own files: expected no others beside it")
-            return judged_edxml(data, self._judge_of(name), grounds, name=name)
-        record = (
-            data
-            if isinstance(data, Document)
-            else record_of_fields(record_fields(data, file=name), file=name)
-        )
-        if not isinstance(record, Document):
-            status = self.policy.notice(packet_findings.PACKET_WITHOUT_DOCUMENT)
-            return packet_of_findings([status], grounds, name=name)
-        return judged_record(record, self._named(files), self._judge_of(name), grounds, name=name)
-
-    def _judge_of(self, packet: str) -> Callable[[bytes, str, Mapping[str, bytes]], VerificationReport]:
-        evidence = None if self.evidence is None else _Parts(self.evidence, packet or "?")
-        return partial(self._judge, evidence)
+        named = self._named(files)
+        parts = None if self.evidence is None else _Parts(name or "?")
+        report = judged_packet(data, named, partial(self._judge, parts), grounds, name=name)
+        if self.evidence is not None and parts is not None:
+            beside = ((file.name, file.read()) for file in named)
+            self.evidence.keep(packet_evidence_of(report, parts.kept, data, beside, grounds))
+        return report
 
     def _judge(
         self, evidence: KeepsEvidence | None, data: bytes, name: str, beside: Mapping[str, bytes]
@@ -107,7 +98,4 @@ class PacketJudge:
 
 def _content(source: bytes | Path, largest_bytes: int) -> bytes:
     """One byte past the limit is enough for the verdict to say that it is too large."""
-    if isinstance(source, bytes):
-        return source
-    with source.open("rb") as stream:
-        return stream.read(largest_bytes + 1)
+    return source if isinstance(source, bytes) else read_bounded(source, largest_bytes)

@@ -38,6 +38,12 @@ ANSWER: Final = struct.Struct(">?I")
 """Before an answer: whether the worker wants to be replaced, and how long the report is."""
 READY: Final = bytes(ANSWER.size)
 """The first answer, without a report."""
+ENDED_WITHOUT_MEMORY: Final = 70
+"""How a worker ends that was asked for more memory than its file is given."""
+ENDED_BY_MACHINE: Final = 71
+"""How one ends to which the machine gives less than that."""
+ENDED_UNREADABLE: Final = 74
+"""How one ends to which a file could not be read."""
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _MOST_GROUNDS_BYTES: Final = 1024 * 1024 * 1024
 

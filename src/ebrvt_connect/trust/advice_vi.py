@@ -33,7 +33,7 @@ _BY_CODE = {
     "ISSUER_NOT_TRUSTED": "Nếu đó là cơ quan chứng thực được công nhận, đối chiếu SHA-256 với nguồn chính "
     "thức, ghim vào kho tin cậy rồi kiểm tra lại.",
     "ISSUER_NAME_IMITATED": "Không sử dụng tệp này; báo ngay cán bộ an toàn thông tin.",
-    "PDF_SIGNATURE_OUTSIDE_FORM": "Hỏi lại nơi gửi vì sao chữ ký bị gỡ hoặc bị giấu.",
+    "PDF_SIGNATURE_OUTSIDE_FORM": "Hỏi lại nơi gửi xem có chữ ký nào đã bị gỡ khỏi tệp không.",
     "KEY_PURPOSE_UNUSUAL": "Khi gia hạn, đề nghị cấp chứng thư số có ghi mục đích ký văn bản.",
     "DETACHED_CONTENT_NOT_COVERED": "Kiểm tra lại xem đã nêu đúng cặp tệp và chữ ký chưa.",
     "FILE_TOO_LARGE": "Kiểm tra bằng công cụ khác. Không chia nhỏ hay nén lại tệp đã ký: chữ ký sẽ hỏng.",

@@ -34,6 +34,16 @@ class FindingKind:
     legal_ref: str = ""
 
 
+class Refused(Exception):
+    """A file or signature that is not judged any further; `code` is a finding, the rest fills its places."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """`facts` fill the places of the finding's sentences."""
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
 ROWS: dict[str, FindingKind] = {}
 """Every finding by code; written at import only."""
 

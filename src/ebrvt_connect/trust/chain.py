@@ -7,7 +7,7 @@ PyHanko's path validation gives the second opinion (name constraints, policies) 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.anchors import Anchor
     from ebrvt_connect.trust.policy import VerificationPolicy
 
+SHAKE_SIGNATURES: Final = {
+    "1.3.6.1.5.5.7.6.30": "RSASSA-PSS-SHAKE128",
+    "1.3.6.1.5.5.7.6.31": "RSASSA-PSS-SHAKE256",
+    "1.3.6.1.5.5.7.6.32": "ECDSA-SHAKE128",
+    "1.3.6.1.5.5.7.6.33": "ECDSA-SHAKE256",
+}
+"""Permitted (TT 15/2025 Phụ lục I, RFC 8702), and not checked by this program."""
 _LONGEST = 6
 _MOST_TRIED = 200
 
@@ -128,6 +135,11 @@ def digest_allowed(certificate: x509.Certificate, policy: VerificationPolicy) ->
     return digest is not None and digest.name.replace("-", "_").lower() in policy.digests
 
 
+def unchecked_algorithm(certificate: x509.Certificate) -> str:
+    """The algorithm a certificate is signed with, where it is permitted and not checked; else empty."""
+    return SHAKE_SIGNATURES.get(certificate.signature_algorithm_oid.dotted_string, "")
+
+
 def _chains(
     leaf: x509.Certificate, hints: tuple[x509.Certificate, ...], anchors: tuple[Anchor, ...]
 ) -> Iterator[Chain]:
@@ -191,4 +203,5 @@ __all__ = [
     "key_allowed",
     "key_description",
     "sha256_of",
+    "unchecked_algorithm",
 ]

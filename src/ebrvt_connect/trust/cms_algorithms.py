@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import level_findings
+from ebrvt_connect.trust.chain import key_description
 from ebrvt_connect.trust.signed_data import CmsMalformed
 
 if TYPE_CHECKING:
@@ -17,9 +18,22 @@ if TYPE_CHECKING:
     from asn1crypto import cms
 
     from ebrvt_connect.trust.policy import VerificationPolicy
+    from ebrvt_connect.trust.signed_data import SignedData
     from ebrvt_connect.trust.verdict import Finding
 
-_DIGEST_BYTES = {"sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
+_DIGEST_BYTES = {
+    "sha1": 20,
+    "sha224": 28,
+    "sha256": 32,
+    "sha384": 48,
+    "sha512": 64,
+    "sha512_224": 28,
+    "sha512_256": 32,
+    "sha3_224": 28,
+    "sha3_256": 32,
+    "sha3_384": 48,
+    "sha3_512": 64,
+}
 _LONGEST_SALT = 512
 _KEYS = {"rsassa_pkcs1v15": "rsa", "rsassa_pss": "rsa", "ecdsa": "ec"}
 
@@ -30,12 +44,13 @@ def digests_named(signer: cms.SignerInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys([content, *_digests_of_signature(signer["signature_algorithm"])]))
 
 
-def algorithm_findings(signer: cms.SignerInfo, key: str, policy: VerificationPolicy) -> Iterator[Finding]:
+def algorithm_findings(signed: SignedData, policy: VerificationPolicy) -> Iterator[Finding]:
     """Digests that differ, and PSS parameters out of order.
 
-    `key` is the kind and size of the certificate's key (`rsa-2048`); raises `CmsMalformed` for one that is
-    not of the algorithm's kind: such a signature cannot even be checked.
+    Raises `CmsMalformed` for a certificate whose key is not of the algorithm's kind: such a signature cannot
+    even be checked.
     """
+    signer, key = signed.signer_info, key_description(signed.leaf)
     named = digests_named(signer)
     if len(named) > 1:
         yield policy.notice(level_findings.ALGORITHMS_DISAGREE, reason=" ≠ ".join(named))

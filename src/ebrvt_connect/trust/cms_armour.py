@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
 _SEQUENCE = 0x30
@@ -31,6 +35,12 @@ _KNOWN_HEADERS = frozenset(
 _NOT_IN_HEADERS = re.compile(rb"<[A-Za-z/!?](?![^<>@\s]*@[^<>@\s]*>)|[\0-\x08\x0b\x0c\x0e-\x1f]")
 """Markup, but for an address in pointed brackets, and what is no text."""
 _WHITE = b" \t\n\r\x0b\x0c"
+_BLANKS = frozenset(_WHITE[n : n + 1] for n in range(len(_WHITE)))
+_NOT_WHITE = re.compile(rb"[^ \t\n\r\x0b\x0c]")
+_BOM = b"\xef\xbb\xbf"
+_PIECE_BYTES = 256 * 1024
+_GROUP_CHARS = 4
+_TAIL_CHARS = 8
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -81,16 +91,45 @@ def unarmoured(data: bytes) -> bytes:
     """The binary object; raises `ValueError` where armour holds anything but one Base64 object."""
     if is_signed_data(data):
         return data
-    text = data.removeprefix(b"\xef\xbb\xbf").strip()
-    if begin := _PEM_BEGIN.match(text):
+    start, stop = _inner(data)
+    if begin := _PEM_BEGIN.match(data, start, stop):
         end = b"-----END %s-----" % begin[1]
-        if not text.endswith(end):
+        if not data.endswith(end, begin.end(), stop):
             raise ValueError("PEM: expected one block and nothing behind it")
-        text = text[begin.end() : -len(end)]
-    elif _HEADER.match(text):
-        parts = _BLANK_LINE.split(text, maxsplit=1)
-        text = parts[1] if len(parts) > 1 else b""
-    return b64decode(text.translate(None, _WHITE), validate=True)
+        start, stop = begin.end(), stop - len(end)
+    elif _HEADER.match(data, start, stop):
+        blank = _BLANK_LINE.search(data, start, stop)
+        start = stop if blank is None else blank.end()
+    return b"".join(_decoded(data, start, stop))
+
+
+def _inner(data: bytes) -> tuple[int, int]:
+    """Where the text begins and ends, mark and blanks at its ends aside."""
+    start = len(_BOM) if data.startswith(_BOM) else 0
+    found = _NOT_WHITE.search(data, start)
+    if found is None:
+        return len(data), len(data)
+    stop = len(data)
+    while data[stop - 1 : stop] in _BLANKS:
+        stop -= 1
+    return found.start(), stop
+
+
+def _decoded(data: bytes, start: int, stop: int) -> Iterator[bytes]:
+    """What stands in Base64 there, piece by piece: the text is not copied as a whole, several times over.
+
+    Raises `ValueError` for a foreign letter, and for padding anywhere but at the end.
+    """
+    rest = b""
+    for at in range(start, stop, _PIECE_BYTES):
+        text = rest + data[at : min(at + _PIECE_BYTES, stop)].translate(None, _WHITE)
+        # The last groups stay together: how they are padded is judged by them all.
+        whole = max(0, (len(text) - _TAIL_CHARS) // _GROUP_CHARS * _GROUP_CHARS)
+        if b"=" in text[:whole]:
+            raise ValueError("Base64: expected nothing behind the padding")
+        yield b64decode(text[:whole], validate=True)
+        rest = text[whole:]
+    yield b64decode(rest, validate=True)
 
 
 def _first_bytes(text: bytes) -> bytes:

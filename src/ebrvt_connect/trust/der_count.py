@@ -1,7 +1,8 @@
-"""Counting values of a DER set or sequence before anything makes objects of them.
+"""Counting values of a DER set or sequence, and taking them apart, before anything makes objects of them.
 
 asn1crypto makes an object of every member as soon as one is asked for: a megabyte of empty members is a
-hundred megabytes of objects and seconds of work. Here only heads are read, and not many of them.
+hundred megabytes of objects and seconds of work. Here only heads are read, and not many of them. What was
+hashed as it stood is taken out as it stands: written anew it might be other octets.
 """
 
 from __future__ import annotations
@@ -27,6 +28,29 @@ def has_more_than(most: int, members: bytes) -> bool:
             return len(members) > _UNCOUNTED_BYTES
         at = following
     return at < len(members)
+
+
+def values_in(members: bytes | None, most: int) -> tuple[bytes, ...]:
+    """The values of these contents, each with its head; none where there are no contents.
+
+    Raises `ValueError` for more than `most`, and for one without a short tag and a length in bounds.
+    """
+    found: list[bytes] = []
+    at, members = 0, members or b""
+    while at < len(members):
+        end = _behind(members, at)
+        if end is None or len(found) == most:
+            raise ValueError("values of a DER set or sequence")
+        found.append(members[at:end])
+        at = end
+    return tuple(found)
+
+
+def content_of(value: bytes, tag: int) -> bytes:
+    """What stands behind the head of one value; raises `ValueError` for another tag, and for more or less."""
+    if _behind(value, 0) != len(value) or value[0] != tag:
+        raise ValueError("tag of a DER value")
+    return value[2 + (value[1] - _LONG if value[1] >= _LONG else 0) :]
 
 
 def _behind(members: bytes, at: int) -> int | None:

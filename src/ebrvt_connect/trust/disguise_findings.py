@@ -16,6 +16,14 @@ FILE_IS_TWO_FILES = kind(
     "Outside of what was signed the file hides a file of another kind ({what}), which other software opens.",
     TT15_6,
 )
+KIND_NOT_AS_NAMED = kind(
+    "KIND_NOT_AS_NAMED",
+    FORMAT,
+    "Tệp được yêu cầu kiểm tra như loại {named} nhưng theo nội dung là loại {seen}. Hãy đưa đúng tệp, hoặc "
+    "để chương trình tự nhận loại.",
+    "The file was to be verified as {named}, but its content is {seen}.",
+    "ETSI EN 319 102-1",
+)
 CMS_ATTRIBUTE_UNKNOWN = kind(
     "CMS_ATTRIBUTE_UNKNOWN",
     _CONSTRAINTS,
@@ -38,4 +46,11 @@ SIGNATURE_REPEATED = kind(
     "một lần.",
     "Signatures {numbers_en} are one signature handed in more than once.",
     TT15_6,
+)
+PDF_SIGNATURE_HIDDEN = kind(
+    "PDF_SIGNATURE_HIDDEN",
+    FORMAT,
+    "Tệp đã có chữ ký số nhưng phần thêm vào sau đã gỡ hoặc giấu chữ ký đó khỏi danh sách chữ ký.",
+    "A later revision removed or hid a signature that the file had.",
+    "ISO 32000-1 mục 12.8",
 )

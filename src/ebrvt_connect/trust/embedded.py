@@ -57,6 +57,21 @@ class Embedded:
         return Embedded((*self.certificates, *other.certificates), revocation)
 
 
+@dataclass(frozen=True, slots=True)
+class EvidencePieces:
+    """Evidence as it stands in a signature (DER), not read yet."""
+
+    certificates: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+    def read(self, there_at: datetime | None = None) -> Embedded:
+        """As `Embedded.of`."""
+        return Embedded.of(
+            certificates=self.certificates, crls=self.crls, ocsps=self.ocsps, there_at=there_at
+        )
+
+
 def reads_as(what: str, der: bytes) -> bool:
     """Whether this is one certificate, list (`crl`), answer (`ocsp`) or `timestamp`, and nothing behind it.
 

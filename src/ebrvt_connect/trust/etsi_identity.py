@@ -58,7 +58,7 @@ def identity_of_xml(signature: XmlSignature) -> SignatureIdentity | None:
 
 def _canonical(info: Element) -> bytes:
     """SignedInfo as it was signed; it is read anew to stand alone, since lxml errs on parts of a document."""
-    alone = etree.fromstring(etree.tostring(info, with_tail=False))
+    alone = etree.fromstring(etree.tostring(info, encoding="utf-8", with_tail=False))
     method = alone[0]
     exclusive = method.get("Algorithm") == EXCLUSIVE_C14N
     named = method.find(INCLUSIVE_NAMESPACES) if exclusive else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +28,7 @@ from ebrvt_connect.trust.words_vi import weighed
 from ebrvt_connect.trust.xml_words import DIGESTS, METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lxml.etree import _Element as Element
 
@@ -63,7 +63,22 @@ _OBJECTS = {"C": "certificate", "R": "CRL", "O": "OCSPResponse", "T": "timestamp
 
 def render(report: VerificationReport) -> bytes:
     """The XML (UTF-8, with its declaration); the same report gives the same bytes."""
-    return _Writer(report).written()
+    return render_all([report])
+
+
+def render_all(reports: Sequence[VerificationReport]) -> bytes:
+    """Several reports as one: their signatures one after the other, each with the document it is about.
+
+    Of two objects with one digest there is one; of two files with one signature each has its own entry.
+    """
+    root: Element = etree.Element(f"{{{NAMESPACE}}}ValidationReport", nsmap=_PREFIXES)
+    objects: dict[str, Element] = {}
+    for number, report in enumerate(reports, 1):
+        _Writer(report, f"F{number}-" if len(reports) > 1 else "", objects).write(root)
+    listed = _added(root, "SignatureValidationObjects")
+    listed.extend(objects.values())
+    etree.indent(root)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
 @dataclass(slots=True)
@@ -71,19 +86,17 @@ class _Writer:
     """Writes one report; objects are collected as signatures refer to them."""
 
     report: VerificationReport
-    _objects: dict[str, Element] = field(default_factory=dict)
+    _mark: str
+    """What tells this file's signatures from those of others in one report."""
+    _objects: dict[str, Element]
 
-    def written(self) -> bytes:
-        root: Element = etree.Element(f"{{{NAMESPACE}}}ValidationReport", nsmap=_PREFIXES)
+    def write(self, root: Element) -> None:
         for signature in self.report.signatures:
             self._signature(root, signature)
         if not self.report.signatures:
             self._no_signature(root)
-        self._object("D", self.report.sha256)
-        listed = _added(root, "SignatureValidationObjects")
-        listed.extend(self._objects.values())
-        etree.indent(root)
-        return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
+        if self.report.sha256:
+            self._object("D", self.report.sha256)
 
     # --- one signature -----------------------------------------------------------------------------
 
@@ -124,7 +137,7 @@ class _Writer:
 
     def _identifier(self, entry: Element, signature: SignatureReport) -> None:
         identity = signature.identity
-        element = _added(entry, "SignatureIdentifier", id=_id_of(signature))
+        element = _added(entry, "SignatureIdentifier", id=self._id_of(signature))
         if identity is not None:
             _digest(element, identity.digest_algorithm, identity.digest)
             etree.SubElement(element, f"{{{_DS}}}SignatureValue").text = _text(identity.value)
@@ -132,6 +145,11 @@ class _Writer:
         _added(element, "DocHashOnly", "false")
         if signature.field:
             _added(element, "DAIdentifier", _shown(signature.field))
+
+    def _id_of(self, signature: SignatureReport) -> str:
+        """Numbered too: a signature copied into a file a second time has the same value."""
+        digest = "" if signature.identity is None else f"-{signature.identity.digest}"
+        return f"S-{self._mark}{signature.index}{digest}"
 
     def _policy(self, entry: Element) -> None:
         policy = self.report.policy
@@ -191,10 +209,11 @@ class _Writer:
             entry.append(made)
 
     def _stamps(self, made: Element, signature: SignatureReport) -> None:
-        """Those over the content, which the signature covers, and those over the signature itself."""
+        """Those over the content, which the signature covers; over the signature; over its evidence too."""
         for kind, name, signed in (
             ("content", "AllDataObjectsTimeStamp", "true"),
             ("signature", "SignatureTimeStamp", "false"),
+            ("archive", "ArchiveTimeStamp", "false"),
         ):
             for stamp in (t for t in signature.timestamps if t.kind == kind):
                 element = _added(made, name, Signed=signed)
@@ -253,7 +272,7 @@ class _Writer:
             return
         unnamed = f"{OWN_URN}:algorithm:{_text(used.signature)}:{_text(used.digest)}"
         element = _added(data, "CryptoInformation")
-        _refer(element, "ValidationObjectId", _id_of(signature))
+        _refer(element, "ValidationObjectId", self._id_of(signature))
         _added(element, "Algorithm", _METHOD_URIS.get((used.signature, used.digest), unnamed))
         secure = _INSECURE.isdisjoint(f.code for f in signature.findings)
         _added(element, "SecureAlgorithm", str(secure).lower())
@@ -310,12 +329,6 @@ def _status(entry: Element, indication: Indication, reasons: Iterable[SubIndicat
     return element
 
 
-def _id_of(signature: SignatureReport) -> str:
-    """Numbered too: a signature copied into a file a second time has the same value."""
-    mark = "" if signature.identity is None else f"-{signature.identity.digest}"
-    return f"S-{signature.index}{mark}"
-
-
 def _proof_of_time(element: Element, moment: datetime, kind: str) -> None:
     _added(element, "POETime", _when(moment))
     _added(element, "TypeOfProof", f"{_URN}:poetype:{kind}")
@@ -362,4 +375,4 @@ def _text(text: str) -> str:
     return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-__all__ = ["NAMESPACE", "OWN_URN", "render"]
+__all__ = ["NAMESPACE", "OWN_URN", "render", "render_all"]

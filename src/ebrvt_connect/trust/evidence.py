@@ -12,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -27,7 +27,7 @@ from ebrvt_connect.trust.pins import USES_OF, Pin, Use
 from ebrvt_connect.trust.policy import POLICIES, VerificationPolicy
 from ebrvt_connect.trust.revocation import RevocationArchive, read_crl
 from ebrvt_connect.trust.signers import RegisteredSigner, SignerRegister
-from ebrvt_connect.trust.verdict import Indication, PolicyReference
+from ebrvt_connect.trust.verdict import DocumentKind, Indication, PolicyReference
 from ebrvt_connect.trust.verify import verify_bytes
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ EVIDENCE_OTHER_FILE = explain(
 )
 EVIDENCE_OTHER_CONTENT = explain(
     "EVIDENCE_OTHER_CONTENT",
-    "Nội dung đi kèm chữ ký khác với lần kiểm tra {file}: {names}.",
-    "Nêu lại đúng các nội dung đi kèm của lần đó, cùng tên và nguyên từng byte (--detached).",
+    "Tệp đi kèm khác với lần kiểm tra {file}: {names}.",
+    "Nêu lại đúng các tệp đi kèm của lần đó, cùng tên và nguyên từng byte: nội dung của chữ ký rời bằng "
+    "--detached, các tệp của một bản ghi thì nêu sau bản ghi; gói tin edXML tự mang theo tệp.",
 )
 Sha256 = str
 _Held = x509.CertificateRevocationList | OcspAnswer
@@ -78,6 +79,8 @@ class EvidenceRecord(Value):
     """Content beside the signature, by name."""
     attached: bool = True
     """Whether the files attached to an edXML packet were judged with it."""
+    kind: DocumentKind | None = None
+    """What it had to be; None for any kind."""
     part_of: str = ""
     """The packet it was judged as a part of; the verdict on that packet as a whole is not in the record."""
     at: AwareDatetime
@@ -186,6 +189,7 @@ def evidence_of(
     revocation: RevocationArchive,
     detached: Mapping[str, bytes],
     attached: bool = True,
+    kind: DocumentKind | None = None,
 ) -> Evidence:
     """What a verdict rested on: whom was trusted, the rules, and all that counted of the certificates asked.
 
@@ -193,7 +197,7 @@ def evidence_of(
     """
     contents = _Contents()
     archive = trust.revocation + revocation
-    counted = _counted(archive, notes, report.validation_time)
+    counted = _counted(archive, notes, report.validation_time, policy.outdated_until)
     # A list also vouches for the responders of its issuer, so every list that counted is kept.
     crls = contents.add_all(_der(o) for o in counted if not isinstance(o, OcspAnswer))
     ocsp = contents.add_all(o.der for o in counted if isinstance(o, OcspAnswer))
@@ -204,6 +208,7 @@ def evidence_of(
         size_bytes=report.size_bytes,
         detached={name: hashlib.sha256(content).hexdigest() for name, content in detached.items()},
         attached=attached,
+        kind=kind,
         at=report.validation_time,
         policy=report.policy,
         rules=contents.add(_json(policy.model_dump(mode="json"))),
@@ -224,12 +229,16 @@ def evidence_of(
     return Evidence(named, contents, told)
 
 
-def _counted(archive: RevocationArchive, notes: Inquiry, at: datetime) -> list[_Held]:
+def _counted(
+    archive: RevocationArchive, notes: Inquiry, at: datetime, sha1_until: datetime | None
+) -> list[_Held]:
     """Each list and answer once that says something of a certificate that was asked after."""
     stated = (
         statement.origin
         for question in notes.questions
-        for statement in archive.statements(question.certificate, question.issuer, known_at=at)
+        for statement in archive.statements(
+            question.certificate, question.issuer, known_at=at, sha1_until=sha1_until
+        )
     )
     return list({id(origin): origin for origin in stated}.values())
 
@@ -293,6 +302,7 @@ def replayed(
         detached=beside,
         name=record.file,
         attached=record.attached,
+        kind=record.kind,
     )
     then = kept.report(record)
     known = POLICIES.get(policy.id)
@@ -303,6 +313,28 @@ def replayed(
         rules_changed=report.policy != record.policy,
         rules_known=known is not None and known.reference == policy.reference,
     )
+
+
+class NamesRules(Protocol):
+    """A record that names the rules and the register of signers it was judged by."""
+
+    @property
+    def rules(self) -> Sha256:
+        """The policy whole."""
+        ...
+
+    @property
+    def signers(self) -> Sha256:
+        """The register of signers."""
+        ...
+
+
+def rules_kept(
+    record: NamesRules, read: Callable[[Sha256], bytes]
+) -> tuple[VerificationPolicy, SignerRegister]:
+    """The rules and the register of a record; raises `InvalidValue` `EVIDENCE_DAMAGED`."""
+    kept = _Reading(read)
+    return kept.policy(record), kept.register(record)
 
 
 def anchors_not_pinned(record: EvidenceRecord, trust: TrustStore) -> tuple[KeptAnchor, ...]:
@@ -328,7 +360,7 @@ class _Reading:
             raise _damaged(sha256)
         return content
 
-    def policy(self, record: EvidenceRecord) -> VerificationPolicy:
+    def policy(self, record: NamesRules) -> VerificationPolicy:
         try:
             return VerificationPolicy.model_validate_json(self.bytes_of(record.rules))
         except ValidationError as failure:
@@ -339,7 +371,7 @@ class _Reading:
             tuple(self._anchor(a) for a in record.anchors),
             tuple(self._certificate(sha256) for sha256 in record.hints),
             RevocationArchive(),
-            self._register(record.signers),
+            self.register(record),
         )
 
     def revocation(self, record: EvidenceRecord) -> RevocationArchive:
@@ -375,12 +407,12 @@ class _Reading:
         except ValueError as failure:
             raise _damaged(sha256) from failure
 
-    def _register(self, sha256: Sha256) -> SignerRegister:
+    def register(self, record: NamesRules) -> SignerRegister:
         try:
-            rows = json.loads(self.bytes_of(sha256))
+            rows = json.loads(self.bytes_of(record.signers))
             return SignerRegister(tuple(RegisteredSigner.model_validate_json(json.dumps(r)) for r in rows))
         except (ValidationError, json.JSONDecodeError, TypeError) as failure:
-            raise _damaged(sha256) from failure
+            raise _damaged(record.signers) from failure
 
 
 def _differences(then: Mapping[str, Any], now: VerificationReport) -> list[str]:

@@ -128,8 +128,8 @@ SIGNATURE_COVERS_PAGE = kind(
 PDF_SIGNATURE_OUTSIDE_FORM = kind(
     "PDF_SIGNATURE_OUTSIDE_FORM",
     WARNING,
-    "Trong tệp có dấu vết một chữ ký đã bị gỡ hoặc bị giấu khỏi danh sách chữ ký.",
-    "The file holds a signature that its form does not list (removed or hidden).",
+    "Trong tệp có đoạn giống chữ ký nhưng không thuộc chữ ký nào trong danh sách chữ ký.",
+    "The file holds what looks like a signature and is none that its form lists.",
     _PDF_SIGNATURES,
 )
 VERIFIER_FAILED = kind(

@@ -10,7 +10,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ebrvt_connect.trust import findings, level_findings
-from ebrvt_connect.trust.chain import chain_to_anchor, digest_allowed, imitates, key_allowed, key_description
+from ebrvt_connect.trust.chain import (
+    chain_to_anchor,
+    digest_allowed,
+    imitates,
+    key_allowed,
+    key_description,
+    unchecked_algorithm,
+)
 from ebrvt_connect.trust.inquiry import Question
 from ebrvt_connect.trust.names import issuer_name, signer_name
 from ebrvt_connect.trust.revocation import RevocationState
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.verdict import SignatureReport
 
 
-class Evidence(Protocol):
+class ShownSigner(Protocol):
     """What a signature of any format shows of its signer."""
 
     @property
@@ -120,12 +127,12 @@ class Grounds:
         """Whether a time is later than the check by more than clocks may differ."""
         return moment > self.at + self.tolerance
 
-    def chain_of(self, signed: Evidence, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
+    def chain_of(self, signed: ShownSigner, anchors: tuple[Anchor, ...], moment: datetime) -> Chain | None:
         """The signer's chain, from what the signature carries and the store's hints."""
         hints = (*signed.others, *self.hints, *self.trust.intermediates)
         return chain_to_anchor(signed.leaf, hints, anchors, moment)
 
-    def untrusted(self, signed: Evidence) -> Finding:
+    def untrusted(self, signed: ShownSigner) -> Finding:
         """Why there is no chain: unknown authority, or one that bears a known name."""
         known = (*(a.certificate for a in self.trust.anchors), *self.trust.intermediates)
         imitated = imitates((signed.leaf, *signed.others, *self.hints), known)
@@ -141,7 +148,12 @@ class Grounds:
     ) -> RevocationState:
         """Whether one certificate was revoked at a time, as far as is known at the time of the check."""
         state = self.revocation.state_of(
-            certificate, issuer, used_at=used_at, known_at=self.at, proven=proven
+            certificate,
+            issuer,
+            used_at=used_at,
+            known_at=self.at,
+            proven=proven,
+            sha1_until=self.policy.sha1_until if proven else None,
         )
         if self.notes is not None:
             self.notes.questions.append(Question(certificate, issuer, used_at, proven, state))
@@ -152,10 +164,18 @@ class Grounds:
 class CertificateJudgement:
     """A signer's certificate judged at the best signing time."""
 
+    chain: Chain | None
+    """To a pinned anchor; None when there is none."""
+    time: SigningTime
     found: tuple[Finding, ...]
     revocation: RevocationState
     vouched: bool
     """No certificate of the chain was revoked, and all of them could be checked."""
+
+    @property
+    def moment(self) -> datetime:
+        """The best known signing time."""
+        return self.time.best.value
 
 
 _CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -164,9 +184,7 @@ _PINNED = RevocationState("good", "pin")
 _UNASKED = RevocationState("unknown", reason="không có chuỗi chứng thư")
 
 
-def judge_certificate(
-    grounds: Grounds, signed: Evidence, chain: Chain | None, time: SigningTime
-) -> CertificateJudgement:
+def judge_certificate(grounds: Grounds, signed: ShownSigner, time: SigningTime) -> CertificateJudgement:
     """Judge validity, chain, revocation and algorithms at the best signing time.
 
     1. Validity period of the signer's certificate (TT 15/2025 Phụ lục II 1.1). 2. Chain to a pinned
@@ -174,6 +192,7 @@ def judge_certificate(
     (1.4). 5. Algorithms (1.3).
     """
     moment = time.best.value
+    chain = grounds.chain_of(signed, grounds.trust.for_signing, moment)
     found = list(_period(grounds, signed.leaf, time))  # 1
     state, vouched = _UNASKED, False
     if chain is None:  # 2
@@ -190,7 +209,7 @@ def judge_certificate(
             found.append(grounds.policy.notice(findings.WEAK_CERTIFICATE))
     found += _usage(grounds, signed.leaf, chain)  # 4
     found += _algorithms(grounds, signed)  # 5
-    return CertificateJudgement(tuple(found), state, vouched)
+    return CertificateJudgement(chain, time, tuple(found), state, vouched)
 
 
 def _period(grounds: Grounds, certificate: x509.Certificate, time: SigningTime) -> Iterator[Finding]:
@@ -251,7 +270,7 @@ _WITHDRAWN = {
 """What is found where a content timestamp proves that it was signed after, and where nothing does."""
 
 
-def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:
+def _algorithms(grounds: Grounds, signed: ShownSigner) -> Iterator[Finding]:
     policy = grounds.policy
     if signed.digest not in policy.digests:
         yield policy.notice(findings.WEAK_DIGEST, algorithm=signed.digest)
@@ -259,7 +278,9 @@ def _algorithms(grounds: Grounds, signed: Evidence) -> Iterator[Finding]:
         yield policy.notice(findings.OUTDATED_DIGEST, algorithm=signed.digest)
     if not key_allowed(signed.leaf, policy):
         yield policy.notice(findings.WEAK_KEY, key=key_description(signed.leaf))
-    if not digest_allowed(signed.leaf, policy):
+    if unchecked := unchecked_algorithm(signed.leaf):
+        yield policy.notice(level_findings.ALGORITHM_NOT_CHECKED, reason=unchecked)
+    elif not digest_allowed(signed.leaf, policy):
         yield policy.notice(findings.WEAK_CERTIFICATE)
     if signed.mechanism == "rsassa_pkcs1v15":
         yield policy.notice(findings.RSA_PKCS1_V15)
@@ -294,6 +315,13 @@ def _usage(grounds: Grounds, leaf: x509.Certificate, chain: Chain | None) -> Ite
         yield notice(findings.KEY_USAGE_WRONG)
     elif logins[0]:
         yield notice(findings.KEY_PURPOSE_UNUSUAL)
+
+
+def is_for_signing(certificate: x509.Certificate) -> bool:
+    """Whether what a certificate is for lets it sign documents, by itself: what a signer asks beforehand."""
+    purposes = _purposes(certificate)
+    allowed = purposes is None or _CLIENT_AUTH in purposes or bool(purposes & _SIGNING_PURPOSES)
+    return allowed and _may_sign(certificate)
 
 
 def _purposes(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] | None:

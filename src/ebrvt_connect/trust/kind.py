@@ -14,6 +14,9 @@ _CMS = "CMS (p7m/p7s)"
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_WITHIN = 22 + 0xFFFF
 """The end record and the longest comment behind it."""
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_LOCKED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+"""The stream of a compound file in which a package with a password stands (MS-OFFCRYPTO 2.3.4.4)."""
 _MARKUP = re.compile(rb"<[?!A-Za-z_]")
 _WEB_PAGE = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _EDXML = re.compile(rb"edxml", re.IGNORECASE)
@@ -29,6 +32,11 @@ class Sighting:
     may_be_signed: bool = False
     judged: bool = True
     """Whether this version judges files of this shape at all."""
+
+    def is_of(self, kind: DocumentKind | None) -> bool:
+        """Whether it is of a kind that somebody named (None: of any); an edXML packet is XML, too."""
+        own = (self.kind, DocumentKind.XML) if self.kind is DocumentKind.EDXML else (self.kind,)
+        return kind is None or kind in own
 
 
 def sighted(data: bytes) -> Sighting:
@@ -48,6 +56,8 @@ def sighted(data: bytes) -> Sighting:
         return Sighting(DocumentKind.CMS, _CMS, may_be_signed=True)
     if is_multipart_signed(text):
         return Sighting(DocumentKind.CMS, "S/MIME (multipart/signed)", may_be_signed=True, judged=False)
+    if head.startswith(_OLE) and _LOCKED_PACKAGE in data:
+        return Sighting(DocumentKind.OOXML, "Office (OOXML)", may_be_signed=True)
     if _MARKUP.match(text):
         # Anywhere: a long comment in front must not hide a packet, whose files would go unjudged.
         if _EDXML.search(data):
@@ -63,7 +73,7 @@ def is_web_page(data: bytes) -> bool:
 
 
 _MAGIC = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Office 97-2003"),
+    (_OLE, "Office 97-2003"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"II*\0", "TIFF"),

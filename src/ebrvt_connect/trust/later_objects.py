@@ -72,7 +72,7 @@ class LaterRevisions:
         first = min(xrefs.get_introducing_revision(value) for value in self._values)
         if first + 1 == xrefs.total_revisions:
             return {}
-        judge, troubles = _Judge(self._reader, first), {}
+        judge, troubles = _Earlier(self._reader, first), {}
         for at in range(first + 1, xrefs.total_revisions):
             try:
                 judge.step(at)
@@ -83,7 +83,7 @@ class LaterRevisions:
         return troubles
 
 
-class _Judge:
+class _Earlier:
     """What stands before a revision, and is added to as one after the other is judged."""
 
     def __init__(self, reader: PdfFileReader, first: int) -> None:

@@ -8,6 +8,15 @@ from ebrvt_connect.trust.verdict import SubIndication
 _TT15_II_1_1 = "TT 15/2025/TT-BKHCN Phụ lục II mục 1.1"
 _EN_319_102 = "EN 319 102-1"
 
+ALGORITHM_NOT_CHECKED = kind(
+    "ALGORITHM_NOT_CHECKED",
+    unclear(SubIndication.GENERIC),
+    "Thuật toán {reason} được phép dùng nhưng chương trình này chưa kiểm tra được. Hãy kiểm tra bằng công cụ "
+    "khác, hoặc đề nghị nơi gửi ký lại bằng SHA-256, SHA-384 hay SHA-512.",
+    "{reason} is permitted, but this program cannot check it.",
+    TT15_I,
+)
+
 # --- when it was signed ----------------------------------------------------------------------------
 
 TIMESTAMP_OUT_OF_ORDER = kind(

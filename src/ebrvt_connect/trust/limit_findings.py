@@ -10,17 +10,19 @@ _EN_319_102 = "ETSI EN 319 102-1"
 VERIFICATION_TIME_EXCEEDED = kind(
     "VERIFICATION_TIME_EXCEEDED",
     FORMAT,
-    "Kiểm tra tệp này tốn quá thời gian cho phép ({seconds} giây {clock_vi}) nên đã bị dừng; tệp bị coi là "
-    "sai định dạng. Không mở tệp; hỏi lại bên gửi và báo cán bộ an toàn thông tin.",
-    "The examination took more than {seconds} s of {clock} time and was stopped.",
+    "Phân tích tệp này cần hơn {seconds} giây xử lý nên đã bị dừng: tệp vượt giới hạn phân tích, có dấu hiệu "
+    "bất thường; không kết luận được về chữ ký trong tệp. Không mở tệp; hãy xin lại bản khác từ nơi gửi và "
+    "báo cán bộ an toàn thông tin.",
+    "Parsing the file took more than {seconds} s of processor time and was stopped.",
     _EN_319_102,
 )
 VERIFICATION_MEMORY_EXCEEDED = kind(
     "VERIFICATION_MEMORY_EXCEEDED",
     FORMAT,
-    "Kiểm tra tệp này cần quá nhiều bộ nhớ nên đã bị dừng; tệp bị coi là sai định dạng. Không mở tệp; hỏi "
-    "lại bên gửi và báo cán bộ an toàn thông tin.",
-    "The examination asked for more memory than one file is given and was stopped.",
+    "Phân tích tệp này cần nhiều bộ nhớ hơn mức dành cho một tệp nên đã bị dừng: tệp vượt giới hạn phân "
+    "tích, có dấu hiệu bất thường; không kết luận được về chữ ký trong tệp. Không mở tệp; hãy xin lại bản "
+    "khác từ nơi gửi và báo cán bộ an toàn thông tin.",
+    "Parsing the file asked for more memory than one file is given and was stopped.",
     _EN_319_102,
 )
 VERIFICATION_CRASHED = kind(
@@ -29,6 +31,14 @@ VERIFICATION_CRASHED = kind(
     "Tiến trình kiểm tra tệp này dừng đột ngột ({how}); tệp bị coi là sai định dạng. Các tệp khác không bị "
     "ảnh hưởng. Không mở tệp; báo cán bộ an toàn thông tin.",
     "The process that examined this file died ({how}).",
+    _EN_319_102,
+)
+VERIFICATION_INTERRUPTED = kind(
+    "VERIFICATION_INTERRUPTED",
+    unclear(SubIndication.GENERIC),
+    "Việc kiểm tra bị ngắt giữa chừng vì máy, không phải vì nội dung tệp ({how}); tệp chưa được kiểm tra. "
+    "Hãy báo người quản trị xem bộ nhớ, tải và ổ đĩa của máy rồi chạy lại.",
+    "The examination was cut short by the machine, not by the file ({how_en}); nothing is concluded.",
     _EN_319_102,
 )
 FILE_UNREADABLE = kind(
@@ -62,9 +72,18 @@ PDF_TOO_MANY_SIGNATURES = kind(
 )
 PDF_TOO_COMPLEX = kind(
     "PDF_TOO_COMPLEX",
+    FORMAT,
+    "Tệp PDF vượt giới hạn phân tích hoặc có cấu trúc mà phần mềm soạn văn bản không tạo ra, có dấu hiệu bất "
+    "thường; không kết luận được về chữ ký trong tệp. Không mở tệp; hãy xin lại bản xuất mới từ nơi phát "
+    "hành.",
+    "The PDF has more structure than is examined, or of a kind no writer makes ({reason}).",
+    _EN_319_102,
+)
+PDF_TOO_LARGE = kind(
+    "PDF_TOO_LARGE",
     unclear(SubIndication.GENERIC),
-    "Tệp PDF có cấu trúc lớn bất thường nên chưa được kiểm tra. "
-    "Đề nghị xuất lại hoặc chia nhỏ tệp rồi ký lại.",
-    "The PDF claims more structure than is examined ({reason}).",
+    "Tệp PDF có nhiều trang và chữ ký hơn giới hạn kiểm tra (số trang nhân số chữ ký hơn {reason}) nên chữ "
+    "ký chưa được kiểm tra. Kiểm tra bằng công cụ khác; không tự chia nhỏ tệp đã ký: chữ ký sẽ hỏng.",
+    "The PDF has more pages, times its signatures, than are examined ({reason}).",
     _EN_319_102,
 )

@@ -44,6 +44,7 @@ _SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
     "sha512_224": hashes.SHA512_224(),
     "sha512_256": hashes.SHA512_256(),
+    "sha3_224": hashes.SHA3_224(),
     "sha3_256": hashes.SHA3_256(),
     "sha3_384": hashes.SHA3_384(),
     "sha3_512": hashes.SHA3_512(),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings, ooxml_findings
+from ebrvt_connect.trust.examination import fenced
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.ooxml_coverage import (
     SIGNATURE,
@@ -26,7 +27,7 @@ from ebrvt_connect.trust.ooxml_zip import PackageRefused
 from ebrvt_connect.trust.verdict import Severity
 from ebrvt_connect.trust.xml_properties import SignedProperties
 from ebrvt_connect.trust.xml_reading import XmlRefused, signature_elements
-from ebrvt_connect.trust.xml_signature import Content, bare_report, examine_xml_signature
+from ebrvt_connect.trust.xml_signature import Content, examine_xml_signature
 from ebrvt_connect.trust.xml_words import SIGNATURE as SIGNATURE_ELEMENT
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def judge_ooxml(data: bytes, grounds: Grounds) -> FileJudgement:
             return FileJudgement((), (grounds.policy.notice(findings.SIGNED_DATA_NOT_FOUND),))
         _check_work(package, places, grounds.policy)
         reports = tuple(  # 2
-            _fenced(package, places, index, grounds) for index, _ in enumerate(places.signatures, 1)
+            _examined(package, places, index, grounds) for index, _ in enumerate(places.signatures, 1)
         )
         package.check_rest()
     except XmlRefused as refusal:
@@ -97,20 +98,11 @@ def _check_work(package: Package, places: SignatureParts, policy: VerificationPo
         raise PackageRefused(ooxml_findings.OOXML_TOO_LARGE, reason="quá nhiều liên kết")
 
 
-def _fenced(package: Package, places: SignatureParts, index: int, grounds: Grounds) -> SignatureReport:
+def _examined(package: Package, places: SignatureParts, index: int, grounds: Grounds) -> SignatureReport:
     """One signature examined; whatever a hostile one raises becomes a finding."""
-    key = places.signatures[index - 1]
-    try:
-        report = _examine(package, places, index, grounds)
-    except XmlRefused as refusal:
-        report = bare_report(index, grounds, [grounds.policy.notice(refusal.code, **refusal.facts)])
-    except MemoryError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
-        finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
-        report = bare_report(index, grounds, [finding])
-    known = report.format if report.format.startswith(_FORMAT) else _FORMAT + report.format
-    return report.model_copy(update={"field": package.shown(key), "format": known})
+    look = partial(_examine, package, places, index, grounds)
+    report = fenced(look, index, grounds.policy, lambda broken: broken, format=_FORMAT + "XMLDSig")
+    return report.model_copy(update={"field": package.shown(places.signatures[index - 1])})
 
 
 def _examine(package: Package, places: SignatureParts, index: int, grounds: Grounds) -> SignatureReport:

@@ -45,6 +45,9 @@ _ALLOWED_FLAGS = 0x0006 | _SUMS_FOLLOW | 0x0800
 _ZIP64_EXTRA, _AES_EXTRA, _NAME_EXTRA = 0x0001, 0x9901, 0x7075
 _FULL_16, _FULL_32 = 0xFFFF, 0xFFFFFFFF
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""The head of a compound file, in which Office puts a package that has a password."""
+
 CONTENT_TYPES = "[Content_Types].xml"
 _TRASH = "[trash]/"
 """Where Office leaves the room of deleted parts; no part name begins like that."""
@@ -149,6 +152,8 @@ class _Listed:
 
 def _directory(data: bytes) -> tuple[list[_Listed], int]:
     """The directory's entries, and where it begins."""
+    if data.startswith(_OLE):
+        raise PackageRefused(ooxml_findings.OOXML_ENCRYPTED)
     at = len(data) - _END.size
     if at < 0 or data[at : at + 4] != b"PK\x05\x06":
         raise _structure("không kết thúc bằng danh mục nén, hoặc có dữ liệu ở cuối tệp")

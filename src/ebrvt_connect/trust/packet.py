@@ -42,8 +42,6 @@ class Envelope:
 
     report: VerificationReport
     signature: EnvelopeSignature = EnvelopeSignature.NONE
-    found: tuple[Finding, ...] = ()
-    """What its reader noticed of the files announced and carried."""
 
 
 def weighed_packet(
@@ -151,8 +149,7 @@ def _held(report: VerificationReport, record: Document, grounds: PacketGrounds, 
 
 
 def _envelope_findings(envelope: Envelope, record: Document, grounds: PacketGrounds) -> Iterator[Finding]:
-    """What it covers, whether the sender's key made it, and which files it announced."""
-    yield from envelope.found
+    """What it covers, and whether the sender's key made it."""
     yield from envelope_findings(envelope.report, envelope.signature, grounds.policy)
     if envelope.report.signatures:
         decision = grounds.signers.signed_for(
@@ -188,6 +185,9 @@ def _report(
         validation_time=grounds.at,
         number=str(record.number),
         agency=str(record.issuer.code),
+        agency_name=record.issuer.name,
+        abstract=record.abstract,
+        promulgated_on=record.promulgated_on,
         envelope=None if envelope is None else envelope.report,
         files=tuple(files),
         findings=tuple(found),

@@ -192,6 +192,13 @@ PACKET_FILE_CHANGED = kind(
     "{name} is not the file the record describes: its SHA-256 differs.",
     TT15_6,
 )
+PACKET_AMBIGUOUS = kind(
+    "PACKET_AMBIGUOUS",
+    _CONSTRAINTS,
+    "Mỗi phần mềm có thể đọc gói tin này một khác nên chưa kết luận được: {reasons} Hãy hỏi lại nơi gửi.",
+    "Other software may read another packet than the one judged here ({fields}).",
+    _QCVN_102,
+)
 PACKET_NAME_REPEATED = kind(
     "PACKET_NAME_REPEATED",
     _CONSTRAINTS,
@@ -212,6 +219,29 @@ SIGNED_BESIDE = kind(
     INFO,
     "Tệp được ký bằng chữ ký đặt rời trong tệp “{name}”.",
     "Signed by the detached signature in {name}.",
+    "RFC 5652",
+)
+DETACHED_CONTENT_FOUND = kind(
+    "DETACHED_CONTENT_FOUND",
+    INFO,
+    "Chữ ký đặt rời này được kiểm tra với tệp “{name}”: giá trị băm của tệp khớp với chữ ký.",
+    "This detached signature was paired with {name}, which has the digest it signs.",
+    "RFC 5652",
+)
+DETACHED_CONTENT_BY_NAME = kind(
+    "DETACHED_CONTENT_BY_NAME",
+    WARNING,
+    "Không tệp nào có mặt có giá trị băm mà chữ ký đặt rời này ghi; đã kiểm tra với tệp “{name}” vì tên "
+    "tương ứng. Hãy xem lại có nêu đúng tệp gốc không.",
+    "No file at hand has the digest this detached signature signs; it was paired with {name} by name only.",
+    "RFC 5652",
+)
+DETACHED_CONTENT_WANTED = kind(
+    "DETACHED_CONTENT_WANTED",
+    INFO,
+    "Chữ ký đặt rời này cần tệp nội dung có giá trị băm {digest}{likely}; các tệp đã nêu không có tệp đó. "
+    "Hãy nêu thêm tệp này: ebrvt verify TỆP.p7s TỆP.",
+    "This detached signature wants the content with digest {digest}{likely_en}, which is not at hand.",
     "RFC 5652",
 )
 APPENDIX_NOT_SIGNED = kind(
@@ -238,6 +268,9 @@ APPENDIX_IN_SEALED_PACKET = kind(
     "The appendix has no signature of its own; only the seal of {agency} on the whole packet covers it.",
     _ND30_I,
 )
+
+AS_CARRIED = frozenset({PACKET_FILE_MISSING, PACKET_FILE_UNLISTED, PACKET_AMBIGUOUS})
+"""Findings that the files that came are not those announced, or not surely so."""
 
 # --- the envelope ----------------------------------------------------------------------------------
 

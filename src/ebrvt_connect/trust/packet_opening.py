@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.edxml_attachments import safe_name
 from ebrvt_connect.codec.edxml_read import read_document
-from ebrvt_connect.codec.edxml_words import (
-    ATTACHMENT_MISSING,
-    ATTACHMENT_NOT_ANNOUNCED,
-    EDXML_NAMESPACE_UNKNOWN,
-    EDXML_ROOT_UNKNOWN,
-)
+from ebrvt_connect.codec.edxml_words import EDXML_NAMESPACE_UNKNOWN, EDXML_ROOT_UNKNOWN
 from ebrvt_connect.codec.held_files import HeldFiles, TooMuchHeld, harmless_name
 from ebrvt_connect.errors import HeldForPerson, InvalidValue
 from ebrvt_connect.model.document import Document
 from ebrvt_connect.model.text import nfc
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.trust import limit_findings, packet_findings
 from ebrvt_connect.trust.packet import Envelope, packet_of_findings, weighed_packet
 from ebrvt_connect.trust.packet_envelope import envelope_findings
+from ebrvt_connect.trust.packet_rules import reading_findings
 from ebrvt_connect.trust.packet_siblings import JudgedFile, NamedFile, judge_together
 from ebrvt_connect.trust.verdict import DocumentKind, Indication, worst
 
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.packet_rules import PacketGrounds
-    from ebrvt_connect.trust.packet_siblings import Judge
+    from ebrvt_connect.trust.packet_siblings import FileVerifier
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import Finding, VerificationReport
 
@@ -55,7 +52,7 @@ class _NotAPacket(Exception):
         """The word stands in it somewhere, but another element is its root."""
 
 
-def judged_edxml(data: bytes, judge: Judge, grounds: PacketGrounds, *, name: str = "") -> PacketReport:
+def judged_edxml(data: bytes, judge: FileVerifier, grounds: PacketGrounds, *, name: str = "") -> PacketReport:
     """The verdict on an edXML file: its envelope, every attached file, and the rules. Never raises for it."""
     policy = grounds.policy
     envelope = judge(data, name, {})
@@ -69,12 +66,17 @@ def judged_edxml(data: bytes, judge: Judge, grounds: PacketGrounds, *, name: str
         stated = envelope_findings(envelope, packet.signature, policy)
         return packet_of_findings([status, *stated], grounds, envelope=envelope, name=name)
     judged = judge_together(files, _attached(judge, policy), policy)
-    around = Envelope(envelope, packet.signature, tuple(_announced(record, policy)))
+    around = Envelope(envelope, packet.signature)
     return weighed_packet(record, judged, grounds, envelope=around, name=name)
 
 
 def judged_record(
-    record: Document, files: Sequence[NamedFile], judge: Judge, grounds: PacketGrounds, *, name: str = ""
+    record: Document,
+    files: Sequence[NamedFile],
+    judge: FileVerifier,
+    grounds: PacketGrounds,
+    *,
+    name: str = "",
 ) -> PacketReport:
     """The verdict on a record with its files, found by the names it gives them (or `edxml extract` did)."""
     places = _found(record.attachments, [file.name for file in files])
@@ -93,7 +95,7 @@ def judged_record(
 
 
 def with_attached(
-    envelope: VerificationReport, data: bytes, judge: Judge, policy: VerificationPolicy
+    envelope: VerificationReport, data: bytes, judge: FileVerifier, policy: VerificationPolicy
 ) -> VerificationReport:
     """The report on an edXML file that also says what its signature leaves out, and how its files fare.
 
@@ -108,7 +110,7 @@ def with_attached(
     else:
         judged = judge_together(files, _attached(judge, policy), policy)
         stated = envelope_findings(envelope, packet.signature, policy)
-        announced = _announced(packet.record, policy) if isinstance(packet.record, Document) else ()
+        announced = reading_findings(packet.record, policy) if isinstance(packet.record, Document) else ()
         found = (*stated, *announced, *_of_files(judged, policy))
     own, reasons = policy.conclude(found)
     indication = worst([own, envelope.indication])
@@ -175,25 +177,14 @@ def _has_another_root(refusal: InvalidValue) -> bool:
 def _read(blobs: Blobs, sha256: str, largest_bytes: int) -> bytes:
     """One byte past the limit is enough for the verdict to say that it is too large."""
     with blobs.open(sha256) as stream:
-        return stream.read(largest_bytes + 1)
+        return read_bounded(stream, largest_bytes)
 
 
 def _unreadable(code: str, reason: str, policy: VerificationPolicy) -> Finding:
     return policy.notice(packet_findings.PACKET_UNREADABLE, reason=reason, fault=code)
 
 
-def _announced(record: Document, policy: VerificationPolicy) -> Iterator[Finding]:
-    """Files the body announces and does not bring, or brings without announcing them."""
-    codes = {
-        ATTACHMENT_MISSING.code: packet_findings.PACKET_FILE_MISSING,
-        ATTACHMENT_NOT_ANNOUNCED.code: packet_findings.PACKET_FILE_UNLISTED,
-    }
-    for warning in record.warnings:
-        if warning.code in codes:
-            yield policy.notice(codes[warning.code], name=warning.got)
-
-
-def _attached(judge: Judge, policy: VerificationPolicy) -> Judge:
+def _attached(judge: FileVerifier, policy: VerificationPolicy) -> FileVerifier:
     """The same judge, which does not take a packet within a packet for a file that has been looked into."""
 
     def judged(data: bytes, name: str, beside: Mapping[str, bytes]) -> VerificationReport:

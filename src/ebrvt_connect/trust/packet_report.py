@@ -6,12 +6,15 @@ The worst of all wins. The JSON has the shape of `ebrvt verify --json` with `pac
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pydantic import AwareDatetime
 
 from ebrvt_connect.model.text import Value
 from ebrvt_connect.trust.advice_vi import advice
+from ebrvt_connect.trust.catalogue import ROWS
+from ebrvt_connect.trust.packet_findings import APPENDIX_IN_SEALED_PACKET
 from ebrvt_connect.trust.verdict import (
     Finding,
     Indication,
@@ -19,6 +22,7 @@ from ebrvt_connect.trust.verdict import (
     Severity,
     SubIndication,
     VerificationReport,
+    worst,
 )
 from ebrvt_connect.trust.words_vi import moment_vi, one_line
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "·"}
 _LONGEST_SENTENCE = 600
-_PARTS_VI = {
+PARTS_VI = {
     "main": "văn bản chính",
     "appendix": "phụ lục, tài liệu kèm theo",
     "signature": "chữ ký đặt rời",
@@ -46,6 +50,17 @@ class PacketFile(Value):
     findings: tuple[Finding, ...] = ()
     """What ties it, or does not tie it, to the record."""
 
+    @property
+    def weighed(self) -> Indication:
+        """The verdict on the file with what the record asks of it; the worst of both.
+
+        An appendix without signature in a sealed packet is as good as that seal.
+        """
+        asked = [ROWS[f.code].weight.indication for f in self.findings if f.severity is Severity.ERROR]
+        covered = any(f.code == APPENDIX_IN_SEALED_PACKET for f in self.findings)
+        own = [] if self.report is None or covered else [self.report.indication]
+        return worst([*own, *asked])
+
 
 class PacketReport(Value):
     """The verdict on a document with its files and its record; never a bare yes."""
@@ -61,6 +76,14 @@ class PacketReport(Value):
     """Number and symbol of the document (số, ký hiệu)."""
     agency: str = ""
     """Code of the issuing agency (cơ quan ban hành), by the record."""
+    agency_name: str = ""
+    """Its name, as the record gives it; for reading only."""
+    abstract: str = ""
+    """What the document is about (trích yếu), by the record."""
+    promulgated_on: date | None = None
+    """The document's date (ngày văn bản), by the record."""
+    sha256: str = ""
+    """Of the edXML file, or of the record's JSON as it was given; empty for a record that was no file."""
     envelope: VerificationReport | None = None
     """The verdict on the edXML file itself; None for a record without one."""
     files: tuple[PacketFile, ...] = ()
@@ -79,10 +102,16 @@ class PacketReport(Value):
 
     def to_dict(self) -> dict[str, Any]:
         """`{"documents": [...], "packet": {...}}`; a packet that is not signed is no document of its own."""
+        from ebrvt_connect.trust.packet_checklist import checklist
+
         return {
             "documents": [report.to_dict() for report in self.documents],
             "packet": {
                 **self.model_dump(mode="json", exclude={"envelope", "files"}),
+                "rules": [
+                    {"rule": r.rule, "outcome": r.outcome, "codes": [f.code for f in r.findings]}
+                    for r in checklist(self)
+                ],
                 "envelope": None if self.envelope is None else self.envelope.to_dict(),
                 "files": [
                     {
@@ -106,6 +135,12 @@ class PacketReport(Value):
         """The same as text, UTF-8 letters kept."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
+    def to_etsi_xml(self) -> bytes:
+        """One report of ETSI TS 119 102-2 with the signatures of all files: XML in UTF-8."""
+        from ebrvt_connect.trust.etsi_packet import render
+
+        return render(self)
+
     def to_text_vi(self) -> str:
         """For a Vietnamese reader: the packet's verdict, then that on each file."""
         return "\n".join(_lines(self)) + "\n"
@@ -123,14 +158,25 @@ def _lines(packet: PacketReport) -> Iterator[str]:
     rules = packet.policy
     policy = f"{rules.id} phiên bản {rules.version} (SHA-256 {rules.sha256[:16]}…)"
     yield f"Kiểm tra lúc: {moment_vi(packet.validation_time)} (+07:00) theo chính sách {policy}"
+    yield from _rules(packet)
     yield from _told(packet.findings)
     if packet.envelope is not None and packet.envelope.signatures:
         yield from ("", packet.envelope.to_text_vi().rstrip())
     for file in packet.files:
-        yield from ("", f"— {one_line(file.name)} ({_PARTS_VI[file.part]})")
+        yield from ("", f"— {one_line(file.name)} ({PARTS_VI[file.part]})")
         yield from _told(file.findings)
         if file.report is not None:
             yield file.report.to_text_vi().rstrip()
+
+
+def _rules(packet: PacketReport) -> Iterator[str]:
+    """What the record asked, rule by rule; what was said by each stands with the packet and its files."""
+    from ebrvt_connect.trust.packet_checklist import OUTCOMES_VI, RULES_VI, checklist
+
+    yield "Đối chiếu với bản ghi:"
+    for told in checklist(packet):
+        codes = ", ".join(dict.fromkeys(f.code for f in told.findings))
+        yield f"  {RULES_VI[told.rule]}: {OUTCOMES_VI[told.outcome]}{f' [{codes}]' if codes else ''}"
 
 
 def _told(found: Iterable[Finding]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.edxml_attachments import safe_name
+from ebrvt_connect.codec.edxml_words import ATTACHMENT_MISSING, ATTACHMENT_NOT_ANNOUNCED, is_decisive
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.model.ids import AgencyHistory
 from ebrvt_connect.model.period import VIETNAM
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.verdict import Finding, SignatureReport, VerificationReport
 
 
+_MOST_SHOWN = 5
+
+
 @dataclass(frozen=True, slots=True)
 class PacketGrounds:
     """By what a packet is weighed."""
@@ -50,7 +54,8 @@ class PacketGrounds:
 
 
 def record_findings(record: Document, grounds: PacketGrounds) -> Iterator[Finding]:
-    """What is odd about the record by itself: its date, names that say nothing."""
+    """What is odd about the record by itself: how it was read, its date, names that say nothing."""
+    yield from reading_findings(record, grounds.policy)
     notice, dated = grounds.policy.notice, record.promulgated_on
     if dated is None:
         yield notice(packet_findings.DOCUMENT_DATE_MISSING)
@@ -64,6 +69,25 @@ def record_findings(record: Document, grounds: PacketGrounds) -> Iterator[Findin
     if not record.attachments:
         yield notice(packet_findings.PACKET_WITHOUT_MAIN_FILE)
     yield from repeated_names([a.name for a in record.attachments], grounds.policy)
+
+
+def reading_findings(record: Document, policy: VerificationPolicy) -> Iterator[Finding]:
+    """What its reader warned of that bears on the files and the date (`edxml_words.is_decisive`)."""
+    of_files = {
+        ATTACHMENT_MISSING.code: packet_findings.PACKET_FILE_MISSING,
+        ATTACHMENT_NOT_ANNOUNCED.code: packet_findings.PACKET_FILE_UNLISTED,
+    }
+    warnings = [w for w in record.warnings if is_decisive(w.code, w.field)]
+    for warning in warnings:
+        if warning.code in of_files:
+            yield policy.notice(of_files[warning.code], name=warning.got)
+    others = dict.fromkeys(w.message_vi for w in warnings if w.code not in of_files)
+    if others:
+        fields = dict.fromkeys(w.field for w in warnings if w.code not in of_files)
+        shown = [*others][:_MOST_SHOWN], [*fields][:_MOST_SHOWN]
+        yield policy.notice(
+            packet_findings.PACKET_AMBIGUOUS, reasons=" ".join(shown[0]), fields=", ".join(shown[1])
+        )
 
 
 def plain_name(name: str) -> str:

@@ -1,8 +1,7 @@
 """Files that lie side by side (tệp nằm cạnh nhau): a detached signature (.p7s) finds the content it is about.
 
-`giay.pdf.p7s` is about `giay.pdf`, `giay.p7s` about the only other file called `giay`. Names only bring the
-two together: whether the one signs the other its digest says. Content that carries no signature of its own
-then has the verdict of what signs it, so nobody has to look for it elsewhere.
+Which one that is its digest says (`trust.pairing`); a name is only a hint. Content that carries no signature
+of its own then has the verdict of what signs it, so nobody has to look for it elsewhere.
 """
 
 from __future__ import annotations
@@ -11,33 +10,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import findings, packet_findings
-from ebrvt_connect.trust.cms_armour import unarmoured
 from ebrvt_connect.trust.disguise import repeated_signatures
-from ebrvt_connect.trust.kind import sighted
-from ebrvt_connect.trust.signed_data import CmsMalformed, content_inside, load_signed_data
-from ebrvt_connect.trust.verdict import DocumentKind, Severity, worst
+from ebrvt_connect.trust.pairing import NamedFile, pairings
+from ebrvt_connect.trust.verdict import Severity, worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ebrvt_connect.trust.pairing import Pairing
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import VerificationReport
 
-    Judge = Callable[[bytes, str, Mapping[str, bytes]], VerificationReport]
+    FileVerifier = Callable[[bytes, str, Mapping[str, bytes]], VerificationReport]
     """Verifies content, called by this name, with the content beside it."""
 
-_SUFFIXES = (".p7s", ".p7m", ".sig")
 _NO_SIGNATURE = frozenset(
     {findings.SIGNED_DATA_NOT_FOUND, findings.KIND_NOT_JUDGED_YET, findings.KIND_UNKNOWN}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """A file by its name; its bytes are read when it is its turn, so that not all are in memory at once."""
-
-    name: str
-    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +40,55 @@ class JudgedFile:
 
 
 def judge_together(
-    files: Sequence[NamedFile], judge: Judge, policy: VerificationPolicy
+    files: Sequence[NamedFile], judge: FileVerifier, policy: VerificationPolicy
 ) -> tuple[JudgedFile, ...]:
     """Each file's verdict, in order; detached signatures are given the file they are about."""
-    names = [file.name for file in files]
-    reports: list[VerificationReport] = []
-    about: dict[int, int] = {}
-    for place, file in enumerate(files):
-        data = file.read()
-        sibling = _sibling(place, names) if _is_detached(data) else None
-        beside = {} if sibling is None else {names[sibling]: files[sibling].read()}
-        reports.append(judge(data, file.name, beside))
-        if sibling is not None:
-            about[place] = sibling
-    return tuple(_judged(place, names, reports, about, policy) for place in range(len(files)))
+    pairs = pairings(files)
+    reports = [judge(f.read(), f.name, _content(place, pairs, files)) for place, f in enumerate(files)]
+    return tuple(_judged(place, files, reports, pairs, policy) for place in range(len(files)))
 
 
 def beside(place: int, files: Sequence[NamedFile]) -> dict[str, bytes]:
     """What stands beside one of the files, by name: the content of a detached signature, else nothing."""
-    sibling = _sibling(place, [file.name for file in files]) if _is_detached(files[place].read()) else None
-    return {} if sibling is None else {files[sibling].name: files[sibling].read()}
+    return _content(place, pairings(files, [place]), files)
+
+
+def _content(place: int, pairs: Mapping[int, Pairing], files: Sequence[NamedFile]) -> dict[str, bytes]:
+    content = None if place not in pairs else pairs[place].content
+    return {} if content is None else {files[content].name: files[content].read()}
 
 
 def _judged(
     place: int,
-    names: Sequence[str],
+    files: Sequence[NamedFile],
     reports: Sequence[VerificationReport],
-    about: Mapping[int, int],
+    pairs: Mapping[int, Pairing],
     policy: VerificationPolicy,
 ) -> JudgedFile:
-    report = reports[place]
-    signatures = tuple(n for n, content in about.items() if content == place)
+    report, name = reports[place], files[place].name
+    signatures = [reports[n] for n, pair in pairs.items() if pair.content == place]
     if signatures and _is_unsigned(report):
-        whole = _signed_beside(report, [reports[n] for n in signatures], policy)
-        return JudgedFile(names[place], whole)
-    content = about.get(place)
-    gives = content is not None and _is_unsigned(reports[content])
-    return JudgedFile(names[place], report, signs=content if gives else None)
+        return JudgedFile(name, with_signatures(report, signatures, policy))
+    if place not in pairs:
+        return JudgedFile(name, report)
+    pair = pairs[place]
+    gives = pair.content is not None and _is_unsigned(reports[pair.content])
+    told = report_of_pair(report, pair, [file.name for file in files], policy)
+    return JudgedFile(name, told, signs=pair.content if gives else None)
+
+
+def with_signatures(
+    content: VerificationReport, signatures: Sequence[VerificationReport], policy: VerificationPolicy
+) -> VerificationReport:
+    """The verdict on content that detached signatures are about: theirs, where it carries none of its own."""
+    return _signed_beside(content, signatures, policy) if signatures and _is_unsigned(content) else content
+
+
+def report_of_pair(
+    report: VerificationReport, pair: Pairing, names: Sequence[str], policy: VerificationPolicy
+) -> VerificationReport:
+    """The report on a detached signature that also tells with which file it was paired, and why."""
+    return report.model_copy(update={"findings": (*report.findings, *pair.findings(names, policy))})
 
 
 def _signed_beside(
@@ -130,32 +131,12 @@ def _is_unsigned(report: VerificationReport) -> bool:
     return is_without_signature(report) or (not report.signatures and errors == {findings.KIND_UNKNOWN})
 
 
-def _is_detached(data: bytes) -> bool:
-    """Whether it is a CMS signature whose content stands elsewhere."""
-    if sighted(data).kind is not DocumentKind.CMS:
-        return False
-    try:
-        return content_inside(load_signed_data(unarmoured(data))) is None
-    except (CmsMalformed, ValueError, TypeError, KeyError):
-        return False
-
-
-def _sibling(place: int, names: Sequence[str]) -> int | None:
-    """Position of the one file the name says the signature is about."""
-    bare = _without_suffix(names[place])
-    if bare is None:
-        return None
-    others = [n for n in range(len(names)) if n != place and _without_suffix(names[n]) is None]
-    for matching in (
-        [n for n in others if names[n] == bare],
-        [n for n in others if names[n].rpartition(".")[0] == bare],
-    ):
-        if matching:
-            return matching[0] if len(matching) == 1 else None
-    return None
-
-
-def _without_suffix(name: str) -> str | None:
-    """`giay.pdf` for `giay.pdf.p7s`; nothing for a name that is no signature's."""
-    suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), None)
-    return name[: -len(suffix)] if suffix else None
+__all__ = [
+    "JudgedFile",
+    "NamedFile",
+    "beside",
+    "is_without_signature",
+    "judge_together",
+    "report_of_pair",
+    "with_signatures",
+]

@@ -15,24 +15,21 @@ What the document's metadata says (issuing agency, order of leader and seal) is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust import disguise_findings, findings, level_findings
 from ebrvt_connect.trust.disguise import hides_archive
+from ebrvt_connect.trust.examination import ProofsOfExistence, fenced
 from ebrvt_connect.trust.grounds import FileJudgement
-from ebrvt_connect.trust.pdf_evidence import evidence_of, evidence_under, stands_over_evidence
+from ebrvt_connect.trust.hidden_signatures import hides_signature
+from ebrvt_connect.trust.pdf_evidence import evidence_in_pdf, evidence_under, stands_over_evidence
 from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
-from ebrvt_connect.trust.pdf_signature import (
-    Examined,
-    TimestampsOver,
-    examine_signature,
-    examine_timestamp,
-)
-from ebrvt_connect.trust.signed_data import CmsMalformed
+from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp, facts_of
 from ebrvt_connect.trust.structure import ends_at_end_of_file, overlapping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from ebrvt_connect.trust.grounds import Grounds
@@ -56,10 +53,10 @@ def _judge_signatures(reading: PdfReading, grounds: Grounds) -> tuple[SignatureR
     reports: dict[int, SignatureReport] = {}
     proofs: list[_Proof] = []
     placed = list(enumerate(reading.signatures, 1))
-    grounds = grounds.with_evidence(evidence_of(reading))
+    grounds = grounds.with_evidence(evidence_in_pdf(reading))
     # Document timestamps come first here though they stand last in the file: what they prove is needed.
     for index, signature in sorted(placed, key=_newest_timestamp_first):
-        examined = _fenced(reading, signature, index, grounds, _over(signature, proofs))
+        examined = _examined(reading, signature, index, grounds, _over(signature, proofs))
         reports[index] = examined.report
         if signature.is_document_timestamp and signature.slot is not None and examined.proves is not None:
             archived = stands_over_evidence(reading, signature)
@@ -83,43 +80,33 @@ def _newest_timestamp_first(place: tuple[int, PlacedSignature]) -> tuple[bool, i
     return not signature.is_document_timestamp, 0 if signature.slot is None else -signature.slot.end
 
 
-def _over(signature: PlacedSignature, proofs: list[_Proof]) -> TimestampsOver:
+def _over(signature: PlacedSignature, proofs: list[_Proof]) -> ProofsOfExistence:
     """The document timestamps that cover all of a signature."""
     slot = signature.slot
     covering = [] if slot is None else [p for p in proofs if p.end > slot.end]
-    return TimestampsOver(tuple(p.time for p in covering), archived=any(p.archived for p in covering))
+    return ProofsOfExistence(tuple(p.time for p in covering), archived=any(p.archived for p in covering))
 
 
-def _fenced(
-    reading: PdfReading,
-    signature: PlacedSignature,
-    index: int,
-    grounds: Grounds,
-    over: TimestampsOver,
+def _examined(
+    reading: PdfReading, signature: PlacedSignature, index: int, grounds: Grounds, over: ProofsOfExistence
 ) -> Examined:
     """One signature examined; whatever a hostile one raises becomes a finding."""
-    examine: Callable[..., Examined]
     examine = examine_timestamp if signature.is_document_timestamp else examine_signature
-    try:
-        return examine(reading, signature, index, grounds, over)
-    except CmsMalformed as failure:
-        finding = grounds.policy.notice(failure.code, reason=failure.reason_vi)
-    except MemoryError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
-        finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
-    return Examined.broken(signature, index, grounds, finding)
+    look = partial(examine, reading, signature, index, grounds, over)
+    return fenced(look, index, grounds.policy, Examined, **facts_of(signature))
 
 
 def _judge_layout(reading: PdfReading, grounds: Grounds) -> tuple[Finding, ...]:
     """Step 3, and that there is a signature at all."""
     notice = grounds.policy.notice
     found = []
-    if not reading.signatures:
+    if hidden := hides_signature(reading):
+        found.append(notice(disguise_findings.PDF_SIGNATURE_HIDDEN))
+    elif not reading.signatures:
         found.append(notice(findings.SIGNED_DATA_NOT_FOUND))
-    elif all(s.is_document_timestamp for s in reading.signatures):
+    if reading.signatures and all(s.is_document_timestamp for s in reading.signatures):
         found.append(notice(level_findings.DOCUMENT_TIMESTAMP_ALONE))
-    if reading.outside_form:
+    if reading.traces and not hidden:
         found.append(notice(findings.PDF_SIGNATURE_OUTSIDE_FORM))
     placed = [s for s in reading.signatures if s.slot is not None]
     slots = [s.slot for s in placed if s.slot is not None]

@@ -22,7 +22,7 @@ _MOST = 100
 """Objects of a kind; a chain needs a handful."""
 
 
-def evidence_of(reading: PdfReading) -> Embedded:
+def evidence_in_pdf(reading: PdfReading) -> Embedded:
     """What the newest DSS of a file holds; empty when there is none or it does not read."""
     return _held_by(lambda: reading.reader.root)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
@@ -18,7 +17,9 @@ from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.file_digests import FileDigests
 from ebrvt_connect.trust.later_objects import LaterRevisions
 from ebrvt_connect.trust.pdf_extent import has_overlong_object
+from ebrvt_connect.trust.pdf_reader import StrictReader
 from ebrvt_connect.trust.revisions import LayoutRefused, sections_of, trouble_after, trouble_before
+from ebrvt_connect.trust.scanning import Landmarks
 from ebrvt_connect.trust.structure import (
     Slot,
     SlotInvalid,
@@ -31,7 +32,7 @@ from ebrvt_connect.trust.structure import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pyhanko.pdf_utils.xref import ObjStreamRef
+    from pyhanko.pdf_utils.reader import PdfFileReader
 
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revisions import Section
@@ -90,10 +91,10 @@ class PdfReading:
     reader: PdfFileReader
     signatures: tuple[PlacedSignature, ...]
     """In signing order: by the end of what they cover, those without a sound place last."""
-    outside_form: bool
-    """Some /ByteRange belongs to no signature of the form."""
     smallest_page: float
     """The area of the smallest page, in square points."""
+    traces: tuple[tuple[Gap, int], ...] = ()
+    """Gaps that belong to no signature of the form, each with the end of what is said to be signed."""
     covered_trouble: str = ""
     """What is not canonical in the bytes the first signature covers, in developer English."""
     later_trouble: str = ""
@@ -141,11 +142,12 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     """Open a PDF; raises `PdfRefused` for one that is broken, encrypted, ambiguous or excessive."""
     if not data.startswith(b"%PDF-"):
         raise PdfRefused(findings.PDF_HEADER_MISPLACED)
-    claims = declared_in(data)
+    marks = Landmarks(data)
+    claims = declared_in(marks)
     declared, gaps = claims.first_end, claims.gaps
     digests = FileDigests(data, (gap.start for gap in gaps))
     chain = _chain(data, declared)
-    trouble = _troubles(data, chain, declared)
+    trouble = _troubles(marks, chain, declared)
     if has_overlong_object(data, (at for s in chain for at, _ in s.listed.values()), gaps):
         raise PdfRefused(limit_findings.PDF_CLAIMS_TOO_MUCH, "an object that goes on for too long")
     labels = labels_of(data, gaps, digests)
@@ -154,10 +156,11 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     if strangers := set(labels.values()) - confirmed:
         # What looked like a signature is none: pyHanko must see those bytes as they are.
         labels = {label: gap for label, gap in labels.items() if gap not in strangers}
-        reading = replace(_fenced(data, labels, chain, policy), outside_form=True)
+        traces = tuple(dict.fromkeys(claim for claim in claims.claims if claim[0] in strangers))
+        reading = replace(_fenced(data, labels, chain, policy), traces=traces)
     first = min((p.slot.end for p in reading.signatures if p.slot is not None), default=len(data))
     if first != declared:
-        trouble = _troubles(data, chain, first)
+        trouble = _troubles(marks, chain, first)
     return replace(reading, covered_trouble=trouble[0], later_trouble=trouble[1], digests=digests)
 
 
@@ -171,9 +174,9 @@ def _chain(data: bytes, declared: int) -> tuple[Section, ...]:
         raise PdfRefused(failure.code, str(failure)) from failure
 
 
-def _troubles(data: bytes, chain: Sequence[Section], first: int) -> tuple[str, str]:
+def _troubles(marks: Landmarks, chain: Sequence[Section], first: int) -> tuple[str, str]:
     try:
-        return trouble_before(data, chain, first), trouble_after(data, chain, first)
+        return trouble_before(marks, chain, first), trouble_after(marks, chain, first)
     except LayoutRefused as failure:
         raise PdfRefused(failure.code, str(failure)) from failure
 
@@ -192,47 +195,28 @@ def _fenced(
         raise PdfRefused(findings.PDF_UNREADABLE, type(failure).__name__) from failure
 
 
-class _Reader(PdfFileReader):
-    """Strict, but for a reference to nothing, which means null (ISO 32000-1, 7.3.10).
-
-    That it stays nothing in later revisions is seen to by `trust.later_objects`.
-    """
-
-    def _read_object(
-        self,
-        ref: generic.Reference,
-        marker: int | ObjStreamRef | None,
-        never_decrypt: bool = False,  # noqa: FBT001, FBT002 - as pyHanko has it
-        as_metadata_stream: bool = False,  # noqa: FBT001, FBT002
-    ) -> generic.PdfObject:
-        if marker is None:
-            nothing = generic.NullObject()
-            nothing.container_ref = ref
-            return nothing
-        found: generic.PdfObject = super()._read_object(ref, marker, never_decrypt, as_metadata_stream)
-        return found
-
-
 def _read(
     data: bytes, labels: dict[bytes, Gap], chain: Sequence[Section], policy: VerificationPolicy
 ) -> PdfReading:
-    reader = _Reader(masked(data, labels), strict=True)
+    reader = StrictReader(masked(data, labels))
     if "/Encrypt" in reader.trailer:
         raise PdfRefused(findings.PDF_ENCRYPTED)
     if reader.xrefs.hybrid_xrefs_present:
         raise PdfRefused(findings.PDF_HYBRID_XREF)
     _agree(reader, chain)
-    nodes, smallest = _walk_pages(reader, policy.most_pages)
+    nodes, smallest = _walk_pages(
+        reader, policy.most_pages, sum(len(s.listed) + len(s.packed) for s in chain)
+    )
     placed = []
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         placed.append(_placed(data, labels, str(name), value, field))
         if len(placed) > policy.most_signatures:
             raise PdfRefused(limit_findings.PDF_TOO_MANY_SIGNATURES, str(policy.most_signatures))
     if nodes * len(placed) > policy.most_pages:
-        raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages times signatures")
+        raise PdfRefused(limit_findings.PDF_TOO_LARGE, str(policy.most_pages))
     placed.sort(key=lambda p: len(data) + 1 if p.slot is None else p.slot.end)
     later = LaterRevisions(reader, [p.field.raw_get("/V").reference for p in placed]) if placed else None
-    return PdfReading(data, reader, tuple(placed), outside_form=False, smallest_page=smallest, later=later)
+    return PdfReading(data, reader, tuple(placed), smallest_page=smallest, later=later)
 
 
 def _agree(reader: PdfFileReader, chain: Sequence[Section]) -> None:
@@ -241,21 +225,29 @@ def _agree(reader: PdfFileReader, chain: Sequence[Section]) -> None:
     if len(theirs) != len(chain):
         raise PdfRefused(findings.PDF_UNREADABLE, "sections")
     for section, data in zip(reversed(chain), theirs, strict=True):
-        places = {number: (at, generation) for number, (generation, at) in data.standard_xrefs.items()}
-        packed = {n: (ref.obj_stream_id, ref.ix_in_stream) for n, ref in data.xrefs_in_objstm.items()}
-        if places != section.listed or packed != section.packed:
+        listed, packed = section.listed, section.packed
+        # One by one: another table of the same size would be work for the collector of garbage.
+        if (
+            len(data.standard_xrefs) != len(listed)
+            or len(data.xrefs_in_objstm) != len(packed)
+            or any(listed.get(n) != (at, gen) for n, (gen, at) in data.standard_xrefs.items())
+            or any(
+                packed.get(n) != (r.obj_stream_id, r.ix_in_stream) for n, r in data.xrefs_in_objstm.items()
+            )
+        ):
             raise PdfRefused(findings.PDF_UNREADABLE, "entries")
 
 
 _MOST_LEVELS = 50
 
 
-def _walk_pages(reader: PdfFileReader, most: int) -> tuple[int, float]:
+def _walk_pages(reader: PdfFileReader, most: int, objects: int) -> tuple[int, float]:
     """Nodes of the page tree, and the area of the smallest page.
 
     A file whose page tree does not read is broken, signed or not.
 
-    Raises `PdfRefused` for more nodes than `most`, and whatever pyHanko raises.
+    Raises `PdfRefused` for more nodes than `most` (a large file has as many objects as nodes, one that goes
+    in circles has not), and whatever pyHanko raises.
     """
     pages = reader.root["/Pages"]
     if int(pages["/Count"]) > 0:
@@ -265,17 +257,25 @@ def _walk_pages(reader: PdfFileReader, most: int) -> tuple[int, float]:
     while waiting:
         node, box, level = waiting.pop()
         nodes += 1
-        if nodes + len(waiting) > most or level > _MOST_LEVELS:
+        if level > _MOST_LEVELS:
             raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
+        if nodes + len(waiting) > most:
+            raise _too_many_pages(nodes + len(waiting), most, objects)
         box = node.get("/MediaBox", box)
         if "/Kids" in node:
             kids = node["/Kids"]
             if len(kids) > most:
-                raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
+                raise _too_many_pages(len(kids), most, objects)
             waiting += [(kid.get_object(), box, level + 1) for kid in kids]
         else:
             smallest = min(smallest, rectangle_area(node.get("/CropBox", box)))
     return nodes, smallest
+
+
+def _too_many_pages(nodes: int, most: int, objects: int) -> PdfRefused:
+    if nodes > objects:
+        return PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
+    return PdfRefused(limit_findings.PDF_TOO_LARGE, str(most))
 
 
 def rectangle_area(box: object) -> float:

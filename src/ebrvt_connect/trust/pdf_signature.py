@@ -1,45 +1,39 @@
 """One signature of a PDF, examined step by step.
 
-1. Place and format. 2. CMS shape. 3. Its timestamps, and with them the moment of signing. 4. The
-certificate at that time (`trust.grounds`). 5. PyHanko: digest, signature value, coverage, changes after,
-path. 6. The claimed time against its proof. 7. What we would pass and pyHanko would not is undecided.
-
-Findings stand in the report in the order a reader wants them: integrity before certificate before time.
+1. Place and format. 2. CMS shape. 3. PyHanko: digest, signature value, coverage, changes after, path; the
+rest is as in every format (`trust.examination`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.validation.generic_cms import message_imprint_checker
 from pyhanko.sign.validation.pdf_embedded import report_seed_value_validation
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from ebrvt_connect.trust import findings, level_findings
-from ebrvt_connect.trust.chain import key_description
 from ebrvt_connect.trust.changes import ONLY_SIGNATURES, only_fields_changed
 from ebrvt_connect.trust.cms_algorithms import algorithm_findings
 from ebrvt_connect.trust.cms_evidence import evidence_in_cms
+from ebrvt_connect.trust.cms_signer import cms_reading
 from ebrvt_connect.trust.etsi_identity import identity_of_cms
-from ebrvt_connect.trust.grounds import judge_certificate
-from ebrvt_connect.trust.levels import level_of
+from ebrvt_connect.trust.examination import Proved, bare_report, examine
 from ebrvt_connect.trust.pdf_reading import MaskedSignature
 from ebrvt_connect.trust.policy import OUTDATED_SUBFILTERS
 from ebrvt_connect.trust.second_opinion import cms_findings, opinion_on_signer
 from ebrvt_connect.trust.signed_data import CmsMalformed, read_contents, read_sha1_contents
-from ebrvt_connect.trust.signer_facts import certificate_facts, identity_facts
-from ebrvt_connect.trust.times import Proofs, in_utc, signing_time
+from ebrvt_connect.trust.signer_facts import identity_facts
+from ebrvt_connect.trust.times import in_utc
 from ebrvt_connect.trust.timestamps import judge_token
 from ebrvt_connect.trust.verdict import (
     BestTime,
     ChangeAfter,
     Coverage,
-    Indication,
     SignatureReport,
     SignatureRole,
 )
@@ -48,13 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.examination import ProofsOfExistence
     from ebrvt_connect.trust.grounds import CertificateJudgement, Grounds
     from ebrvt_connect.trust.pdf_reading import PdfReading, PlacedSignature
     from ebrvt_connect.trust.second_opinion import CmsOpinion
     from ebrvt_connect.trust.signed_data import SignedData
     from ebrvt_connect.trust.structure import Slot
-    from ebrvt_connect.trust.times import SigningTime
     from ebrvt_connect.trust.verdict import Finding
 
 _TIMESTAMP_SUBFILTER = "ETSI.RFC3161"
@@ -69,14 +62,15 @@ class Examined:
     report: SignatureReport
     proves: datetime | None = None
 
-    @classmethod
-    def broken(cls, signature: PlacedSignature, index: int, grounds: Grounds, finding: Finding) -> Self:
-        """The report of a signature of which no more can be said than what broke."""
-        return cls(_bare_report(signature, index, grounds, [finding]))
+
+def facts_of(placed: PlacedSignature) -> dict[str, object]:
+    """What stands in a report before anything is looked at."""
+    known: dict[str, object] = {"field": placed.field_name, "format": placed.subfilter}
+    return {**known, "role": SignatureRole.TIMESTAMP} if placed.is_document_timestamp else known
 
 
 def examine_signature(
-    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: TimestampsOver
+    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: ProofsOfExistence
 ) -> Examined:
     """Examine a person's or agency's signature; `over` are the document timestamps over it.
 
@@ -84,43 +78,19 @@ def examine_signature(
     """
     found = list(_format(placed, grounds))  # 1
     if placed.slot is None or found:
-        return Examined(_bare_report(placed, index, grounds, found))
+        return Examined(bare_report(index, grounds.policy, found, **facts_of(placed)))
     signed, stored = _signed_data(placed, placed.slot.contents)  # 2
     if signed.signer_digest not in hashlib.algorithms_available:
         raise CmsMalformed("thuật toán băm lạ")
     embedded = MaskedSignature(reading, placed, placed.slot)
-    grounds = grounds.with_evidence(evidence_in_cms(signed))
-    time = _signing_time(signed, embedded, over, grounds)  # 3
-    grounds = grounds.as_proven(time)
-    chain = grounds.chain_of(signed, grounds.trust.for_signing, time.best.value)  # 4
-    certificate = judge_certificate(grounds, signed, chain, time)
-    found += _old_form(placed, grounds)
-    confused = tuple(algorithm_findings(signed.signer_info, key_description(signed.leaf), grounds.policy))
-    asked = _ask_pyhanko(embedded, signed, chain, certificate, time, grounds, stored)  # 5
-    found += asked.found
-    found += confused
-    found += certificate.found
-    found += time.found  # 6
-    if not signed.names_its_certificate:
-        found.append(grounds.policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND))
-    if asked.doubt and grounds.policy.conclude(found)[0] is Indication.TOTAL_PASSED:  # 7
-        found.append(grounds.policy.notice(findings.SECOND_OPINION_DIFFERS, reason=asked.doubt))
-    bound = signed.names_its_certificate and stored is None
-    report = _bare_report(placed, index, grounds, found).model_copy(
-        update={
-            **certificate_facts(signed, chain, certificate, time.best, grounds),
-            **_content_facts(placed.slot, asked, len(reading.data)),
-            **time.report,
-            "identity": identity_of_cms(signed, embedded.compute_digest()),
-            "certification": _certification(embedded),
-            "level": level_of(grounds, chain, time, bound=bound, archived=over.archived),
-        }
-    )
-    return Examined(report)
+    prove = _Prover(placed, placed.slot, signed, stored, embedded, len(reading.data))
+    claimed, digest = _claimed_time(signed, embedded), embedded.compute_digest
+    read = cms_reading(signed, digest, prove, claimed_time=claimed, further=over)
+    return Examined(examine(read, index, grounds))
 
 
 def examine_timestamp(
-    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: TimestampsOver
+    reading: PdfReading, placed: PlacedSignature, index: int, grounds: Grounds, over: ProofsOfExistence
 ) -> Examined:
     """Examine a document timestamp, on its own chain at its own time; one over it in time renews it.
 
@@ -128,7 +98,7 @@ def examine_timestamp(
     """
     found = list(_format(placed, grounds))
     if placed.slot is None or found:
-        return Examined(_bare_report(placed, index, grounds, found))
+        return Examined(bare_report(index, grounds.policy, found, **facts_of(placed)))
     slot = placed.slot
     signed = read_contents(slot.contents, timestamp=True)
     verdict = judge_token(
@@ -143,18 +113,16 @@ def examine_timestamp(
     found += _changes(embedded, grounds)
     found += verdict.found
     facts = verdict.facts
-    content = _Asked(found=(), intact=facts is not None and facts.valid, embedded=embedded)
-    report = _bare_report(placed, index, grounds, found).model_copy(
-        update={
-            **_content_facts(slot, content, len(reading.data)),
-            "role": SignatureRole.TIMESTAMP,
-            **identity_facts(signed),
-            "identity": identity_of_cms(signed),
-            "best_time": None if facts is None else BestTime(value=facts.time, proof="timestamp"),
-            "timestamps": () if facts is None else (facts,),
-        }
-    )
-    return Examined(report, verdict.proves)
+    known = {
+        **facts_of(placed),
+        **identity_facts(signed),
+        "identity": identity_of_cms(signed),
+        "integrity": facts is not None and facts.valid,
+        **_content_facts(embedded, slot, len(reading.data)),
+        "best_time": None if facts is None else BestTime(value=facts.time, proof="timestamp"),
+        "timestamps": () if facts is None else (facts,),
+    }
+    return Examined(bare_report(index, grounds.policy, found, **known), verdict.proves)
 
 
 _CERTIFICATIONS: dict[int, str] = {
@@ -168,21 +136,6 @@ def _certification(embedded: MaskedSignature) -> str:
     """What the signer allows to change after, where this is a certification signature."""
     level = embedded.docmdp_level
     return "" if level is None else _CERTIFICATIONS[level.value]
-
-
-def _bare_report(
-    placed: PlacedSignature, index: int, grounds: Grounds, found: list[Finding]
-) -> SignatureReport:
-    indication, reasons = grounds.policy.conclude(found)
-    return SignatureReport(
-        index=index,
-        role=SignatureRole.TIMESTAMP if placed.is_document_timestamp else SignatureRole.UNKNOWN,
-        indication=indication,
-        sub_indication=next(iter(reasons), None),
-        findings=tuple(found),
-        field=placed.field_name,
-        format=placed.subfilter,
-    )
 
 
 def _format(placed: PlacedSignature, grounds: Grounds) -> Iterator[Finding]:
@@ -213,43 +166,6 @@ def _signed_data(placed: PlacedSignature, contents: bytes) -> tuple[SignedData, 
     return read_contents(contents, timestamp=False), None
 
 
-# --- time ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TimestampsOver:
-    """The document timestamps over a signature that hold: what they prove of it."""
-
-    times: tuple[datetime, ...] = ()
-    archived: bool = False
-    """One of them lies over evidence too."""
-
-    @property
-    def earliest(self) -> datetime | None:
-        """When it was there by; None when none of them holds."""
-        return min(self.times, default=None)
-
-
-def _signing_time(
-    signed: SignedData, embedded: MaskedSignature, over: TimestampsOver, grounds: Grounds
-) -> SigningTime:
-    """Step 3: its own timestamps judged; with the claimed time and those over it, the moment of signing."""
-    before = tuple(
-        judge_token(grounds, token, embedded.compute_digest, kind="content", witness=over.earliest)
-        for token in signed.content_tokens()
-    )
-    imprint = message_imprint_checker(signed.signer_info)
-    after = tuple(
-        judge_token(grounds, token, imprint, witness=over.earliest) for token in signed.timestamp_tokens()
-    )
-    time = signing_time(_claimed_time(signed, embedded), Proofs(before, after, over.times), grounds)
-    uncounted = tuple(
-        grounds.policy.notice(level_findings.ARCHIVE_TIMESTAMP_NOT_COUNTED, name=name)
-        for name in signed.uncounted_timestamps()
-    )
-    return replace(time, found=(*time.found, *uncounted))
-
-
 def _claimed_time(signed: SignedData, embedded: MaskedSignature) -> datetime | None:
     """SigningTime of the CMS, else /M of the dictionary; a time without offset is Vietnam's."""
     claimed = signed.claimed_time()
@@ -265,48 +181,51 @@ def _claimed_time(signed: SignedData, embedded: MaskedSignature) -> datetime | N
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What pyHanko said."""
+class _Prover:
+    """Step 3, for one signature of a file."""
 
-    found: tuple[Finding, ...]
-    intact: bool
+    placed: PlacedSignature
+    slot: Slot
+    signed: SignedData
+    stored: bytes | None
+    """The SHA-1 inside a signature of the old format, which its digest is made of."""
     embedded: MaskedSignature
-    doubt: str = ""
-    """Why it would not pass the signature; empty when it would."""
+    size: int
+    """Of the file."""
 
+    def __call__(self, grounds: Grounds, certificate: CertificateJudgement) -> Proved:
+        """Ask pyHanko about integrity and later changes."""
+        embedded, policy = self.embedded, grounds.policy
+        old_form = tuple(_old_form(self.placed, grounds))
+        confused = tuple(algorithm_findings(self.signed, policy))
+        embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
+        broken = [policy.notice(findings.HASH_MISMATCH)] if self._is_of_other_content() else []
+        # Not its one call for a PDF signature: that would judge every timestamp a second time.
+        need_path = embedded.seed_value_spec is not None
+        opinion = opinion_on_signer(self.signed, self._digest(), certificate, policy, need_path=need_path)
+        refused = opinion.status is None and not opinion.plain
+        changes = () if refused else tuple(_changes(embedded, grounds))
+        doubt = opinion.doubt or _seed_doubt(opinion, embedded, proven=certificate.time.proven)
+        return Proved(
+            integrity=opinion.intact and not broken,
+            identity=identity_of_cms(self.signed, embedded.compute_digest()),
+            found=(*old_form, *broken, *cms_findings(opinion, policy), *changes, *confused),
+            doubt=lambda: doubt,
+            facts={
+                **facts_of(self.placed),
+                **_content_facts(embedded, self.slot, self.size),
+                "certification": _certification(embedded),
+                **({} if self.stored is None else {"level": ""}),  # too old to be AdES
+            },
+        )
 
-def _ask_pyhanko(
-    embedded: MaskedSignature,
-    signed: SignedData,
-    chain: Chain | None,
-    certificate: CertificateJudgement,
-    time: SigningTime,
-    grounds: Grounds,
-    stored: bytes | None,
-) -> _Asked:
-    """Step 5; `stored` is the SHA-1 inside a signature of the old format, which its digest is made of."""
-    embedded.compute_integrity_info(ONLY_SIGNATURES)  # type: ignore[no-untyped-call]
-    broken: tuple[Finding, ...] = ()
-    if stored is not None and stored != embedded.compute_digest("sha1"):
-        broken = (grounds.policy.notice(findings.HASH_MISMATCH),)
-    # Not its one call for a PDF signature: that would judge every timestamp a second time.
-    digest = (
-        embedded.compute_digest() if stored is None else hashlib.new(signed.signer_digest, stored).digest()
-    )
-    opinion = opinion_on_signer(
-        signed,
-        digest,
-        chain,
-        time.best.value,
-        grounds.policy,
-        vouched=certificate.vouched,
-        need_path=embedded.seed_value_spec is not None,
-    )
-    if opinion.status is None and not opinion.plain:
-        return _Asked((*broken, *cms_findings(opinion, grounds.policy)), intact=False, embedded=embedded)
-    found = (*broken, *cms_findings(opinion, grounds.policy), *_changes(embedded, grounds))
-    doubt = opinion.doubt or _seed_doubt(opinion, embedded, proven=time.proven)
-    return _Asked(found, opinion.intact and not broken, embedded, doubt=doubt)
+    def _is_of_other_content(self) -> bool:
+        return self.stored is not None and self.stored != self.embedded.compute_digest("sha1")
+
+    def _digest(self) -> bytes:
+        if self.stored is None:
+            return self.embedded.compute_digest()
+        return hashlib.new(self.signed.signer_digest, self.stored).digest()
 
 
 def _seed_doubt(opinion: CmsOpinion, embedded: MaskedSignature, *, proven: bool) -> str:
@@ -351,13 +270,12 @@ def _other_fields(embedded: MaskedSignature, diff: DiffResult) -> set[str]:
     return changed - embedded.signature_fields
 
 
-def _content_facts(slot: Slot, asked: _Asked, size: int) -> dict[str, object]:
-    """Integrity, coverage and changes as they stand in the report."""
+def _content_facts(embedded: MaskedSignature, slot: Slot, size: int) -> dict[str, object]:
+    """Coverage and changes as they stand in the report."""
     uncovered = ((slot.end, size),) if slot.end < size else ()
     return {
-        "integrity": asked.intact,
-        "coverage": Coverage(level=_covers(asked.embedded.coverage), uncovered=uncovered),
-        "changes_after": tuple(_changes_after(asked.embedded)),
+        "coverage": Coverage(level=_covers(embedded.coverage), uncovered=uncovered),
+        "changes_after": tuple(_changes_after(embedded)),
     }
 
 

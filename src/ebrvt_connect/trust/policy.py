@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime
 
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import Value
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, xml_findings
 from ebrvt_connect.trust.catalogue import Weight, noticed
 from ebrvt_connect.trust.findings import CATALOGUE
 from ebrvt_connect.trust.verdict import (
@@ -30,6 +31,10 @@ from ebrvt_connect.trust.verdict import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+PolicyId = Literal["VN_2025", "VN_LEGACY_2018", "ETSI_STRICT"]
+"""The policies there are, as configuration and the command line name them."""
 
 
 class Override(Value):
@@ -57,11 +62,17 @@ class VerificationPolicy(Value):
         "sha512",
         "sha512_224",
         "sha512_256",
+        "sha3_224",
         "sha3_256",
         "sha3_384",
         "sha3_512",
+        "shake128",
+        "shake256",
     )
-    """Digests that may pass, anywhere in signature, certificate or timestamp (TT 15/2025 Phụ lục I)."""
+    """Digests that may pass, anywhere in signature, certificate or timestamp (TT 15/2025 Phụ lục I).
+
+    What rests on SHAKE may, and nothing at hand can check it: it is said so (`ALGORITHM_NOT_CHECKED`).
+    """
     outdated_digests: tuple[str, ...] = ()
     """Digests that may pass in signature and certificate besides, if a timestamp proves an early time."""
     outdated_until: AwareDatetime | None = None
@@ -98,6 +109,28 @@ class VerificationPolicy(Value):
                 "subfilters": (*self.subfilters, *self.outdated_subfilters),
             }
         )
+
+    def whole_files_only(self) -> VerificationPolicy:
+        """These rules, and besides: an XML signature must cover the whole file.
+
+        For whoever passes on files as they are: the element around a signed one, its name included, is then
+        never taken for signed. Papers of which several sign one part do not pass.
+        """
+        around = Override(
+            code=xml_findings.XML_ENVELOPE_UNSIGNED,
+            severity=Severity.ERROR,
+            indication=Indication.INDETERMINATE,
+            sub_indication=SubIndication.SIG_CONSTRAINTS_FAILURE,
+        )
+        return self.model_copy(update={"overrides": (*self.overrides, around)})
+
+    @property
+    def sha1_until(self) -> datetime | None:
+        """Revocation lists signed with SHA-1 count if they were made before this time; None: none does.
+
+        They count where SHA-1 does: in rules `as_of` an early time that is proven.
+        """
+        return self.outdated_until if "sha1" in self.digests else None
 
     @property
     def reference(self) -> PolicyReference:
@@ -147,7 +180,7 @@ VN_LEGACY_2018 = VerificationPolicy(
     legal_basis="NĐ 130/2018/NĐ-CP Điều 9; TT 22/2020/TT-BTTTT (hết hiệu lực)",
     outdated_subfilters=("adbe.pkcs7.sha1",),
     outdated_digests=("sha1",),
-    outdated_until=datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=7))),
+    outdated_until=datetime(2020, 1, 1, tzinfo=VIETNAM),
 )
 """Documents from before 2025: SHA-1 passes where a timestamp proves a time before 2020.
 

@@ -65,19 +65,21 @@ def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _verify_sha1(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-    """As certificates of the years before 2017 are signed; cryptography itself no longer tries these.
+    if certificate.issuer != issuer.subject:
+        raise ValueError("another issuer is named")
+    verify_sha1(certificate.signature, certificate.tbs_certificate_bytes, issuer)
+
+
+def verify_sha1(value: bytes, signed: bytes, issuer: x509.Certificate) -> None:
+    """As certificates and lists of the years before 2017 are signed; cryptography no longer tries these.
 
     Who signed is one question, whether SHA-1 still counts another: the policy's. Raises as cryptography does.
     """
-    if certificate.issuer != issuer.subject:
-        raise ValueError("another issuer is named")
     match issuer.public_key():
         case rsa.RSAPublicKey() as key:
-            signed = certificate.signature, certificate.tbs_certificate_bytes
-            key.verify(*signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - see above
+            key.verify(value, signed, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - see above
         case ec.EllipticCurvePublicKey() as curve:
-            signed = certificate.signature, certificate.tbs_certificate_bytes
-            curve.verify(*signed, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - see above
+            curve.verify(value, signed, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - see above
         case _:
             raise UnsupportedAlgorithm("a key that SHA-1 was not used with")
 

@@ -23,13 +23,16 @@ from pyhanko.pdf_utils import generic
 from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.pdf_extent import has_overlong_member
 from ebrvt_connect.trust.pdf_spelling import SpellingOdd, check_members, check_object, value_end
-from ebrvt_connect.trust.scanning import places_of
+from ebrvt_connect.trust.scanning import TRAILER, XREF, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ebrvt_connect.trust.scanning import Landmarks
+
 _EOL = rb"(?:\r\n|\n|\r)"
 _BLANKS = b"\0\t\n\x0b\f\r "
+_BLANK, _DIGITS = 0x20, b"0123456789"
 _SPACE = rb"[\0\t\n\f\r ]"
 _TABLE = re.compile(rb"xref\r?\n")
 _SUBSECTION = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,9})" + rb" ?\r?\n")
@@ -42,13 +45,17 @@ _STREAM_END = re.compile(_SPACE + rb"{0,4}endstream" + _SPACE + rb"{1,8}endobj")
 _NOTES = _SPACE + rb"{0,16}+(?:%[^\r\n]{0,400}+" + _EOL + _SPACE + rb"{0,16}+){0,8}+"
 _CLOSE = re.compile(_NOTES + rb"startxref" + _EOL + rb"(0|[1-9]\d{0,9})" + _EOL + rb"%%EOF(?:\r\n|\n|\r|\Z)")
 _LAST_START = re.compile(rb"startxref[\0\t\n\f\r +]*(\d{1,12})")
-_TABLE_WORD = re.compile(rb"xref(?=[\0\t\n\f\r 0-9])")
-_LETTER = re.compile(rb"[A-Za-z]")
+_TRAILER_WORD = re.compile(rb"trailer")
+_TABLE_WORD = re.compile(rb"xref(?=[\0\t\n\f\r 0-9])(?<![A-Za-z]xref)")
 
 _LOOK_BACK = 64
 _END_WITHIN = 4096
 _HEAD_BYTES = 64 * 1024
-_MOST_SECTIONS = 200
+_USUAL_HEAD_BYTES = 1024
+_MOST_ENDLESS = 1000
+"""Objects with neither a stream nor an end in their first 64 kB: even one is seldom, each costs as much."""
+_PACKED_PIECE_BYTES = 64 * 1024
+_MOST_SECTIONS = 1000
 _MOST_TOKENS = 1_000_000
 _LEAST_ROOM = 100_000
 """Objects any file may claim; beyond that, one for every ten bytes it has."""
@@ -113,12 +120,13 @@ def sections_of(data: bytes) -> tuple[Section, ...]:
     return tuple(chain)
 
 
-def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
+def trouble_after(marks: Landmarks, chain: Sequence[Section], end: int) -> str:
     """Why the revisions behind the first signature (its bytes end at `end`) are not canonical, or "".
 
     They follow one another without a gap, each closed by its own startxref and end-of-file mark, and each
     lists every object that stands in it and nothing outside.
     """
+    data = marks.data
     later = sorted((s for s in chain if s.at >= end), key=lambda s: s.at)
     begin = end
     try:
@@ -126,7 +134,7 @@ def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
             close = _CLOSE.match(data, section.body_end)
             if close is None or int(close[1]) != section.at or not section.rooted:
                 return "startxref"
-            _check_range(data, [section], begin, close.end(), members_of=[section])
+            _check_range(marks, [section], begin, close.end(), members_of=[section])
             _check_spelling(data, section)
             if any(not begin <= offset < section.at for offset, _ in _others(section)):
                 return "an entry outside its revision"
@@ -140,11 +148,11 @@ def trouble_after(data: bytes, chain: Sequence[Section], end: int) -> str:
     return "" if begin == len(data) else "bytes no revision accounts for"
 
 
-def trouble_before(data: bytes, chain: Sequence[Section], end: int) -> str:
+def trouble_before(marks: Landmarks, chain: Sequence[Section], end: int) -> str:
     """The same for what a signature covers, where order does not matter (linearised files); or ""."""
     first = [s for s in chain if s.at < end]
     try:
-        _check_range(data, first, 0, end, members_of=first)
+        _check_range(marks, first, 0, end, members_of=first)
     except LayoutRefused as failure:
         return _told(failure)
     return ""
@@ -195,43 +203,42 @@ def _check_spelled_object(data: bytes, offset: int) -> None:
 
 
 def _check_range(
-    data: bytes, sections: Sequence[Section], begin: int, end: int, *, members_of: Sequence[Section]
+    marks: Landmarks, sections: Sequence[Section], begin: int, end: int, *, members_of: Sequence[Section]
 ) -> None:
     """Every token of the range is listed, every listed object stands where it is said to stand."""
+    data = marks.data
     words = {s.at for s in sections if s.keyword >= 0} | {s.keyword for s in sections if s.keyword >= 0}
-    if any(at not in words for at in _keywords(data, begin, end)):
+    if any(at not in words for at in _keywords(marks, begin, end)):
         raise LayoutRefused("a table or trailer that is not in the chain")
-    expected = {s.at for s in sections if s.keyword < 0}
+    known = {_token_of(data, s.at) for s in sections if s.keyword < 0}
     for section in sections:
         for number, (offset, generation) in section.listed.items():
-            expected.add(_check_object(data, number, generation, offset))
-    known = {_token_of(data, offset) for offset in expected}
+            known.add(_check_object(data, number, generation, offset))
     if any(token not in known for token in _object_tokens(data, begin, end)):
         raise LayoutRefused("an object that no table lists")
     _check_members(data, members_of)
 
 
-def _keywords(data: bytes, begin: int, end: int) -> Iterator[int]:
+def _keywords(marks: Landmarks, begin: int, end: int) -> Iterator[int]:
     """Places where a table or a trailer may begin: `trailer`, and `xref` but for the end of `startxref`."""
-    yield from places_of(b"trailer", data, begin, end)
-    for at in places_of(b"xref", data, begin, end):
-        if _TABLE_WORD.match(data, at, end) and not (at and _LETTER.match(data, at - 1)):
-            yield at
+    for word, expression in ((TRAILER, _TRAILER_WORD), (XREF, _TABLE_WORD)):
+        yield from (match.start() for match in marks.matches_of(expression, word, begin, end))
 
 
 def _check_object(data: bytes, number: int, generation: int, offset: int) -> int:
+    """Where the word `obj` of the object stands that an entry points at."""
     match = _OBJECT.match(data, offset)
     if match is None or (int(match[1]), int(match[2])) != (number, generation):
         raise LayoutRefused("an entry that points at no object")
     if offset and data[offset - 1] not in _BLANKS and data[offset - 6 : offset] != b"endobj":
         raise LayoutRefused("an entry that points into a number")
-    return offset
+    return match.end() - len(b"obj")
 
 
 def _token_of(data: bytes, offset: int) -> int:
     """Where the word `obj` of an object stands."""
     match = _OBJECT.match(data, offset)
-    return -1 if match is None else data.index(b"obj", offset)
+    return -1 if match is None else match.end() - len(b"obj")
 
 
 def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
@@ -245,6 +252,8 @@ def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
 
 def _behind_number(data: bytes, begin: int, at: int) -> bool:
     """Whether a reader that searches for objects could take the word at `at` for the end of `n g obj`."""
+    if at - 2 >= begin and data[at - 1] == _BLANK and data[at - 2] in _DIGITS:
+        return True  # as nearly all are written
     window = data[max(begin, at - _LOOK_BACK) : at]
     before = window.rstrip(_BLANKS)
     if not before or before[-1:].isdigit():
@@ -262,11 +271,16 @@ def _behind_number(data: bytes, begin: int, at: int) -> bool:
 def _check_members(data: bytes, sections: Sequence[Section]) -> None:
     """Every object stream of these sections holds exactly objects they list as its members."""
     room = min(_MOST_UNPACKED, max(_LEAST_UNPACKED, _MOST_RATIO * len(data)))
-    known = {(number, *place) for s in sections for number, place in s.packed.items()}
+    known: set[tuple[int, int, int]] = set()
     wanted = {stream for s in sections for stream, _ in s.packed.values()}
+    endless = 0
     for section in sections:
         for number, (offset, _) in section.listed.items():
             head = _head(data, offset)
+            endless += len(head) >= _HEAD_BYTES
+            if endless > _MOST_ENDLESS:
+                why = "objects that do not end"
+                raise LayoutRefused(why, offset, limit_findings.PDF_TOO_COMPLEX)
             if number not in wanted and b"ObjStm" not in head and b"#" not in head:
                 continue
             dictionary = _dictionary(head)
@@ -274,7 +288,11 @@ def _check_members(data: bytes, sections: Sequence[Section]) -> None:
                 continue
             numbers, size = _members(data, dictionary, offset + len(head), offset, room)
             room -= size
-            if any((member, number, nth) not in known for nth, member in enumerate(numbers)):
+            own = section.packed
+            others = [(m, number, nth) for nth, m in enumerate(numbers) if own.get(m) != (number, nth)]
+            if others and not known:  # seldom: a table lists its own revision's members
+                known = {(member, *place) for s in sections for member, place in s.packed.items()}
+            if not known.issuperset(others):
                 raise LayoutRefused("an object stream with members no table lists")
 
 
@@ -295,12 +313,17 @@ def _members(
 
 
 def _head(data: bytes, offset: int) -> bytes:
-    """An object up to where its stream begins; up to a bound when it has none."""
-    match = _STREAM.search(data, offset, offset + _HEAD_BYTES)
-    stop = data.find(b"endobj", offset, offset + _HEAD_BYTES)
-    if match is None or -1 < stop < match.start():
-        return data[offset : stop if stop >= 0 else offset + _HEAD_BYTES]
-    return data[offset : match.end()]
+    """An object up to where its stream begins; up to a bound when it has none.
+
+    Looked for nearby first, and for the stream no further than the object's end: in a file of many small
+    objects each would else be looked for through thousands of others.
+    """
+    for within in (_USUAL_HEAD_BYTES, _HEAD_BYTES):
+        stop = data.find(b"endobj", offset, offset + within)
+        match = _STREAM.search(data, offset, stop if stop >= 0 else offset + within)
+        if match or stop >= 0:
+            return data[offset : match.end() if match else stop]
+    return data[offset : offset + _HEAD_BYTES]
 
 
 class _Nobody:
@@ -331,7 +354,7 @@ def _dictionary(head: bytes) -> dict[str, Any] | None:
 def _number(dictionary: dict[str, Any], key: str, at: int, default: int | None = None) -> int:
     value = dictionary.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise LayoutRefused(f"{key} is no count", at)
+        raise LayoutRefused(f"{key} is no count", at, findings.PDF_UNREADABLE)
     return int(value)
 
 
@@ -343,23 +366,35 @@ def _unpacked(data: bytes, dictionary: dict[str, Any], at: int, offset: int, roo
         end = at + _number(dictionary, "/Length", offset)
         content = data[at:end]
     elif names == ["/FlateDecode"]:
-        engine = zlib.decompressobj()
-        try:
-            content = engine.decompress(memoryview(data)[at:], room + 1)
-        except zlib.error as failure:
-            raise LayoutRefused("a stream that does not unpack", offset) from failure
-        if len(content) > room:
-            why = "a stream that unpacks to too much"
-            raise LayoutRefused(why, offset, limit_findings.PDF_CLAIMS_TOO_MUCH)
-        if not engine.eof:
-            raise LayoutRefused("a stream that does not end", offset)
-        end = len(data) - len(engine.unused_data)
+        content, end = _inflated(data, at, offset, room)
     else:
         why = "an unusual filter on a structural stream"
         raise LayoutRefused(why, offset, limit_findings.PDF_TOO_COMPLEX)
     if not _STREAM_END.match(data, end):
         raise LayoutRefused("a stream whose length lies", offset)
     return _unpredicted(content, dictionary, offset)
+
+
+def _inflated(data: bytes, at: int, offset: int, room: int) -> tuple[bytes, int]:
+    """A deflated stream's bytes and where it ends.
+
+    Unpacked piece by piece: given all that follows, zlib would keep a copy of the rest of the file.
+    """
+    engine, content = zlib.decompressobj(), bytearray()
+    view = memoryview(data)
+    while not engine.eof and len(content) <= room and at < len(data):
+        piece = view[at : at + _PACKED_PIECE_BYTES]
+        try:
+            content += engine.decompress(piece, room + 1 - len(content))
+        except zlib.error as failure:
+            raise LayoutRefused("a stream that does not unpack", offset) from failure
+        at += len(piece)
+    if len(content) > room:
+        why = "a stream that unpacks to too much"
+        raise LayoutRefused(why, offset, limit_findings.PDF_CLAIMS_TOO_MUCH)
+    if not engine.eof:
+        raise LayoutRefused("a stream that does not end", offset)
+    return bytes(content), at - len(engine.unused_data)
 
 
 def _unpredicted(content: bytes, dictionary: dict[str, Any], at: int) -> bytes:
@@ -415,13 +450,17 @@ def _table(data: bytes, at: int, position: int) -> Section:
         if first + count > _room(data) or position + count * _ENTRY_BYTES > len(data):
             raise LayoutRefused("a table that claims too much", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
         highest = max(highest, first + count)
-        for number in range(first, first + count):
-            entry = _ENTRY.match(data, position)
-            if entry is None or number in listed:
+        end = position + count * _ENTRY_BYTES
+        # Each takes up the same room: where there are as many as fit, nothing stands between them.
+        entries = _ENTRY.findall(data, position, end)
+        if len(entries) != count:
+            raise LayoutRefused("an entry that is not canonical", at)
+        for number, (offset, generation, used) in enumerate(entries, first):
+            if number in listed:
                 raise LayoutRefused("an entry that is not canonical", at)
-            if entry[3] == b"n":
-                listed[number] = (int(entry[1]), int(entry[2]))
-            position += _ENTRY_BYTES
+            if used == b"n":
+                listed[number] = (int(offset), int(generation))
+        position = end
     keyword = _TRAILER.match(data, position)
     if keyword is None:
         raise LayoutRefused("a table that is not canonical", at)
@@ -473,16 +512,17 @@ def _stream(data: bytes, at: int) -> Section:
 def _fill(section: Section, numbers: Iterator[int], rows: bytes, widths: list[int]) -> None:
     """The entries of a cross-reference stream, into its section."""
     kind_width, place_width, width = widths[0], widths[0] + widths[1], sum(widths)
-    for nth, number in enumerate(numbers):
-        row = rows[nth * width : (nth + 1) * width]
-        kind = int.from_bytes(row[:kind_width], "big") if kind_width else 1
-        place, detail = row[kind_width:place_width], row[place_width:]
+    read = int.from_bytes
+    for number, at in zip(numbers, range(0, len(rows), width), strict=True):
+        kind = read(rows[at : at + kind_width], "big") if kind_width else 1
+        place = read(rows[at + kind_width : at + place_width], "big")
+        detail = read(rows[at + place_width : at + width], "big")
         if number in section.listed or number in section.packed:
             raise LayoutRefused("an object listed twice", section.at)
         if kind == 1:
-            section.listed[number] = (int.from_bytes(place, "big"), int.from_bytes(detail, "big"))
+            section.listed[number] = (place, detail)
         elif kind == 2:  # noqa: PLR2004 - ISO 32000-1, table 18
-            section.packed[number] = (int.from_bytes(place, "big"), int.from_bytes(detail, "big"))
+            section.packed[number] = (place, detail)
         elif kind:
             raise LayoutRefused("an entry of an unknown kind", section.at)
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtensionOID
 
 from ebrvt_connect.trust.ocsp import Asked, OcspAnswer, statements_of
-from ebrvt_connect.trust.remembered import HeldList
+from ebrvt_connect.trust.remembered import HeldList, verify_sha1
 from ebrvt_connect.trust.statements import Statement
 
 if TYPE_CHECKING:
@@ -103,13 +103,15 @@ class RevocationArchive:
         used_at: datetime,
         known_at: datetime,
         proven: bool = True,
+        sha1_until: datetime | None = None,
     ) -> RevocationState:
         """What was so at `used_at`, by what existed at `known_at` and `issuer` or its responder signed.
 
         With `proven` false nobody but the signer vouches for `used_at`: then a list or answer must also be
-        current at `known_at`, or a date made up would make any old list sufficient.
+        current at `known_at`, or a date made up would make any old list sufficient. Lists signed with SHA-1
+        count as far as they were made before `sha1_until`.
         """
-        stated = self.statements(certificate, issuer, known_at=known_at)
+        stated = self.statements(certificate, issuer, known_at=known_at, sha1_until=sha1_until)
         if not stated:
             return RevocationState("unknown", reason=_NOTHING)
         told = _told(stated, used_at)
@@ -129,11 +131,20 @@ class RevocationArchive:
         return self._dated(state, stated)
 
     def statements(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, *, known_at: datetime
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        *,
+        known_at: datetime,
+        sha1_until: datetime | None = None,
     ) -> list[Statement]:
         """What counts of a certificate, in order of making: by `issuer`'s signature, and made by then."""
         by_then = known_at + _CLOCKS_DIFFER
-        lists = [h for h in self.held if h.crl.last_update_utc <= by_then and _holds_for(h, issuer)]
+        lists = [
+            h
+            for h in self.held
+            if h.crl.last_update_utc <= by_then and _counts(h, sha1_until) and _holds_for(h, issuer)
+        ]
         stated = [_stated(held, certificate) for held in lists]
         asked = Asked(certificate, issuer, known_at, partial(_is_listed, lists=lists))
         for answer in self.ocsp:
@@ -315,13 +326,31 @@ def _is_indirect(crl: x509.CertificateRevocationList) -> bool:
     return point.indirect_crl
 
 
+def _counts(held: HeldList, sha1_until: datetime | None) -> bool:
+    """Whether the digest a list is signed with says anything."""
+    made = held.crl.last_update_utc
+    return (sha1_until is not None and made < sha1_until) or not held.once("sha1", is_signed_with_sha1)
+
+
+def is_signed_with_sha1(crl: x509.CertificateRevocationList) -> bool:
+    """Whether a list counts only where SHA-1 does (`VerificationPolicy.sha1_until`)."""
+    try:
+        return isinstance(crl.signature_hash_algorithm, hashes.SHA1)
+    except UnsupportedAlgorithm:
+        return False
+
+
 def _holds_for(held: HeldList, issuer: x509.Certificate) -> bool:
-    """`is_made_by`, asked once for each list and issuer."""
-    return held.once(issuer, lambda crl: is_made_by(crl, issuer))
+    """Whether `issuer` made it, asked once for each list and issuer."""
+    return held.once(issuer, lambda crl: _is_made_by(crl, issuer))
 
 
 def is_made_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` itself signed a list, and may."""
+    """Whether `issuer` itself signed a list, and may, with a digest that counts today."""
+    return not is_signed_with_sha1(crl) and _is_made_by(crl, issuer)
+
+
+def _is_made_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
     # Names that differ as text differ as bytes; writing them out costs ten times as much.
     if crl.issuer != issuer.subject or crl.issuer.public_bytes() != issuer.subject.public_bytes():
         return False
@@ -332,6 +361,9 @@ def is_made_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) ->
     except ValueError:
         return False
     try:
+        if is_signed_with_sha1(crl):
+            verify_sha1(crl.signature, crl.tbs_certlist_bytes, issuer)
+            return may_sign
         return may_sign and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):
         return False

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pyhanko_certvalidator.path import ValidationPath
 
     from ebrvt_connect.trust.chain import Chain
+    from ebrvt_connect.trust.grounds import CertificateJudgement
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.signed_data import SignedData
     from ebrvt_connect.trust.verdict import Finding
@@ -136,14 +137,13 @@ _PLAIN = CmsOpinion(None, plain=True)
 def opinion_on_signer(
     signed: SignedData,
     digest: bytes,
-    chain: Chain | None,
-    moment: datetime,
+    certificate: CertificateJudgement,
     policy: VerificationPolicy,
     *,
-    vouched: bool,
     need_path: bool = False,
 ) -> CmsOpinion:
     """Ask about one signer of content that has this digest; `need_path` where the path itself is wanted."""
+    chain, moment, vouched = certificate.chain, certificate.moment, certificate.vouched
     if not need_path and plainly_holds(signed, digest, policy):
         doubt = doubt_about_signer(signed.leaf, signed.others, chain, moment, policy, vouched=vouched)
         if not doubt:

@@ -15,7 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.general import check_ess_certid
 
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, level_findings
+from ebrvt_connect.trust.catalogue import Refused
+from ebrvt_connect.trust.chain import SHAKE_SIGNATURES
 from ebrvt_connect.trust.der_count import has_more_than
 from ebrvt_connect.trust.remembered import read_certificate
 
@@ -28,11 +30,14 @@ _MOST_ATTRIBUTES = 100
 _MOST_TIMESTAMPS = 10
 _SHA1_BYTES = 20
 _CONTENT_STAMP = "1.2.840.113549.1.9.16.2.20"
-_UNCOUNTED = {
-    "0.4.0.1733.2.4": "archive-time-stamp-v3",
+SIGNATURE_STAMP = "1.2.840.113549.1.9.16.2.14"
+ARCHIVE_STAMP = "0.4.0.1733.2.4"
+ARCHIVE_STAMP_NAME = "archive-time-stamp-v3"
+_LATER_STAMPS = {
+    ARCHIVE_STAMP: ARCHIVE_STAMP_NAME,
     "1.2.840.113549.1.9.16.2.48": "archive-time-stamp-v2",
     "1.2.840.113549.1.9.16.2.27": "archive-time-stamp",
-    "0.4.0.1733.2.5": "long-term-validation",
+    "0.4.0.1733.2.2": "long-term-validation",
     "1.2.840.113549.1.9.16.2.25": "CAdES-C-timestamp",
     "1.2.840.113549.1.9.16.2.26": "time-stamped-certs-crls-references",
     "1.3.6.1.4.1.311.3.3.1": "Microsoft RFC 3161 counterSign",
@@ -41,7 +46,7 @@ _UNCOUNTED = {
 _KNOWN_UNSIGNED = frozenset(
     {
         "1.2.840.113549.1.9.6",  # countersignature
-        "1.2.840.113549.1.9.16.2.14",  # signature timestamp
+        SIGNATURE_STAMP,
         "1.2.840.113549.1.9.16.2.21",  # CAdES: references to certificates and lists
         "1.2.840.113549.1.9.16.2.22",
         "1.2.840.113549.1.9.16.2.44",
@@ -49,19 +54,18 @@ _KNOWN_UNSIGNED = frozenset(
         "1.2.840.113549.1.9.16.2.23",  # CAdES: certificates and lists themselves
         "1.2.840.113549.1.9.16.2.24",
         "1.2.840.113583.1.1.8",  # Adobe: lists and answers
-        *_UNCOUNTED,
+        *_LATER_STAMPS,
     }
 )
 """What may be added to a signature after it was made."""
 
 
-class CmsMalformed(Exception):
+class CmsMalformed(Refused):
     """Signed data that is not what it must be; `code` is a finding, `reason_vi` a word for its sentence."""
 
     def __init__(self, reason_vi: str, code: str = findings.CMS_MALFORMED) -> None:
         """`reason_vi` completes "Khối dữ liệu chữ ký sai cấu trúc (...)"."""
-        super().__init__(reason_vi)
-        self.code = code
+        super().__init__(code, reason=reason_vi)
         self.reason_vi = reason_vi
 
 
@@ -108,16 +112,16 @@ class SignedData:
 
     def timestamp_tokens(self) -> tuple[cms.SignedData, ...]:
         """The signature timestamps among the unsigned attributes: made after signing."""
-        return _tokens(self.unsigned("1.2.840.113549.1.9.16.2.14"))
+        return _tokens(self.unsigned(SIGNATURE_STAMP))
 
     def content_tokens(self) -> tuple[cms.SignedData, ...]:
         """The content timestamps among the signed attributes: made before signing."""
         return _tokens(self.signed(_CONTENT_STAMP))
 
-    def uncounted_timestamps(self) -> tuple[str, ...]:
-        """Names of the kinds of timestamps it has that are not judged."""
+    def later_timestamps(self) -> tuple[str, ...]:
+        """Names of the kinds of timestamps it has over more than the signature value."""
         present = {a["type"].dotted for a in self._unsigned_attributes()}
-        return tuple(name for oid, name in _UNCOUNTED.items() if oid in present)
+        return tuple(name for oid, name in _LATER_STAMPS.items() if oid in present)
 
     def strange_attributes(self) -> tuple[str, ...]:
         """Unsigned attributes of no known kind, by their OID: they may hold anything."""
@@ -231,6 +235,7 @@ def read_signed_data(content: cms.SignedData, *, timestamp: bool) -> SignedData:
     if _absent(inside["content"]) == timestamp:
         raise CmsMalformed("nội dung nằm sai chỗ")
     _check_attributes(signer, "tst_info" if timestamp else "data")
+    _check_algorithms(signer)
     certificates = _certificates(content)
     leaf = _signer_certificate(signer, certificates)
     _check_named_certificate(signer, leaf)
@@ -271,6 +276,16 @@ def _check_attributes(signer: cms.SignerInfo, content_type: str) -> None:
         raise CmsMalformed("thuộc tính bắt buộc có nhiều giá trị")
     if values["content_type"][0].native != content_type:
         raise CmsMalformed("thuộc tính content_type sai")
+
+
+def _check_algorithms(signer: cms.SignerInfo) -> None:
+    """SHAKE is permitted, and no library at hand verifies signatures that rest on it."""
+    written = signer["signature_algorithm"]["algorithm"]
+    digest = str(signer["digest_algorithm"]["algorithm"].native)
+    if name := SHAKE_SIGNATURES.get(written.dotted):
+        raise CmsMalformed(name, level_findings.ALGORITHM_NOT_CHECKED)
+    if digest.startswith("shake") and written.native in {"rsassa_pkcs1v15", "rsassa_pss", "ecdsa"}:
+        raise CmsMalformed(digest.upper(), level_findings.ALGORITHM_NOT_CHECKED)
 
 
 def _check_named_certificate(signer: cms.SignerInfo, leaf: x509.Certificate) -> None:

@@ -15,9 +15,7 @@ from ebrvt_connect.trust.verdict import Algorithms, CertificateFacts, Revocation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ebrvt_connect.trust.chain import Chain
-    from ebrvt_connect.trust.grounds import CertificateJudgement, Evidence, Grounds
-    from ebrvt_connect.trust.verdict import BestTime
+    from ebrvt_connect.trust.grounds import CertificateJudgement, Grounds, ShownSigner
 
 
 _MOST_STATEMENTS = 10
@@ -25,19 +23,15 @@ _LONGEST_STATEMENT = 200
 
 
 def certificate_facts(
-    signed: Evidence,
-    chain: Chain | None,
-    judged: CertificateJudgement,
-    best: BestTime,
-    grounds: Grounds,
+    signed: ShownSigner, judged: CertificateJudgement, grounds: Grounds
 ) -> dict[str, object]:
     """The fields of a `SignatureReport` that speak of the certificate at the best signing time."""
-    leaf, state = signed.leaf, judged.revocation
-    in_period = leaf.not_valid_before_utc <= best.value <= leaf.not_valid_after_utc
+    leaf, state, chain = signed.leaf, judged.revocation, judged.chain
+    in_period = leaf.not_valid_before_utc <= judged.moment <= leaf.not_valid_after_utc
     valid = None if in_period and state.status == "unknown" else in_period and state.status == "good"
     return {
         **identity_facts(signed),
-        "role": grounds.trust.signers.role_of(sha256_of(leaf), best.value),
+        "role": grounds.trust.signers.role_of(sha256_of(leaf), judged.moment),
         "signature_kind": SignatureKind.OTHER if chain is None else chain.anchor.kind,
         "certificate_valid_at_best_time": valid,
         "revocation": RevocationFacts(
@@ -53,7 +47,7 @@ def certificate_facts(
     }
 
 
-def identity_facts(signed: Evidence) -> dict[str, object]:
+def identity_facts(signed: ShownSigner) -> dict[str, object]:
     """The fields that tell who signed with what, before anything is judged."""
     leaf = signed.leaf
     return {

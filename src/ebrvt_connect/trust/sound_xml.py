@@ -78,13 +78,12 @@ def plainly_signed(signature: XmlSignature, leaf: x509.Certificate) -> Signed:
 def _proven(signature: XmlSignature, leaf: x509.Certificate) -> Iterator[tuple[Element, bytes]]:
     """Raises whatever there is to raise for anything but a sound signature of the plain form.
 
-    Everything is taken from a copy of the document written in ASCII and read again, as signxml has it: that
-    refuses names in other letters, and what is proven here shall be no more than it would hold.
+    Everything is taken from a copy of the document written out and read again, as signxml has it.
     """
     _check_form(signature.element)
     _require(leaf.not_valid_before_utc <= leaf.not_valid_after_utc)  # signxml looks at that much
     root = signature.element.getroottree().getroot()
-    text = etree.tostring(root)
+    text = etree.tostring(root, encoding="utf-8")
     copy = etree.fromstring(text, _parser())
     info = _verified_info(signature, _at(copy, signature.place)[0], leaf)
     recipes = [_recipe(reference) for reference in info[2:]]
@@ -227,7 +226,7 @@ def _take_out(element: Element) -> None:
 
 def _alone(element: Element) -> Element:
     """As the root of a document of its own, with the namespaces that are declared further up."""
-    return etree.fromstring(etree.tostring(element, with_tail=False), _parser())
+    return etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), _parser())
 
 
 def _canonical(root: Element, *, exclusive: bool) -> bytes:

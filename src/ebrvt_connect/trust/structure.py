@@ -22,7 +22,7 @@ from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ebrvt_connect.trust.file_digests import FileDigests
-from ebrvt_connect.trust.scanning import places_of
+from ebrvt_connect.trust.scanning import BYTE_RANGE, Landmarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,39 +87,38 @@ class Declared:
     """
     first_end: int
     """Where the bytes of the earliest declared signature end; the end of the file when there is none."""
+    claims: tuple[tuple[Gap, int], ...]
+    """Each gap with the end of the bytes that are said to be signed around it."""
 
 
-def declared_in(data: bytes) -> Declared:
+def declared_in(marks: Landmarks) -> Declared:
     """Look through the whole file for what is declared."""
-    found = tuple(_declared(data))
+    data = marks.data
+    found = tuple(_declared(marks))
     gaps = (gap for gap, _ in found if gap.end - gap.start >= _SHORTEST_MASKED)
     first = min((end for _, end in found if end <= len(data)), default=len(data))
-    return Declared(tuple(islice(dict.fromkeys(gaps), _MOST_GAPS)), first)
+    return Declared(tuple(islice(dict.fromkeys(gaps), _MOST_GAPS)), first, found)
 
 
 def gaps_in(data: bytes) -> tuple[Gap, ...]:
     """The gaps declared in the file."""
-    return declared_in(data).gaps
+    return declared_in(Landmarks(data)).gaps
 
 
-def _declared(data: bytes) -> Iterator[tuple[Gap, int]]:
+def _declared(marks: Landmarks) -> Iterator[tuple[Gap, int]]:
     """Gaps that are one hex string, each with the end of the bytes its /ByteRange covers; bounded in number.
 
     Where a string closes is looked up once for each start: many claims about one long string cost nothing.
     """
+    data = marks.data
     closes: dict[int, int] = {}
-    for match in islice(_byte_ranges(data), _MOST_DECLARED):
+    for match in islice(marks.matches_of(_BYTE_RANGE, BYTE_RANGE), _MOST_DECLARED):
         gap = Gap(int(match[1]), int(match[2]))
         if gap.start not in closes:
             string = _HEX_STRING.match(data, gap.start)
             closes[gap.start] = string.end() if string else -1
         if closes[gap.start] == gap.end:
             yield gap, gap.end + int(match[3])
-
-
-def _byte_ranges(data: bytes) -> Iterator[re.Match[bytes]]:
-    found = (_BYTE_RANGE.match(data, at) for at in places_of(b"/ByteRange", data))
-    return (match for match in found if match)
 
 
 def labels_of(data: bytes, gaps: Sequence[Gap], digests: FileDigests | None = None) -> dict[bytes, Gap]:

@@ -53,11 +53,18 @@ class Proofs:
     """Over the signature: made after it."""
     around: tuple[datetime, ...] = ()
     """Times proven by timestamps over all of the signature, its own timestamps with it."""
+    archive: tuple[TimestampVerdict, ...] = ()
+    """Over the signature and its evidence; what those of them prove that hold stands in `around`."""
 
     @property
     def facts(self) -> tuple[TimestampFacts, ...]:
         """As they stand in the report."""
-        return tuple(t.facts for t in (*self.before, *self.after) if t.facts is not None)
+        return tuple(t.facts for t in self.all if t.facts is not None)
+
+    @property
+    def all(self) -> tuple[TimestampVerdict, ...]:
+        """Each judgement that stands in the signature's own report."""
+        return (*self.before, *self.after, *self.archive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def signing_time(claimed: datetime | None, proofs: Proofs, grounds: Grounds) -> 
     own = [t.proves for t in proofs.after if t.proves]
     proven = min((*own, *proofs.around), default=None)
     best = _best(claimed, earliest, proven, grounds)
-    found = [f for t in (*proofs.before, *proofs.after) for f in t.found]
+    found = [f for t in proofs.all for f in t.found]
     found += _order(earliest, own, proofs.around, grounds)
     found += _claim(claimed, earliest, best, grounds, stamped=bool(own))
     return SigningTime(best, proven or grounds.at, claimed, earliest, tuple(found), proofs.facts)

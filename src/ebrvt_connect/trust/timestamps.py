@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ebrvt_connect.trust import findings, level_findings
-from ebrvt_connect.trust.chain import key_allowed, key_description
+from ebrvt_connect.trust.chain import key_allowed
 from ebrvt_connect.trust.cms_algorithms import algorithm_findings, digests_named
 from ebrvt_connect.trust.names import issuer_name, signer_name
 from ebrvt_connect.trust.second_opinion import opinion_on_token
@@ -56,7 +56,7 @@ def judge_token(
     content: cms.SignedData,
     imprint_of: Callable[[str], bytes],
     *,
-    kind: Literal["content", "signature", "document"] = "signature",
+    kind: Literal["content", "signature", "document", "archive"] = "signature",
     witness: datetime | None = None,
 ) -> TimestampVerdict:
     """Judge a token; `imprint_of` gives the digest of what it must be about, by algorithm name.
@@ -88,9 +88,9 @@ def judge_token(
     return TimestampVerdict(facts, found)
 
 
-def unreadable_token(grounds: Grounds) -> TimestampVerdict:
-    """What is said of a timestamp that could not even be taken out of the signature."""
-    return _broken_verdict(grounds, "không giải mã được")
+def unreadable_token(grounds: Grounds, reason: str = "") -> TimestampVerdict:
+    """What is said of a timestamp that could not even be taken out; `reason` is in Vietnamese."""
+    return _broken_verdict(grounds, reason or "không giải mã được")
 
 
 def _broken_verdict(grounds: Grounds, reason: str) -> TimestampVerdict:
@@ -152,9 +152,9 @@ def _authority_trouble(grounds: Grounds, signed: SignedData, chain: Chain | None
         return "chứng thư của tổ chức cấp dấu thời gian hết hiệu lực"
     if trouble := chain.trouble_at(time):
         return trouble
-    if not _is_for_timestamps(leaf):
+    if not is_for_timestamps(leaf):
         return "chứng thư không dành riêng cho cấp dấu thời gian"
-    if list(algorithm_findings(signed.signer_info, key_description(leaf), grounds.policy)):
+    if list(algorithm_findings(signed, grounds.policy)):
         return "thuật toán khai báo mâu thuẫn nhau"
     return ""
 
@@ -193,8 +193,8 @@ def _lapse(
     return ""
 
 
-def _is_for_timestamps(certificate: x509.Certificate) -> bool:
-    """RFC 3161, 2.3: the extended key usage is critical and timeStamping alone."""
+def is_for_timestamps(certificate: x509.Certificate) -> bool:
+    """Whether the extended key usage is critical and timeStamping alone (RFC 3161, 2.3)."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except (x509.ExtensionNotFound, ValueError):

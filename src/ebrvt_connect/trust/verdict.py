@@ -206,8 +206,9 @@ class TimestampFacts(Value):
     time: AwareDatetime
     authority: str
     valid: bool
-    kind: Literal["content", "signature", "document"] = "signature"
-    """Over the content before it was signed, over the signature, or over the file that holds it."""
+    kind: Literal["content", "signature", "document", "archive"] = "signature"
+    """Over the content before it was signed, over the signature, over the file that holds it, or over the
+    signature with its evidence."""
     sha256: str = ""
     """Of the token as it stands in the signature."""
 

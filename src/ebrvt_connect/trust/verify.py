@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.trust import findings, limit_findings
+from ebrvt_connect.trust import disguise_findings, findings, limit_findings
 from ebrvt_connect.trust.disguise import repeated_signatures
 from ebrvt_connect.trust.grounds import FileJudgement, Grounds
 from ebrvt_connect.trust.kind import Sighting, sighted
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.inquiry import Inquiry
-    from ebrvt_connect.trust.packet_siblings import Judge
+    from ebrvt_connect.trust.packet_siblings import FileVerifier
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.revocation import RevocationArchive
     from ebrvt_connect.trust.verdict import Finding, SignatureReport, SubIndication
@@ -39,19 +39,24 @@ def verify_bytes(  # noqa: PLR0913 - a verdict rests on as many things
     name: str = "",
     notes: Inquiry | None = None,
     attached: bool = True,
+    kind: DocumentKind | None = None,
 ) -> VerificationReport:
     """Verify a file held in memory at the time `at` (aware).
 
     `revocation` adds lists to those of the trust store. `detached` is content that stands beside its
     signature, by name. `name` is what the report calls the file. `notes` are written while it is
     judged. The files attached to an edXML packet are judged too and speak against it, unless `attached`
-    is false (then it is the envelope's verdict alone). Never raises for what the file holds; raises
-    `ValueError` for a naive time.
+    is false (then it is the envelope's verdict alone). A file that is not of the `kind` named has failed;
+    none named takes every kind. Never raises for what the file holds; raises `ValueError` for a naive time.
     """
     grounds = Grounds.of(policy, trust, at, revocation, notes)
     beside = dict(detached or {})
     sighting = sighted(data)  # 1
-    judgement = fenced(lambda: _judge(data, sighting, grounds, beside, name), policy)  # 2, 3
+    expected = sighting.is_of(kind) or not data  # that there is nothing in it says more
+    if expected:
+        judgement = fenced(lambda: _judge(data, sighting, grounds, beside, name), policy)  # 2, 3
+    else:
+        judgement = _of_another_kind(sighting, kind, policy)
     # Whoever hands in content wants to know whether it is signed: what no signature is about has not passed.
     strangers = (
         policy.notice(findings.DETACHED_CONTENT_NOT_COVERED, name=n)
@@ -61,7 +66,7 @@ def verify_bytes(  # noqa: PLR0913 - a verdict rests on as many things
     twice = repeated_signatures(judgement.signatures, policy)
     judgement = replace(judgement, found=(*judgement.found, *strangers, *twice))
     report = report_of(judgement, grounds, kind=sighting.kind, name=name, data=data)  # 4
-    if sighting.kind is not DocumentKind.EDXML or not attached:
+    if sighting.kind is not DocumentKind.EDXML or not attached or not expected:
         return report
     from ebrvt_connect.trust.packet_opening import with_attached
 
@@ -74,7 +79,7 @@ def judge_alone(
     at: datetime,
     revocation: RevocationArchive | None = None,
     notes: Inquiry | None = None,
-) -> Judge:
+) -> FileVerifier:
     """Who judges one file of several: by its content, with what stands beside it."""
 
     def judge(data: bytes, name: str, beside: Mapping[str, bytes]) -> VerificationReport:
@@ -132,6 +137,14 @@ def report_of(
         signatures=judgement.signatures,
         findings=found,
     )
+
+
+def _of_another_kind(
+    sighting: Sighting, kind: DocumentKind | None, policy: VerificationPolicy
+) -> FileJudgement:
+    """What is not what the caller means it to be is looked at no further."""
+    seen = sighting.name or "?"
+    return FileJudgement((), (policy.notice(disguise_findings.KIND_NOT_AS_NAMED, named=kind, seen=seen),))
 
 
 def _judge(

@@ -7,20 +7,20 @@ open; a file of which something is left open by a signature has not passed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.xml import XML_DTD_FORBIDDEN
 from ebrvt_connect.trust import findings
+from ebrvt_connect.trust.examination import fenced
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.kind import is_web_page
-from ebrvt_connect.trust.xml_reading import XmlRefused, read_root, signature_elements
+from ebrvt_connect.trust.xml_reading import XmlRefused, holds_signature, read_root, signature_elements
 from ebrvt_connect.trust.xml_signature import (
     ExaminedXml,
-    bare_report,
     content_of_packet,
     content_of_xml,
     examine_xml_signature,
-    refused_report,
 )
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.grounds import Grounds
 
 _XMLDSIG_NAMESPACE = b"www.w3.org/2000/09/xmldsig"
+_LARGE_BYTES = 1024 * 1024
+"""Packets with large files are rarely signed themselves: it is looked before a tree is made of one."""
 
 
 def judge_xml(data: bytes, grounds: Grounds) -> FileJudgement:
     """Judge every signature of an XML file. Never raises for bad content."""
     try:
+        if len(data) > _LARGE_BYTES and not holds_signature(data):
+            return FileJudgement((), (grounds.policy.notice(findings.SIGNED_DATA_NOT_FOUND),))
         root = read_root(data)  # 0
         examined = examine_all(root, len(data), grounds)  # 1
     except XmlRefused as refusal:
@@ -55,20 +59,9 @@ def examine_all(
     `message`: a packet in its envelope, of which only the signed octets are read any further.
     """
     elements = signature_elements(root, size, grounds.policy)
-    return tuple(
-        _fenced(element, index, grounds, message=message) for index, element in enumerate(elements, 1)
-    )
-
-
-def _fenced(element: Element, index: int, grounds: Grounds, *, message: bool) -> ExaminedXml:
-    """One signature examined; whatever a hostile one raises becomes a finding."""
     content_of = content_of_packet if message else content_of_xml
-    try:
-        return examine_xml_signature(element, index, grounds, content_of)
-    except XmlRefused as refusal:
-        return refused_report(index, grounds, refusal)
-    except MemoryError:
-        raise
-    except Exception as failure:  # noqa: BLE001 - hostile input breaks parsers in every way there is
-        finding = grounds.policy.notice(findings.VERIFIER_FAILED, reason=type(failure).__name__)
-        return ExaminedXml(bare_report(index, grounds, [finding]))
+    looks = (
+        (index, partial(examine_xml_signature, element, index, grounds, content_of))
+        for index, element in enumerate(elements, 1)
+    )
+    return tuple(fenced(look, index, grounds.policy, ExaminedXml, format="XMLDSig") for index, look in looks)

@@ -16,9 +16,18 @@ XML_UNREADABLE = kind(
 )
 XML_TOO_COMPLEX = kind(
     "XML_TOO_COMPLEX",
+    FORMAT,
+    "Tệp XML vượt giới hạn phân tích ({reason}), có dấu hiệu bất thường; không kết luận được về chữ ký trong "
+    "tệp. Hãy xin lại bản khác từ nơi phát hành.",
+    "The XML has more structure, or asks for more work, than is examined ({reason}).",
+    "EN 319 102-1",
+)
+XML_TOO_LARGE = kind(
+    "XML_TOO_LARGE",
     unclear(SubIndication.GENERIC),
-    "Tệp XML có cấu trúc lớn bất thường nên chưa được kiểm tra ({reason}).",
-    "The XML claims more work than is done for one file ({reason}).",
+    "Tệp XML có chữ ký lớn hơn giới hạn kiểm tra ({reason}) nên chữ ký chưa được kiểm tra. Đề nghị nơi gửi "
+    "để dữ liệu lớn ở tệp ngoài rồi ký lại; không tự chia nhỏ tệp đã ký: chữ ký sẽ hỏng.",
+    "The signed XML is larger than is examined ({reason}); its signatures were not judged.",
     "EN 319 102-1",
 )
 XML_TOO_MANY_SIGNATURES = kind(

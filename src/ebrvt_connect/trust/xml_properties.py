@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from ebrvt_connect.trust.embedded import Embedded
+from ebrvt_connect.trust.embedded import Embedded, EvidencePieces
 from ebrvt_connect.trust.signed_data import load_signed_data
 from ebrvt_connect.trust.times import in_utc
-from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DIGESTS, DS, EXCLUSIVE_C14N, XADES
+from ebrvt_connect.trust.xml_words import (
+    ARCHIVE_STAMP,
+    CANONICALIZATIONS,
+    DIGESTS,
+    DS,
+    EXCLUSIVE_C14N,
+    XADES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from asn1crypto import cms
     from cryptography import x509
@@ -113,8 +120,8 @@ class SignedProperties:
             return None
 
 
-def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData, bytes]]:
-    """Each signature timestamp's token, and the canonical SignatureValue it must be about; the first ten.
+def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData, bytes, Element]]:
+    """Each signature timestamp's token, the canonical SignatureValue it must be about, its property; ten.
 
     Raises `ValueError` and what asn1crypto raises for tokens that do not read.
     """
@@ -124,16 +131,16 @@ def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData
         identifier = None if method is None else method.get("Algorithm")
         if identifier is not None and identifier not in CANONICALIZATIONS:
             raise ValueError("canonicalization of a timestamp")
-        value = etree.fromstring(etree.tostring(signature.element[1], with_tail=False))
+        value = etree.fromstring(etree.tostring(signature.element[1], encoding="utf-8", with_tail=False))
         canonical = etree.tostring(value, method="c14n", exclusive=identifier == EXCLUSIVE_C14N)
         for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
-            yield load_signed_data(_decoded(token)), canonical
+            yield load_signed_data(_decoded(token)), canonical, stamp
 
 
 def content_tokens(
     signature: XmlSignature, properties: SignedProperties, signed: tuple[bytes, ...]
-) -> Iterator[tuple[cms.SignedData, bytes]]:
-    """Each content timestamp's token, and the data it must be about; the first ten.
+) -> Iterator[tuple[cms.SignedData, bytes, Element]]:
+    """Each content timestamp's token, the data it must be about, and its property; the first ten.
 
     `signed` are the octets of the signature's references in order. Raises as `timestamped_values`.
     """
@@ -154,20 +161,31 @@ def content_tokens(
         if not chosen:
             raise ValueError("a content timestamp about nothing")
         for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
-            yield load_signed_data(_decoded(token)), b"".join(chosen)
+            yield load_signed_data(_decoded(token)), b"".join(chosen), stamp
 
 
 def uncounted_timestamps(signature: XmlSignature) -> tuple[str, ...]:
     """Names of the kinds of timestamps it has that are not judged."""
-    found = (_local(e) for e in _unsigned(signature))
+    later = (e for e in unsigned_properties(signature) if not is_archive_stamp(e))
+    found = (_local(e) for e in later)
     return tuple(dict.fromkeys(name for name in found if name in _UNCOUNTED))
+
+
+def is_archive_stamp(element: Element) -> bool:
+    """Whether it is an archive timestamp of the kind that is judged (`trust.archive_stamps_xml`)."""
+    return element.tag == ARCHIVE_STAMP and element.find(f"{XADES}Include") is None
 
 
 def evidence_in_xml(signature: XmlSignature) -> Embedded:
     """Certificates and revocation data among the unsigned properties; what does not read is left out."""
+    return pieces_in_xml(signature).read()
+
+
+def pieces_in_xml(signature: XmlSignature, *, protected: Container[Element] | None = None) -> EvidencePieces:
+    """The same, not read yet; with `protected` what is in these properties alone."""
     found: dict[str, list[bytes]] = {name: [] for name in _EVIDENCE}
-    for group in _unsigned(signature):
-        if _local(group) not in _EVIDENCE_GROUPS:
+    for group in unsigned_properties(signature):
+        if _local(group) not in _EVIDENCE_GROUPS or not (protected is None or group in protected):
             continue
         for element in group.iter():
             name = _local(element)
@@ -176,14 +194,11 @@ def evidence_in_xml(signature: XmlSignature) -> Embedded:
                     found[name].append(_decoded(element))
                 except ValueError:
                     continue
-    certificates, crls, ocsps = (found[name] for name in _EVIDENCE)
-    return (
-        Embedded.of(certificates=certificates, crls=crls, ocsps=ocsps) if any(found.values()) else Embedded()
-    )
+    return EvidencePieces(*(tuple(found[name]) for name in _EVIDENCE))
 
 
-def _unsigned(signature: XmlSignature) -> Iterator[Element]:
-    """The unsigned properties of the signature, whichever version of XAdES names them."""
+def unsigned_properties(signature: XmlSignature) -> Iterator[Element]:
+    """The unsigned properties of the signature, whichever version of XAdES names them, in order."""
     path = "/".join(
         XADES + name for name in ("QualifyingProperties", "UnsignedProperties", "UnsignedSignatureProperties")
     )

@@ -18,9 +18,18 @@ from cryptography import x509
 from lxml import etree
 
 from ebrvt_connect.codec.edxml_words import NAMESPACE as EDXML_NAMESPACE
-from ebrvt_connect.codec.xml import XmlLimits, local_name, namespace, parse_tree
+from ebrvt_connect.codec.xml import (
+    XML_MALFORMED,
+    Start,
+    XmlLimits,
+    XmlStream,
+    local_name,
+    namespace,
+    parse_tree,
+)
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust.catalogue import Refused
 from ebrvt_connect.trust.remembered import read_certificate
 from ebrvt_connect.trust.xml_unsigned import (
     has_only_id,
@@ -50,6 +59,17 @@ if TYPE_CHECKING:
 
 _LIMITS = XmlLimits()
 _SMALL_BYTES = 64 * 1024
+_LIGHT_BYTES = 512 * 1024
+_LONGEST_TEXT_BYTES = 10_000_000
+"""What a tree takes of one text (libxml2, without its option for huge ones)."""
+_MOST_STREAMED_ELEMENTS = 1_000_000
+_LEAST_BYTES_EACH = 20
+_MOST_DIGESTS = 4000
+_TIMES_HELD = 7.5
+_ELEMENT_BYTES = 500
+_MOST_HELD_BYTES = 105_000_000
+"""Measured: how often the bytes stand in trees, copies and canonical forms, beside the room for two."""
+_SIGNATURE_BEGINS = Start(SIGNATURE)
 _DOCTYPE = b"<!DOCTYPE"
 _PLAIN_BEGINNING = re.compile(
     rb"""(?:<\?xml version="1\.0"(?: encoding="(?:UTF-8|utf-8)")?(?: standalone="(?:yes|no)")?\?>\s*)?"""
@@ -60,18 +80,14 @@ _WITH_NAMESPACES = etree.XPath("//*[@*[namespace-uri()]]")
 _MOST_CERTIFICATES = 100
 _MOST_WORK_BYTES = 64 * 1024 * 1024
 """Document size times references: each reference is digested over a copy of the whole."""
+_USUAL_REFERENCES = 3
+"""Of one signature: to the content, to its own properties, to its key."""
 _FRAGMENT = re.compile(r"#([A-Za-z_][\w.-]*)\Z")
 _SHOWN_CHARS = 60
 
 
-class XmlRefused(Exception):
-    """A file or signature that is not judged any further; `code` is a finding, the rest fills its places."""
-
-    def __init__(self, code: str, **facts: object) -> None:
-        """`facts` fill the places of the finding's sentence."""
-        super().__init__(code)
-        self.code = code
-        self.facts = facts
+class XmlRefused(Refused):
+    """An XML file or signature that is not judged any further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +126,51 @@ def read_root(data: bytes) -> Element:
     root = _plain_root(data)
     if root is not None:
         return root
+    if len(data) > _LIGHT_BYTES:
+        _refuse_heavy(data)
     try:
         return parse_tree(data, _LIMITS, keep_remarks=True)
     except InvalidValue as failure:
-        too_much = failure.code in {"XML_TOO_LARGE", "XML_TOO_MANY_ELEMENTS"}
-        sentence = failure.sentence_vi.rstrip(".")
-        code = xml_findings.XML_TOO_COMPLEX if too_much else xml_findings.XML_UNREADABLE
-        raise XmlRefused(code, reason=sentence, fault=failure.code) from failure
+        if len(data) > _LONGEST_TEXT_BYTES and failure.code == XML_MALFORMED.code:
+            holds_signature(data)  # what is read as a stream without fault a tree has no room for
+            raise XmlRefused(xml_findings.XML_TOO_LARGE, reason="một nội dung quá dài") from failure
+        raise _unread(failure, data) from failure
+
+
+def holds_signature(data: bytes) -> bool:
+    """Whether a ds:Signature stands in a file of any size, of which no tree is made; raises `XmlRefused`."""
+    limits = XmlLimits(file_bytes=len(data), elements=_MOST_STREAMED_ELEMENTS)
+    try:
+        found = [event for event in XmlStream((data,), limits) if event == _SIGNATURE_BEGINS]
+    except InvalidValue as failure:
+        raise _unread(failure, data) from failure
+    return bool(found)
+
+
+def _unread(failure: InvalidValue, data: bytes) -> XmlRefused:
+    """What is no XML, or none that is accepted; and what is more than is examined."""
+    reason = failure.sentence_vi.rstrip(".")
+    if failure.code not in {"XML_TOO_LARGE", "XML_TOO_MANY_ELEMENTS"}:
+        return XmlRefused(xml_findings.XML_UNREADABLE, reason=reason, fault=failure.code)
+    return _too_much(data, reason, failure.code)
+
+
+def _too_much(data: bytes, reason: str, fault: str = "") -> XmlRefused:
+    """A large file; or one of almost nothing but elements, as no data are, or of too many references."""
+    dense = _elements_of(data) * _LEAST_BYTES_EACH > len(data) or data.count(b"DigestValue") > _MOST_DIGESTS
+    code = xml_findings.XML_TOO_COMPLEX if dense else xml_findings.XML_TOO_LARGE
+    return XmlRefused(code, reason=reason, fault=fault)
+
+
+def _elements_of(data: bytes) -> int:
+    """About how many there are, in hardly any time."""
+    return data.count(b"<") - data.count(b"</")
+
+
+def _refuse_heavy(data: bytes) -> None:
+    """A tree and its copies, which judging takes, have to find room in what a worker is given."""
+    if len(data) * _TIMES_HELD + _elements_of(data) * _ELEMENT_BYTES > _MOST_HELD_BYTES:
+        raise _too_much(data, f"{len(data)} byte, khoảng {_elements_of(data)} phần tử")
 
 
 def _plain_root(data: bytes) -> Element | None:
@@ -158,7 +212,9 @@ def signature_elements(root: Element, size: int, policy: VerificationPolicy) -> 
     counts = (len(element.findall(f"{DS}SignedInfo/{DS}Reference")) for element in found)
     references = sum(n for n in counts if n <= policy.most_references)  # the others are refused unread
     if references * size > _MOST_WORK_BYTES:
-        raise XmlRefused(xml_findings.XML_TOO_COMPLEX, reason=f"{references} tham chiếu, {size} byte")
+        usual = references <= _USUAL_REFERENCES * len(found)
+        code = xml_findings.XML_TOO_LARGE if usual else xml_findings.XML_TOO_COMPLEX
+        raise XmlRefused(code, reason=f"{references} tham chiếu, {size} byte")
     return found
 
 

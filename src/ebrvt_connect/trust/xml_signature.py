@@ -2,11 +2,8 @@
 
 1. Shape, algorithms, references (`trust.xml_reading`). 2. The signer's certificate: KeyInfo is a hint.
 3. Digests and signature value, with that certificate: the plain form by `trust.sound_xml`, the rest by
-signxml, with nothing of its own trust. 4. The certificate at the best signing time (`trust.grounds`), and
-pyHanko's word on its path. 5. What the signature covers, and what it leaves open.
-
-The best time is that of a signature timestamp (XAdES-T), else the one in signed properties, as the signer
-claims it, else the time of the check.
+signxml, with nothing of its own trust. 4. What it covers, and what it leaves open. The rest is as in every
+format (`trust.examination`).
 """
 
 from __future__ import annotations
@@ -22,17 +19,14 @@ from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm
 from signxml.exceptions import InvalidDigest, InvalidInput, InvalidSignature
 from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
-from ebrvt_connect.trust import findings, level_findings, xml_findings
+from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust.archive_stamps_xml import archive_stamps_in_xml
+from ebrvt_connect.trust.catalogue import Refused
 from ebrvt_connect.trust.etsi_identity import identity_of_xml
-from ebrvt_connect.trust.grounds import judge_certificate
-from ebrvt_connect.trust.levels import level_of
+from ebrvt_connect.trust.examination import Proved, SignatureReading, Stamp, examine
 from ebrvt_connect.trust.second_opinion import doubt_about_signer
-from ebrvt_connect.trust.signed_data import CmsMalformed
-from ebrvt_connect.trust.signer_facts import certificate_facts
 from ebrvt_connect.trust.sound_xml import plainly_signed
-from ebrvt_connect.trust.times import Proofs, signing_time
-from ebrvt_connect.trust.timestamps import judge_token, unreadable_token
-from ebrvt_connect.trust.verdict import Coverage, Indication, SignatureReport
+from ebrvt_connect.trust.verdict import Coverage, SignatureReport
 from ebrvt_connect.trust.xml_properties import (
     SignedProperties,
     content_tokens,
@@ -41,7 +35,6 @@ from ebrvt_connect.trust.xml_properties import (
     uncounted_timestamps,
 )
 from ebrvt_connect.trust.xml_reading import (
-    XmlRefused,
     is_plain_holder,
     path_of,
     read_signature,
@@ -57,11 +50,9 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element as Element
 
-    from ebrvt_connect.trust.chain import Chain
-    from ebrvt_connect.trust.grounds import Grounds
+    from ebrvt_connect.trust.grounds import CertificateJudgement, Grounds
     from ebrvt_connect.trust.policy import VerificationPolicy
-    from ebrvt_connect.trust.timestamps import TimestampVerdict
-    from ebrvt_connect.trust.verdict import BestTime, Finding
+    from ebrvt_connect.trust.verdict import Finding
     from ebrvt_connect.trust.xml_reading import XmlSignature
 
 # It logs whole documents as they are canonicalized.
@@ -79,7 +70,7 @@ class ExaminedXml:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the signature shows of its signer (`grounds.Evidence`)."""
+    """What the signature shows of its signer (`grounds.ShownSigner`)."""
 
     leaf: x509.Certificate
     others: tuple[x509.Certificate, ...]
@@ -135,60 +126,45 @@ def examine_xml_signature(
     properties = SignedProperties.of(signature)
     shown = _shown(signature, properties, content, policy)  # 2
     outcome = _verify(signature, shown.leaf)  # 3
-    grounds = grounds.with_evidence(evidence_in_xml(signature))
     octets = tuple(data for _, data in outcome.signed)
-    before = content_tokens(signature, properties, octets) if octets else iter(())
-    proofs = Proofs(
-        tuple(_judged(before, grounds, "content")),
-        tuple(_judged(timestamped_values(signature), grounds, "signature")),
+
+    def prove(grounds: Grounds, certificate: CertificateJudgement) -> Proved:
+        troubles = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
+        if troubles and _is_spaced(signature):
+            troubles.append(policy.notice(xml_findings.XML_REFORMATTED))
+        return Proved(
+            integrity=not troubles and content.integrity,
+            identity=identity_of_xml(signature),
+            found=(*troubles, *_binding(properties, shown, policy)),
+            remarks=content.found,
+            doubt=partial(_doubt, shown, certificate, grounds.policy),
+            facts={
+                "coverage": content.coverage,
+                "format": content.format + ("XMLDSig" if properties.element is None else "XAdES"),
+            },
+        )
+
+    reading = SignatureReading(
+        signer=shown,
+        prove=prove,
+        brought=evidence_in_xml(signature),
+        claimed_time=properties.claimed_time or content.claimed_time,
+        before=_stamps(content_tokens(signature, properties, octets) if octets else iter(())),
+        after=_stamps(timestamped_values(signature)),
+        archive=archive_stamps_in_xml(signature, octets) if octets else (),
+        uncounted=uncounted_timestamps(signature),
+        bound=properties.names_a_certificate,
     )
-    time = signing_time(properties.claimed_time or content.claimed_time, proofs, grounds)
-    grounds = grounds.as_proven(time)
-    chain = grounds.chain_of(shown, grounds.trust.for_signing, time.best.value)  # 4
-    certificate = judge_certificate(grounds, shown, chain, time)
-    found = [policy.notice(code, reason=reason) for code, reason in outcome.troubles]
-    if outcome.troubles and _is_spaced(signature):
-        found.append(policy.notice(xml_findings.XML_REFORMATTED))
-    found += _binding(properties, shown, policy)
-    found += certificate.found
-    found += time.found
-    found += (
-        policy.notice(level_findings.ARCHIVE_TIMESTAMP_NOT_COUNTED, name=name)
-        for name in uncounted_timestamps(signature)
-    )
-    found += content.found  # 5
-    if policy.conclude(found)[0] is Indication.TOTAL_PASSED:
-        doubt = _doubt(shown, chain, grounds, vouched=certificate.vouched, best=time.best)
-        found += [policy.notice(findings.SECOND_OPINION_DIFFERS, reason=doubt)] if doubt else []
-    report = bare_report(index, grounds, found).model_copy(
-        update={
-            **certificate_facts(shown, chain, certificate, time.best, grounds),
-            "identity": identity_of_xml(signature),
-            "integrity": not outcome.troubles and content.integrity,
-            "coverage": content.coverage,
-            **time.report,
-            "level": level_of(grounds, chain, time, bound=properties.names_a_certificate),
-            "format": content.format + ("XMLDSig" if properties.element is None else "XAdES"),
-        }
-    )
-    return ExaminedXml(report, outcome.signed)
+    return ExaminedXml(examine(reading, index, grounds), outcome.signed)
 
 
-def refused_report(index: int, grounds: Grounds, refusal: XmlRefused) -> ExaminedXml:
-    """The report of a signature of which no more can be said than what was refused."""
-    return ExaminedXml(bare_report(index, grounds, [grounds.policy.notice(refusal.code, **refusal.facts)]))
-
-
-def bare_report(index: int, grounds: Grounds, found: list[Finding]) -> SignatureReport:
-    """A report with its findings and the verdict that follows from them."""
-    indication, reasons = grounds.policy.conclude(found)
-    return SignatureReport(
-        index=index,
-        indication=indication,
-        sub_indication=next(iter(reasons), None),
-        findings=tuple(found),
-        format="XMLDSig",
-    )
+def _stamps(tokens: Iterator[tuple[cms.SignedData, bytes, Element]]) -> Iterator[Stamp]:
+    """Each token with what it must be about; where one does not read, that is the last of them."""
+    try:
+        for content, canonical, stamp in tokens:
+            yield Stamp(content, partial(_imprint, canonical), stamp)
+    except (Refused, ValueError, TypeError, KeyError):
+        yield Stamp(None, partial(_imprint, b""))
 
 
 # --- the signer ------------------------------------------------------------------------------------
@@ -214,27 +190,14 @@ def _lowest(certificates: tuple[x509.Certificate, ...]) -> x509.Certificate:
 
 
 def _binding(properties: SignedProperties, shown: _Shown, policy: VerificationPolicy) -> Iterator[Finding]:
-    """Whether the signer committed to the certificate."""
-    if not properties.names_a_certificate:
-        yield policy.notice(findings.SIGNER_CERTIFICATE_NOT_BOUND)
-    elif properties.certificate_named((shown.leaf,)) is None:
+    """Whether the certificate is the one the signer committed to."""
+    if properties.names_a_certificate and properties.certificate_named((shown.leaf,)) is None:
         yield policy.notice(findings.SIGNER_CERTIFICATE_MISMATCH)
 
 
-def _doubt(shown: _Shown, chain: Chain | None, grounds: Grounds, *, vouched: bool, best: BestTime) -> str:
-    return doubt_about_signer(shown.leaf, shown.others, chain, best.value, grounds.policy, vouched=vouched)
-
-
-def _judged(
-    tokens: Iterator[tuple[cms.SignedData, bytes]],
-    grounds: Grounds,
-    kind: Literal["content", "signature"],
-) -> Iterator[TimestampVerdict]:
-    try:
-        for content, canonical in tokens:
-            yield judge_token(grounds, content, partial(_imprint, canonical), kind=kind)
-    except (CmsMalformed, ValueError, TypeError, KeyError):
-        yield unreadable_token(grounds)
+def _doubt(shown: _Shown, certificate: CertificateJudgement, policy: VerificationPolicy) -> str:
+    chain, vouched = certificate.chain, certificate.vouched
+    return doubt_about_signer(shown.leaf, shown.others, chain, certificate.moment, policy, vouched=vouched)
 
 
 def _imprint(canonical: bytes, algorithm: str) -> bytes:
@@ -267,9 +230,13 @@ class _Engine(XMLVerifier):
             root = root[position]
         return root
 
+    def _tostring(self, xml_node: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
+        # It would write ASCII and read that again: <giấy> becomes <gi&#7845;y>, which is no name any more.
+        return etree.tostring(xml_node, encoding="utf-8", **kwargs)
+
     def _c14n(self, nodes: Any, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
         if nodes.getparent() is not None:
-            nodes = etree.fromstring(etree.tostring(nodes, with_tail=False), self.parser)
+            nodes = etree.fromstring(self._tostring(nodes, with_tail=False), self.parser)
         canonical: bytes = super()._c14n(nodes, *args, **kwargs)
         return canonical
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from ebrvt_connect.trust.xml_words import DS, XADES
+from ebrvt_connect.trust.xml_words import XADES_141 as _XADES_141
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 _DS_11 = "{http://www.w3.org/2009/xmldsig11#}"
-_XADES_141 = "{http://uri.etsi.org/01903/v1.4.1#}"
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
 _NC_NAME = re.compile(r"[^\W\d][\w.-]*\Z")

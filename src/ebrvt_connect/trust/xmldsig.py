@@ -2,7 +2,8 @@
 
 The form is fixed: one Reference to `#Id` (or to the whole document, whose root has none), exclusive
 canonicalization (with enveloped-signature before it where the signature lies within), SHA-256, RSA
-(PKCS#1 v1.5) or ECDSA, X509Data with the signer's certificate and its issuers.
+(PKCS#1 v1.5) or ECDSA, X509Data with the signer's certificate and its issuers. Given a time it is a XAdES
+signature (B-B), whose second Reference covers time and certificate.
 Exclusive canonicalization keeps what surrounds the signed element out of the digest, so a packet may
 travel in any envelope and be cut out of it again. Re-formatting is what it does not survive.
 """
@@ -21,9 +22,12 @@ from lxml import etree
 
 from ebrvt_connect.codec.xml import parse_tree
 from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.trust.xades_claims import Claims
 from ebrvt_connect.trust.xml_words import ENVELOPED, EXCLUSIVE_C14N, SIGNATURE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lxml.etree import _Element as Element
 
     from ebrvt_connect.ports.signer import Signer
@@ -40,35 +44,38 @@ _SIGNED_INFO = (
     '<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
     f'<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE_C14N}"></ds:CanonicalizationMethod>'
     '<ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
-    '<ds:Reference URI="{uri}"><ds:Transforms>'
+    '<ds:Reference{id} URI="{uri}"><ds:Transforms>'
     "{enveloped}"
     f'<ds:Transform Algorithm="{EXCLUSIVE_C14N}"></ds:Transform>'
     '</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256">'
-    "</ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+    "</ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>{claims}</ds:SignedInfo>"
 )
 _ENVELOPED = f'<ds:Transform Algorithm="{ENVELOPED}"></ds:Transform>'
 _SIGNATURE = (
-    '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">{signed_info}'
+    '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"{id}>{signed_info}'
     "<ds:SignatureValue>{value}</ds:SignatureValue>"
-    "<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo></ds:Signature>"
+    "<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo>{held}</ds:Signature>"
 )
 
 
-def sign_packet(packet_xml: bytes, signer: Signer, *, reference_id: str) -> bytes:
+def sign_packet(
+    packet_xml: bytes, signer: Signer, *, reference_id: str, signed_at: datetime | None = None
+) -> bytes:
     """The packet with its signature as last child, UTF-8, without an XML declaration.
 
     `packet_xml` is the packet's element, UTF-8, whose attribute `Id` is `reference_id` (a name, given
-    once). Nothing of it is re-formatted. Raises `ValueError` for any other Id, a packet with comments or
-    a signature in it, and one that is not well-formed; whatever the signer raises passes through.
+    once). Nothing of it is re-formatted. With `signed_at` (aware) it is XAdES B-B. Raises `ValueError` for
+    any other Id, a packet with comments or a signature in it, a naive time, and one that is not
+    well-formed; whatever the signer raises passes through.
     """
     packet = _read(packet_xml, reference_id)
     if packet.get("Id") != reference_id or next(packet.iter(SIGNATURE), None) is not None:
         raise ValueError(f"packet: expected Id={reference_id!r} at its root, and no signature in it yet")
-    packet.append(_signature(packet, signer, reference_id, enveloped=True))
+    packet.append(_signature(packet, signer, reference_id, signed_at, enveloped=True))
     return etree.tostring(packet, encoding="UTF-8", xml_declaration=False)
 
 
-def sign_whole(document_xml: bytes, signer: Signer) -> bytes:
+def sign_whole(document_xml: bytes, signer: Signer, *, signed_at: datetime | None = None) -> bytes:
     """The document with its signature as the root's last child, over all of it (`URI=""`).
 
     For XML whose root bears no `Id` and whose form is not ours to change; otherwise as `sign_packet`.
@@ -77,28 +84,39 @@ def sign_whole(document_xml: bytes, signer: Signer) -> bytes:
     document = _parsed(document_xml)
     if next(document.iter(SIGNATURE), None) is not None:
         raise ValueError("document: expected no signature in it yet")
-    document.append(_signature(document, signer, "", enveloped=True))
+    document.append(_signature(document, signer, "", signed_at, enveloped=True))
     return etree.tostring(document, encoding="UTF-8", xml_declaration=False)
 
 
-def sign_part(document_xml: bytes, signer: Signer, *, reference_id: str) -> bytes:
+def sign_part(
+    document_xml: bytes, signer: Signer, *, reference_id: str, signed_at: datetime | None = None
+) -> bytes:
     """The document with one more signature as the root's last child, over the element with this Id.
 
     Signatures stand beside what they sign, so several people can sign the same part one after another.
-    Raises `ValueError` as `sign_packet`, and for the root, which a signature within cannot stand beside.
+    Raises `ValueError` as `sign_packet`, for the root, which a signature within cannot stand beside, and for
+    a part with text right behind it.
     """
     document = _read(document_xml, reference_id)
     part = next(e for e in document.iter() if e.get("Id") == reference_id)
     if part is document:
         raise ValueError(f"document: got Id={reference_id!r} at its root, expected it further down")
-    document.append(_signature(part, signer, reference_id, enveloped=False))
+    if (part.tail or "").strip():
+        # Readers in use cannot take such an element out of its document, ours among them.
+        raise ValueError(f"document: expected no text right behind the element with Id={reference_id!r}")
+    document.append(_signature(part, signer, reference_id, signed_at, enveloped=False))
     return etree.tostring(document, encoding="UTF-8", xml_declaration=False)
 
 
-def _signature(target: Element, signer: Signer, reference_id: str, *, enveloped: bool) -> Element:
+def _signature(
+    target: Element, signer: Signer, reference_id: str, signed_at: datetime | None, *, enveloped: bool
+) -> Element:
     canonical = etree.tostring(target, method="c14n", exclusive=True)
+    claims = _claims(target, signer, signed_at)
     signed_info = _SIGNED_INFO.format(
         method=_METHODS[signer.key_kind],
+        id=f' Id="{claims.id}-ref"' if claims else "",
+        claims=claims.reference if claims else "",
         uri=f"#{reference_id}" if reference_id else "",
         enveloped=_ENVELOPED if enveloped else "",
         digest=b64encode(hashlib.sha256(canonical).digest()).decode(),
@@ -113,8 +131,18 @@ def _signature(target: Element, signer: Signer, reference_id: str, *, enveloped:
         signed_info=signed_info.replace(_NAMESPACE, "", 1),
         value=b64encode(value).decode(),
         certificates=certificates,
+        id=f' Id="{claims.id}"' if claims else "",
+        held=claims.held if claims else "",
     )
     return etree.fromstring(text)
+
+
+def _claims(target: Element, signer: Signer, signed_at: datetime | None) -> Claims | None:
+    """Of the whole document as it is now, so that whoever signs the same part again gets other Ids."""
+    if signed_at is None:
+        return None
+    document = etree.tostring(target.getroottree(), method="c14n", exclusive=True)
+    return Claims.of(signer.certificates_der[0], signed_at, document)
 
 
 def _read(content: bytes, reference_id: str) -> Element:

@@ -192,17 +192,17 @@ def test_a_packet_goes_into_a_folder_as_well(verify, vectors, papers):
     assert "đã ghi vào phieu/" in answer.err
 
 
-def test_evidence_of_a_packet_says_that_it_is_of_its_parts_only(verify, ebrvt, vectors, papers):
+def test_evidence_of_a_packet_is_one_record_that_is_replayed_as_a_whole(verify, ebrvt, vectors, papers):
     packet = min(vectors.rglob("*.edxml"))
     verify("--packet", packet, "--evidence", "bang-chung")
-    records = ebrvt("evidence", "list", "bang-chung", "--json").data["records"]
-    assert records
-    assert {r["part_of"] for r in records} == {str(packet)}
-    assert f"phần của gói tin {packet}" in ebrvt("evidence", "list", "bang-chung").out
 
-    own = next(r for r in records if r["file"] == str(packet))
-    again = ebrvt("evidence", "replay", "bang-chung", own["record"], packet)
-    assert "không phải kết luận về cả gói tin" in again.out
+    (kept,) = ebrvt("evidence", "list", "bang-chung", "--json").data["records"]
+    assert (kept["file"], kept["format"]) == (str(packet), "ebrvt-evidence-packet/1")
+    assert str(packet) in [part["name"] for part in kept["parts"]]
+    assert "cả gói tin gồm" in ebrvt("evidence", "list", "bang-chung").out
+    again = ebrvt("evidence", "replay", "bang-chung", kept["record"], packet, "--json")
+    assert (again.code, again.data["same"]) == (0, True)
+    assert again.data["packet"]["sha256"] == kept["file_sha256"]
 
 
 # --- a full disk ------------------------------------------------------------------------------------

@@ -167,11 +167,28 @@ def test_the_answer_may_go_to_a_file_and_overwrites_none(verify, packets, tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("form", "name", "begins"),
+    [
+        ("html", "ket-qua.html", b"<!doctype html>"),
+        ("pdf", "ket-qua.pdf", b"%PDF-"),
+        ("etsi", "etsi.xml", b"<?xml"),
+    ],
+)
+@pytest.mark.parametrize(("packet", "code"), [("good", 0), ("tampered", 1), ("other-agency", 2)])
+def test_a_packet_has_its_certificate_and_its_etsi_report(verify, packets, form, name, begins, packet, code):
+    answer = verify("--packet", packets / f"{packet}.edxml", "--format", form, "-o", f"{packets}/phieu/")
+
+    written = (packets / "phieu" / f"{packet}.edxml.{name}").read_bytes()
+    assert (answer.code, answer.out) == (code, "")
+    assert written.startswith(begins)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ["--packet", "good.edxml", "good.edxml"],
         ["--packet", "good.edxml", "--detached", "good.edxml"],
-        ["--packet", "good.edxml", "--format", "pdf"],
+        ["--packet", "good.edxml", "--format", "pdf", "--json"],
         ["--agencies", "good.edxml", "good.edxml"],
         ["--packet", "absent.edxml"],
         [],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ebrvt_connect.codec.xml import (
     End,
+    Remark,
     Schema,
     Start,
     XmlLimits,
@@ -126,8 +127,8 @@ def test_blanks_before_the_root_without_a_declaration_are_nothing_to_tell():
     assert not stream.leading_whitespace
 
 
-def test_comments_and_instructions_are_not_told():
-    assert events_of(b"<a><!-- x --><?y z?></a>") == [Start("a"), End()]
+def test_comments_and_instructions_are_told_without_their_text():
+    assert events_of(b"<a>b<!-- x -->c<?y z?></a>") == [Start("a"), "b", Remark(), "c", Remark(), End()]
 
 
 def test_a_tree_holds_no_comments():

@@ -37,7 +37,7 @@ def carrying(example, read, blobs):
         encoded = base64.b64encode(content).decode() if text is None else text
         packet = (
             example.replace(CONTENT_OF_PDF, encoded)
-            .replace("<AttachmentName>125-BC-STTTT.signed.pdf<", f"<AttachmentName>{name}<")
+            .replace("AttachmentName>125-BC-STTTT.signed.pdf<", f"AttachmentName>{name}<")
             .replace("<ContentType>application/pdf<", f"<ContentType>{label}<")
         )
         record = read(packet, limits).record

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree, html
 
-from ebrvt_connect.ops.certificate_content import content_of
+from ebrvt_connect.ops.certificate_content import content_of, signature_blocks
 from ebrvt_connect.ops.certificate_html import html_of
 from ebrvt_connect.ops.certificate_pdf import pdf_of
 from ebrvt_connect.testing.pki import SandboxPki
 from ebrvt_connect.trust.policy import ETSI_STRICT
-from ebrvt_connect.trust.verdict import ChangeAfter, Coverage
+from ebrvt_connect.trust.verdict import ChangeAfter, Coverage, Indication
 from tests.unit.trust.samples import EARLY, OTHER_AGENCY, Desk, plain_pdf
 
 HOSTILE = (
@@ -113,18 +113,19 @@ def test_everything_the_circular_asks_for_is_shown_in_both_forms(passed):
             "PHIẾU KẾT QUẢ KIỂM TRA CHỮ KÝ SỐ",
             "Công văn 125-STTTT.pdf",
             passed.sha256,
-            "23/11/2026 08:00:00 (+07:00), theo chính sách VN_2025 phiên bản 1",
+            "23/11/2026 08:00:00 (+07:00)",
+            "VN_2025 phiên bản 1, SHA-256",
             passed.policy.sha256,
-            "Chữ ký 1: HỢP LỆ",
-            "Vai trò: người có thẩm quyền",
+            "--at 2026-11-23T08:00:00+07:00",
+            "người có thẩm quyền",
             "Trần Thị Ví Dụ, Giám đốc",
-            "Sở Thông tin và Truyền thông (mẫu)",
-            "Cơ quan cấp chứng thư cho cơ quan nhà nước (mẫu) (chữ ký chuyên dùng công vụ)",
-            "01/01/2015 07:00:00 đến 31/12/2049 07:00:00",
-            "23/11/2026 08:00:00 (căn cứ: dấu thời gian)",
-            "chữ ký có hiệu lực (chứng thư số khi đó: có hiệu lực)",
-            "không bị thu hồi (căn cứ: danh sách thu hồi CRL lập",
-            "có; bao phủ: toàn bộ tệp",
+            "Sở Thông tin và Truyền thông",
+            "chuyên dùng công vụ",
+            "01/01/2015–31/12/2049",
+            "có dấu thời gian",
+            "chứng thư còn hiệu lực",
+            "toàn vẹn; không bị thu hồi",
+            "bao phủ: toàn bộ tệp",
             f"số {passed.signatures[0].signer.serial}, sha256",
             "Người kiểm tra (ký, ghi rõ họ tên)",
         ):
@@ -160,44 +161,48 @@ def test_each_verdict_has_a_shape_of_its_own(passed, failed, unclear):
 def test_a_time_only_claimed_is_told_loudly(claimed):
     page = page_of(claimed)
 
-    (first, *_) = (e.text_content().strip() for e in page.iter("dd") if e.get("class") == "loud")
-    assert first == "23/11/2026 08:00:00 (căn cứ: người ký tự khai, CHƯA CÓ DẤU THỜI GIAN CHỨNG MINH)"
-    lead = page.xpath("//div[contains(@class,'headline')]//span[@class='loud']")[0].text
+    cells = [e.text_content() for e in page.xpath("//td/div[contains(@class,'loud')]")]
+    assert cells.count("CHỈ TỰ KHAI") == 3
+    lead = page.xpath("//div[contains(@class,'headline')]//span[contains(@class,'loud')]")[0].text
     assert lead.endswith("Thời điểm ký CHƯA CÓ DẤU THỜI GIAN CHỨNG MINH.")
 
 
 def test_findings_come_gravest_first_with_law_and_advice(failed):
-    block = content_of(failed).blocks[0]
+    front = content_of(failed).front
 
-    assert [n.weight for n in block.notes] == ["Lỗi"]
-    assert (block.notes[0].code, block.notes[0].law) == ("HASH_MISMATCH", "TT 15/2025 Phụ lục II mục 2.4")
-    assert block.notes[0].advice.startswith("Không sử dụng bản này")
-    assert all(n.weight == "Lưu ý" for n in block.remarks)
+    assert [n.weight for n in front.notes] == ["Lỗi"]
+    assert (front.notes[0].code, front.notes[0].law) == ("HASH_MISMATCH", "TT 15/2025 Phụ lục II mục 2.4")
+    assert front.notes[0].where == "Chữ ký 1, 2"
+    assert front.notes[0].advice.startswith("Không sử dụng bản này")
+    assert all(n.weight == "Lưu ý" for n in front.remarks)
 
 
 def test_what_leaves_the_verdict_open_is_not_called_an_error(unclear, desk):
     strict = desk.verdict(desk.signed(), policy=ETSI_STRICT)
 
-    assert content_of(unclear).blocks[0].notes[0].weight == "Chưa đạt"
-    assert content_of(strict).blocks[0].notes[0].code == "NO_TIMESTAMP"
-    assert content_of(strict).blocks[0].notes[0].weight == "Chưa đạt"
+    assert content_of(unclear).front.notes[0].weight == "Chưa đạt"
+    assert content_of(strict).front.notes[0].code == "NO_TIMESTAMP"
+    assert content_of(strict).front.notes[0].weight == "Chưa đạt"
 
 
 def test_a_revoked_certificate_is_told_with_its_date(desk):
     report = desk.verdict(desk.signed(flavour="revoked", at=EARLY + timedelta(days=3000)))
 
-    (row,) = (r for r in content_of(report).blocks[0].rows if r.label == "Thu hồi tại thời điểm ký")
-    assert row.value.startswith("ĐÃ BỊ THU HỒI từ ")
-    assert row.loud
+    (line,) = content_of(report).front.tables[0].lines
+    told = [part for cell in line.cells for part in cell if "ĐÃ BỊ THU HỒI" in part.text]
+    assert [part.loud for part in told] == [True]
+    assert "Thu hồi tại thời điểm ký: ĐÃ BỊ THU HỒI từ " in line.below
 
 
 def test_a_sound_signature_in_a_spoilt_file_is_not_shown_as_good(desk):
     """Somebody may look at its box alone."""
     report = desk.verdict(desk.issued(timestamper=desk.stamped()) + b"\n% appended")
 
-    blocks = content_of(report).blocks
-    assert [b.verdict for b in blocks] == ["KHÔNG HỢP LỆ (vì lỗi của cả tệp)"] * 2
-    assert all(b.indication is report.indication for b in blocks)
+    lines = content_of(report).front.tables[0].lines
+    assert [[p.text for p in line.cells[3][:2]] for line in lines] == [
+        ["KHÔNG HỢP LỆ", "vì lỗi của cả tệp"]
+    ] * 2
+    assert all(line.indication is report.indication for line in lines)
     for text in (*seen(report), report.to_text_vi()):
         assert "chữ ký có hiệu lực" not in text
         assert ": HỢP LỆ" not in text
@@ -213,7 +218,8 @@ def test_a_file_without_signatures_says_so(desk):
 
 
 def test_a_document_timestamp_is_told_as_what_it_is(desk):
-    block = content_of(desk.verdict(desk.with_document_timestamp(desk.signed()))).blocks[1]
+    report = desk.verdict(desk.with_document_timestamp(desk.signed()))
+    block = [*signature_blocks(report)][1]
 
     assert block.title == "Dấu thời gian 2"
     labels = [r.label for r in block.rows]
@@ -229,11 +235,15 @@ def test_a_flood_of_findings_is_cut_and_counted_with_errors_kept(failed):
     )
     report = failed.model_copy(update={"signatures": (one.model_copy(update={"findings": (*flood, error)}),)})
 
-    block = content_of(report).blocks[0]
+    certificate = content_of(report)
+    (block,) = certificate.annex
 
-    assert len(block.notes) == 12
+    assert len(block.notes) + len(block.remarks) == 60
     assert {n.code for n in block.notes} == {"HASH_MISMATCH"}
-    assert block.more.startswith(f"và {len(set(flood)) + 1 - 12} phát hiện khác")
+    assert block.more.startswith(f"và {len(set(flood)) + 1 - 60} phát hiện khác")
+    assert {n.code for n in certificate.front.notes} == {"HASH_MISMATCH"}
+    assert f"toàn bộ {len(set(flood)) + 1} phát hiện" in certificate.front.annex
+    assert certificate.front.more.startswith(f"Còn {51 - len(certificate.front.notes)} lỗi, cảnh báo khác")
 
 
 # --- hostile names --------------------------------------------------------------------------------------
@@ -255,10 +265,11 @@ def test_names_cannot_break_the_page_or_speak_for_it(hostile, failed):
 def test_names_stay_on_their_line_and_short(hostile):
     certificate = content_of(hostile)
 
-    for row in (*certificate.rows, *(r for b in certificate.blocks for r in b.rows)):
+    for row in (*certificate.front.rows, *(r for b in certificate.annex for r in b.rows)):
         assert "\n" not in row.value
         assert len(row.value) < 700, row.label
-    assert "Kết luận: HỢP LỆ" in certificate.blocks[0].rows[0].value  # there to be read, as part of a name
+    (who, *_), *_ = certificate.front.tables[0].lines[0].cells
+    assert "Kết luận: HỢP LỆ" in who.text  # there to be read, as part of a name
 
 
 def test_the_printed_page_survives_hostile_names(hostile):
@@ -307,6 +318,76 @@ def test_the_page_needs_nothing_else(passed):
 @pytest.mark.parametrize("name", ["passed", "failed", "unclear", "claimed"])
 def test_the_usual_file_is_one_page(name, request):
     assert pages(pdf_of([request.getfixturevalue(name)])) == 1
+
+
+@pytest.fixture(scope="module")
+def crowds(passed, failed, unclear, hostile):
+    """One, three, twelve and fifty signatures, of every fate, with more found than any page holds."""
+    kinds = [failed.signatures[0], unclear.signatures[0], *passed.signatures]
+    found = kinds[0].findings + kinds[1].findings
+    flood = tuple(f.model_copy(update={"message_vi": f"{f.message_vi} {n}"}) for n in range(4) for f in found)
+    wide = {"cn": "W" * 3000, "title": "M" * 300}
+
+    def crowd(count, base, **changes):
+        each = (base[n % len(base)] for n in range(count))
+        named = (s.model_copy(update={"index": n, **changes}) for n, s in enumerate(each, 1))
+        return failed.model_copy(update={"signatures": tuple(named), "file": "W" * 900 + ".pdf"})
+
+    return {
+        **{f"{count}": crowd(count, kinds) for count in (1, 3, 12, 50)},
+        "3 flooded": crowd(3, kinds, findings=flood),
+        "12 hostile": crowd(12, hostile.signatures),
+        "12 wide": crowd(
+            12,
+            kinds,
+            signer=kinds[0].signer.model_copy(update=wide),
+            issuer="WM" * 500,
+            managing_unit="Ỵ W" * 400,
+        ),
+    }
+
+
+CROWDS = ["1", "3", "12", "3 flooded", "12 hostile", "12 wide"]
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_the_certificate_itself_is_one_page_whatever_was_found(crowd, crowds):
+    """From the verdict to the line for whoever files it; the rest is the annex, from page 2 on."""
+    pdf = pdf_of([crowds[crowd]])
+    first, *annex = printed(pdf).split("\f")[:-1]
+
+    for part in (
+        "KHÔNG HỢP LỆ",
+        "Cách kiểm tra lại",
+        "Người kiểm tra (ký, ghi rõ họ tên)",
+        "Lập tự động bởi",
+    ):
+        assert part in first, part
+    assert "PHỤ LỤC: CHI TIẾT" not in first
+    assert bool(annex) == ("xem Phụ lục kèm theo, từ trang 2" in first)
+    if annex:
+        assert annex[0].lstrip().startswith("PHỤ LỤC: CHI TIẾT")
+    assert len(page_of(crowds[crowd]).find_class("front")) == 1
+
+
+def test_the_gravest_finding_is_on_the_first_page_however_many_there_are(crowds):
+    for crowd in CROWDS:
+        assert content_of(crowds[crowd]).front.notes[0].weight == "Lỗi"
+
+
+def test_signatures_left_out_of_the_table_are_counted_and_never_the_bad_ones(crowds):
+    report = crowds["50"]
+    (table,) = content_of(report).front.tables
+
+    assert len(table.lines) == 12
+    assert table.more == "và 38 chữ ký khác (24 hợp lệ): xem Phụ lục"
+    assert not any(line.indication is Indication.TOTAL_PASSED for line in table.lines)
+
+
+def test_a_verdict_is_never_cut_short_in_the_table(crowds):
+    for table in content_of(crowds["12 wide"]).front.tables:
+        for line in table.lines:
+            assert all(part.whole for part in line.cells[3])
 
 
 def test_many_signatures_flow_on_and_every_page_tells_its_file(passed):

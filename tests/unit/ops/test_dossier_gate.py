@@ -7,7 +7,7 @@ import pytest
 from ebrvt_connect.model.dossier import Dossier, DossierCode, ProgressEntry, ResultPaper, Unit
 from ebrvt_connect.model.ids import AgencyHistory
 from ebrvt_connect.model.message import Kind, Message, State
-from ebrvt_connect.ops.dossier_gate import RESULTS_SIGNED, DossierGate
+from ebrvt_connect.ops.dossier_gate import RESULTS_SIGNED, RESULTS_SIGNED_WHOLE, DossierGate
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
@@ -190,3 +190,11 @@ def test_another_agencys_signature_beside_a_paper_does_not_do(pki, judge):
     beside = signed_cms(b"Giay phep\n", [pki.signer(OTHER_AGENCY)], signed_at=AT, detached=True)
 
     assert not judge(b"Giay phep\n", beside, names=("giay.txt", "giay.txt.p7s")).passed
+
+
+@pytest.mark.parametrize(("form", "passed"), [("pdf", True), ("cms", True), ("xml", False)])
+def test_where_the_whole_file_must_be_signed_a_signed_part_is_not_enough(form, passed, paper, judge):
+    judgement = judge(paper(form), checks=(RESULTS_SIGNED_WHOLE,))
+
+    assert judgement.passed is passed
+    assert passed or "kể cả tên của nó, không được ký" in judgement.reason_vi

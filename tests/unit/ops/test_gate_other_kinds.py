@@ -7,6 +7,7 @@ from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import workbook_xlsx
 from ebrvt_connect.testing.sample_ooxml import PackageSignature, office_parts, packed, signed_package
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
+from ebrvt_connect.trust.xmldsig import sign_whole
 from tests.unit.ops.test_gate import GateDesk, verdicts
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
 
@@ -43,16 +44,16 @@ def test_cms_signed_by_leader_and_seal_may_go(gate, signers):
     assert (judgement.passed, judgement.reason_vi) == (True, "")
 
 
-def test_xml_that_does_not_tell_who_signed_first_stays(gate, signers):
+def test_xml_of_which_a_part_is_signed_stays(gate, signers):
     judgement = gate.judge((MAIN, signed_xml(PAPER, signers())))
 
     assert (judgement.passed, judgement.code) == (False, "NOT_SIGNED_BY_ISSUING_AGENCY")
-    assert "không rõ thứ tự ký" in judgement.reason_vi
+    assert "phần tử bao ngoài, kể cả tên của nó, không được ký" in judgement.reason_vi
 
 
 def test_xml_and_cms_of_another_agency_stay(gate, signers):
     for main in (
-        signed_xml(PAPER, signers(OTHER_AGENCY)),
+        sign_whole(PAPER, signers(OTHER_AGENCY)[-1]),
         signed_cms(PAPER, signers(OTHER_AGENCY), signed_at=AT),
     ):
         judgement = gate.judge((MAIN, main))
@@ -66,7 +67,8 @@ def test_xml_and_cms_of_another_agency_stay(gate, signers):
     [
         (lambda _: PAPER, True, "INDETERMINATE"),
         (lambda _: b"<!DOCTYPE html><p>Signature<br>", True, "INDETERMINATE"),
-        (lambda s: signed_xml(PAPER, s), True, "TOTAL_PASSED"),
+        (lambda s: sign_whole(PAPER, s[-1]), True, "TOTAL_PASSED"),
+        (lambda s: signed_xml(PAPER, s), False, "INDETERMINATE"),
         (lambda s: signed_xml(PAPER, s).replace(b"III", b"IV"), False, "TOTAL_FAILED"),
         (lambda s: signed_cms(PAPER, s, signed_at=AT, detached=True), False, "INDETERMINATE"),
         (lambda _: workbook_xlsx(), True, "INDETERMINATE"),
@@ -78,6 +80,7 @@ def test_xml_and_cms_of_another_agency_stay(gate, signers):
         "unsigned XML",
         "a page",
         "signed",
+        "signed in part",
         "changed",
         "content elsewhere",
         "workbook",

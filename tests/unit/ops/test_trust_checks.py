@@ -15,7 +15,7 @@ from ebrvt_connect.testing.pki_issue import Request, issue, new_key, revocation_
 from ebrvt_connect.transport.trust_folder import write_trust_file
 from ebrvt_connect.trust.anchors import sha256_of
 from ebrvt_connect.trust.pins import USES_OF, Pin
-from tests.unit.trust.samples import signed_with_sha1
+from tests.unit.trust.samples import list_signed_with_sha1, signed_with_sha1
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 END = datetime(2049, 12, 31, tzinfo=UTC)
@@ -133,6 +133,16 @@ def test_a_root_that_signed_itself_with_sha1_is_as_good_as_its_pin(found, folder
     refuse_unfit(old, "foreign", NOW)
     put(folder, old, "foreign")
     assert found()["trust-anchors"] == []
+
+
+def test_a_list_signed_with_sha1_is_told_to_count_for_old_papers_only(found, folder, pki):
+    issuer = pki.identity("issuer")
+    made = (folder / "crl" / "issuer.crl").read_bytes()
+    (folder / "crl" / "old.crl").write_bytes(list_signed_with_sha1(made, issuer.key))
+    (told,) = [(grade, said) for grade, said in found()["revocation-lists"] if "old.crl" in said]
+
+    assert told[0] is Grade.WARN
+    assert "SHA-1" in told[1]
 
 
 def test_a_pinned_signer_and_a_pinned_issuing_authority_are_warned_of(found, folder, pki):

@@ -1,8 +1,10 @@
 """Keys in a token: a real SoftHSM2 in a folder of its own, wrong PINs, lost sessions, many threads."""
 
+import ctypes
 import logging
 import os
 import shutil
+import subprocess
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -203,6 +205,36 @@ def test_a_wrong_pin_is_given_once_and_never_again(opened, token, caplog):
     assert opened().sign_digest(bytes(32), "sha256")
 
 
+def test_no_pin_is_no_try(opened, token):
+    """Enter pressed at the terminal: an empty PIN was given, and counted as a wrong one."""
+    assert refused(lambda: opened(pin=lambda: "")).code == "SIGNING_PIN_MISSING"
+
+    assert opened().sign_digest(bytes(32), "sha256"), "the token warns of no wrong PIN"
+
+
+@pytest.mark.skipif(shutil.which("pkcs11-tool") is None, reason=softhsm.HOW_TO_INSTALL)
+def test_a_key_that_wants_its_pin_each_time_is_told_when_it_is_opened(opened, token):
+    how = [
+        "--login",
+        "--pin",
+        PIN,
+        "--keypairgen",
+        "--key-type",
+        "EC:prime256v1",
+        "--id",
+        "aa",
+        "--always-auth",
+    ]
+    where = ["--module", token.module, "--token-label", token.label]
+    subprocess.run(["pkcs11-tool", *where, *how], check=True, capture_output=True)
+    library(token).reinitialize()
+
+    refusal = refused(lambda: opened("aa"))
+
+    assert refusal.code == "TOKEN_FAILED"
+    assert "CKA_ALWAYS_AUTHENTICATE" in refusal.explanation_vi
+
+
 def test_a_pin_that_turns_wrong_is_not_repeated(opened, token):
     """The PIN was changed while the daemon ran and its session was lost."""
     pins = [PIN, WRONG_PIN]
@@ -252,6 +284,36 @@ def test_a_closed_library_is_opened_again(opened, token):
     library(token).finalize()
 
     assert signer.sign_digest(bytes(32), "sha256")
+
+
+def test_a_library_that_another_part_of_the_process_closed_is_opened_again(opened, token):
+    """C_Finalize behind python-pkcs11's back: it went on believing that the library was open, for ever."""
+    signer, other = opened(), opened(EC_ID)
+    module = ctypes.CDLL(str(token.module))
+    for end in (lambda: module.C_Finalize(None), lambda: module.C_CloseAllSessions(slot_of(token))):
+        assert end() == 0
+
+        assert signer.sign_digest(bytes(32), "sha256")
+        assert other.sign_digest(bytes(32), "sha256")
+
+
+def slot_of(token):
+    return ctypes.c_ulong(library(token).get_token(token_label=token.label).slot.slot_id)
+
+
+def test_one_who_logs_out_does_not_disturb_those_who_sign(opened):
+    first, second = opened(), opened(EC_ID)
+
+    def leaving(number):
+        value = first.sign_digest(bytes([number]) * 32, "sha256")
+        first.close()
+        return value
+
+    with ThreadPoolExecutor(3) as pool:
+        gone = [pool.submit(leaving, n) for n in range(20)]
+        stayed = [pool.submit(second.sign_digest, bytes([n]) * 32, "sha256") for n in range(20)]
+
+    assert all(done.result() for done in (*gone, *stayed))
 
 
 def test_a_token_that_is_pulled_out_calls_a_person_and_works_again_when_back(opened, token):

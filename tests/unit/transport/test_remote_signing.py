@@ -1,12 +1,13 @@
 """A key at a remote service: signed once whatever is lost, PINs given once, nothing secret told."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
@@ -141,7 +142,7 @@ def test_a_lost_reply_is_asked_after_and_signed_once(opened, service):
 
 
 def test_an_order_that_never_arrived_is_sent_again(opened, service):
-    signer = opened()
+    signer = opened(settle_seconds=0)
     service.drop.append("signatures/signHash")
 
     assert signer.sign_digest(DIGEST, "sha256")
@@ -153,6 +154,52 @@ def test_an_order_that_never_arrived_is_sent_again(opened, service):
         "credentials/authorize",
         "signatures/signHash",
     ]
+
+
+def test_a_service_slower_than_the_line_is_not_ordered_from_a_second_time(opened, service, clock):
+    """Cut off, it says for a while that it knows no such order, and is at work on it."""
+    signer = opened(wait_seconds=0, settle_seconds=150, poll_seconds=10)
+    service.slow.append("signatures/signHash")
+
+    assert signer.sign_digest(DIGEST, "sha256")
+
+    assert 131 <= clock.monotonic() < 150
+    assert service.calls.count("credentials/authorize") == 1
+    assert service.calls.count("signatures/signHash") == 0, "the one that was cut off, and none after it"
+    assert service.made == {"dau": 1}
+
+
+def test_an_order_repeated_too_early_is_still_signed_once(opened, service, clock):
+    """Settled too soon by the configuration; the transaction number keeps it from being billed twice."""
+    signer = opened(settle_seconds=4)
+    service.slow.append("signatures/signHash")
+
+    assert signer.sign_digest(DIGEST, "sha256")
+    clock.sleep(200)
+
+    assert signer.sign_digest(DIGEST, "sha256")
+    assert service.made == {"dau": 1}
+
+
+def test_an_account_that_may_not_ask_leaves_the_doubt(opened, service):
+    """The account was locked while a reply was lost: that says nothing of what was signed."""
+    signer = opened()
+    service.lose.append("signatures/signHash")
+    answered, refuse = service.answer, [True]
+
+    def locked_out(operation, headers, body):
+        if operation == "signatures/signPolling" and refuse.pop():
+            headers = {**headers, "authorization": "Bearer x"}
+        return answered(operation, headers, body)
+
+    service.answer = locked_out
+    with pytest.raises(HeldForPerson):
+        signer.sign_digest(DIGEST, "sha256")
+    refuse.append(False)
+    before = len(service.calls)
+
+    assert signer.sign_digest(DIGEST, "sha256")
+    assert service.calls[before:] == ["signatures/signPolling"], "asked after, not ordered again"
 
 
 def test_an_order_in_doubt_is_asked_after_before_it_is_sent_again(opened, service):
@@ -267,6 +314,15 @@ def test_a_wrong_pin_is_given_once(opened, service, caplog):
     assert TOKEN not in told(errors[0], caplog)
 
 
+def test_no_pin_is_no_try(opened, service):
+    """Enter pressed at the terminal: an empty PIN was sent, and counted as a wrong one."""
+    with pytest.raises(HeldForPerson) as refusal:
+        opened(pin=lambda: "").sign_digest(DIGEST, "sha256")
+
+    assert refusal.value.code == "SIGNING_PIN_MISSING"
+    assert service.calls == ["credentials/info"]
+
+
 def test_a_wrong_pin_whose_refusal_was_lost_is_not_repeated(opened, service):
     service.lose.append("credentials/authorize")
     signer = opened(pin=lambda: WRONG_PIN)
@@ -313,6 +369,48 @@ def test_a_key_that_is_not_fit_is_refused_at_once(opened, service, change, code)
         opened()
 
     assert refusal.value.code == code
+
+
+@pytest.mark.parametrize("page", [b"<html>Portal</html>", b"", b"[1]", b"{"])
+def test_a_page_with_200_instead_of_a_signature_is_asked_after(opened, service, page):
+    """A proxy in between; the order behind it was carried out."""
+    signer = opened()
+    send, swapped = signer._transport.send, []
+
+    def through_a_portal(request):
+        reply = send(request)
+        if request.operation == "signatures/signHash" and not swapped:
+            swapped.append(1)
+            return dataclasses.replace(reply, body=page)
+        return reply
+
+    signer._transport.send = through_a_portal
+
+    assert signer.sign_digest(DIGEST, "sha256")
+    assert service.made == {"dau": 1}
+    assert service.calls.count("signatures/signHash") == 1
+
+
+def test_a_signature_over_another_digest_is_none(opened, service):
+    signer = opened()
+    key = service.keys["dau"].signer
+    service.keys["dau"].signer = SignsAnother(key)
+
+    with pytest.raises(HeldForPerson) as refusal:
+        signer.sign_digest(DIGEST, "sha256")
+
+    assert refusal.value.code == "SIGNATURE_OF_ANOTHER_KEY"
+
+
+class SignsAnother:
+    def __init__(self, signer):
+        self._signer = signer
+
+    def __getattr__(self, name):
+        return getattr(self._signer, name)
+
+    def sign_digest(self, digest, algorithm, *, pss=False):
+        return self._signer.sign_digest(digest[::-1], algorithm, pss=pss)
 
 
 def test_an_unknown_key_is_refused_at_once(opened):
@@ -436,77 +534,6 @@ def test_an_answer_without_a_certificate_is_told(serve, connect, clock, answer):
 
     with pytest.raises(ConnectError):
         RemoteSigner(settings, connect(remote.url), clock=clock)
-
-
-# --- the simulator is as suspicious as a real one ----------------------------------------------------
-
-
-def call(service, operation, content, key="", authorization=ACCOUNT.authorization):
-    headers = {"authorization": authorization, "idempotency-key": key}
-    return service.answer(operation, headers, json.dumps(content).encode())
-
-
-def order(**changes):
-    asked = {
-        "credentialID": "dau",
-        "hashes": [base64.b64encode(DIGEST).decode()],
-        "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
-        "signAlgo": "1.2.840.113549.1.1.11",
-        "clientData": "t-1",
-        "numSignatures": 1,
-        "authData": [{"id": "PIN", "value": PIN}],
-    }
-    return {**asked, **changes}
-
-
-def sign(service, **changes):
-    leave = call(service, "credentials/authorize", order())
-    asked = {k: v for k, v in order(**changes).items() if k not in {"numSignatures", "authData"}}
-    return call(service, "signatures/signHash", {"SAD": leave.content["SAD"], **asked}, asked["clientData"])
-
-
-def test_leave_to_sign_is_for_one_digest_once_and_for_a_while(service, clock):
-    assert sign(service).status == 200
-    other = base64.b64encode(bytes(32)).decode()
-    assert sign(service, hashes=[other]).content["error"] == "invalid_sad"
-    assert sign(service, SAD="x").content["error"] == "invalid_sad"
-    leave = call(service, "credentials/authorize", order()).content["SAD"]
-    clock.advance(timedelta(minutes=6))
-    late = call(service, "signatures/signHash", order(SAD=leave), "t-1")
-    assert late.content["error"] == "expired_sad"
-    again = call(service, "signatures/signHash", order(SAD=leave), "t-1")
-    assert again.content["error"] == "invalid_sad"
-
-
-@pytest.mark.parametrize(
-    ("changes", "word"),
-    [
-        ({"signAlgo": "1.2.840.113549.1.1.12"}, "invalid_algorithm"),
-        ({"signAlgo": "1.2.840.10045.4.3.2"}, "invalid_algorithm"),
-        ({"signAlgo": "1.2.840.113549.1.1.10"}, "invalid_algorithm"),
-        ({"hashAlgorithmOID": "1.3.14.3.2.26"}, "invalid_request"),
-        ({"hashAlgorithmOID": "2.16.840.1.101.3.4.2.3"}, "invalid_digest_length"),
-        ({"clientData": ""}, "invalid_request"),
-    ],
-)
-def test_orders_that_do_not_fit_together_are_refused(service, changes, word):
-    assert sign(service, **changes).content["error"] == word
-    assert not service.made
-
-
-def test_a_transaction_number_means_one_order(service):
-    assert sign(service).status == 200
-    assert sign(service, extra="x").status == 409
-    assert service.made == {"dau": 1}
-
-
-def test_three_wrong_pins_lock_the_key(service):
-    wrong = order(authData=[{"id": "PIN", "value": WRONG_PIN}])
-    words = [call(service, "credentials/authorize", wrong).content["error"] for _ in range(4)]
-
-    assert words == ["invalid_pin"] * 3 + ["credential_locked"]
-    assert call(service, "credentials/authorize", order()).content["error"] == "credential_locked"
-    assert call(service, "credentials/info", order(), authorization="Bearer x").status == 401
 
 
 def test_a_service_that_is_not_there_is_tried_again_later(clock):

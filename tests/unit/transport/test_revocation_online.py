@@ -18,7 +18,6 @@ from ebrvt_connect.transport.revocation_fetch import Fetched, NotFetched, Revoca
 from ebrvt_connect.transport.revocation_online import (
     OnlineRevocation,
     crl_addresses,
-    fetch_crl,
     named_hosts,
 )
 from ebrvt_connect.transport.revocation_settings import OnlineSettings, load_online_settings
@@ -430,21 +429,6 @@ def test_a_cache_that_cannot_be_written_fails_nothing(settings, question, clock,
 
     assert status(online.ask([question]), question, clock) == "good"
     online.close()
-
-
-# --- one list, for the trust folder -----------------------------------------------------------------
-
-
-def test_one_list_is_fetched_and_proven(settings, clock, authority, issuer, impostor):
-    fetched = fetch_crl(authority.crl_url, settings=settings, clock=clock, issuer=issuer.certificate)
-
-    assert RevocationArchive.of([fetched.content]).crls[0].last_update_utc == NOON
-    for wrong in (impostor.certificate,):
-        with pytest.raises(NotFetched):
-            fetch_crl(authority.crl_url, settings=settings, clock=clock, issuer=wrong)
-    authority.crl_fault = Misbehaviour.HTML
-    with pytest.raises(NotFetched):
-        fetch_crl(authority.crl_url, settings=settings, clock=clock)
 
 
 # --- settings --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto import cms, tsp
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from ebrvt_connect.errors import ConnectError, HeldForPerson, RetryLater, Scope, explain
 from ebrvt_connect.testing.pki_issue import Request, issue
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
+from ebrvt_connect.testing.timestamp_authority import POLICY
 from ebrvt_connect.transport.signers import KeySigner, run_steps, sign_pdf
 from ebrvt_connect.transport.timestamp import TimestampClient, TimestampReply
 from ebrvt_connect.trust.policy import VN_2025
@@ -52,6 +54,20 @@ def test_a_pkcs12_file_signs(pki, letter, verdict):
 
     assert report.indication is Indication.TOTAL_PASSED
     assert report.signatures[0].certificate.sha256 == signer.certificate_sha256
+
+
+def test_of_a_file_only_the_issuers_go_into_a_signature(pki):
+    """Bundles hold what their maker had at hand: other people's certificates, in any order, and the root."""
+    own = pki.identity("000.00.15.H06-agency-good")
+    others = [pki.identity(n).certificate for n in ("000.00.15.H06-person-good", "root", "issuer", "tsa")]
+    content = pkcs12.serialize_key_and_certificates(
+        b"khoa", own.key, own.certificate, others, serialization.BestAvailableEncryption(PASSWORD)
+    )
+
+    signer = KeySigner.from_pkcs12(content, PASSWORD)
+
+    wanted = (own.certificate, pki.identity("issuer").certificate)
+    assert signer.certificates_der == tuple(c.public_bytes(serialization.Encoding.DER) for c in wanted)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a bundle", None], ids=["empty", "garbage", "wrong password"])
@@ -146,8 +162,8 @@ def test_a_taken_field_is_held(pki, letter):
         sign_pdf(once, signer, role="agency", signed_at=AT, field_name="A")
 
 
-def test_a_chain_that_does_not_fit_is_held(pki, letter):
-    """Forty certificates are more than the room kept for a signature."""
+def test_room_is_kept_for_a_long_chain(pki, letter, verdict, authority):
+    """Forty certificates were once more than the room kept, and said so as if the PDF were broken."""
     good = pki.signer("H06.15")
     issuer = pki.identity("issuer")
     many = [issue(Request(f"Cơ quan {n}"), issuer, good._key).certificate for n in range(40)]
@@ -155,10 +171,32 @@ def test_a_chain_that_does_not_fit_is_held(pki, letter):
 
     heavy = KeySigner(good.certificate, good._key, [_asn1(c) for c in many])
 
-    with pytest.raises(HeldForPerson) as refusal:
-        sign_pdf(letter, heavy, role="agency", signed_at=AT)
+    pdf = sign_pdf(letter, heavy, role="agency", signed_at=AT, timestamper=client(authority))
 
-    assert refusal.value.code == "DOCUMENT_CANNOT_BE_SIGNED"
+    assert verdict(pdf).indication is Indication.TOTAL_PASSED
+
+
+def padded(reply):
+    """A token with more certificates than any authority has reason to send."""
+    parsed = TimestampReply.load(reply)
+    signed = parsed["time_stamp_token"]["content"]
+    signed["certificates"] = cms.CertificateSet(list(signed["certificates"]) * 30)
+    token = cms.ContentInfo({"content_type": "signed_data", "content": signed.copy()})
+    return TimestampReply({"status": parsed["status"], "time_stamp_token": token}).dump(force=True)
+
+
+def test_a_timestamp_that_does_not_fit_is_told_as_that(pki, letter, authority):
+    with pytest.raises(HeldForPerson) as refusal:
+        sign_pdf(
+            letter,
+            pki.signer("H06.15"),
+            role="agency",
+            signed_at=AT,
+            timestamper=client(authority, padded),
+        )
+
+    assert refusal.value.code == "SIGNATURE_ROOM_TOO_SMALL"
+    assert "32768 byte" in refusal.value.explanation_vi
 
 
 def test_signing_works_inside_a_running_event_loop(pki, letter, verdict):
@@ -240,13 +278,26 @@ def test_a_refusal_for_now_is_tried_again():
 
 
 def test_the_policy_asked_for_is_insisted_on(authority):
-    assert ask_for(client(authority, policy_oid="1.3.6.1.4.1.99999.1.1"))
-    with pytest.raises(ConnectError, match="chính sách"):
+    assert ask_for(client(authority, policy_oid=POLICY))
+    with pytest.raises(HeldForPerson, match="unaccepted_policy"):
         ask_for(client(authority, policy_oid="1.2.3"))
+
+    def of_its_own(request):
+        asked = tsp.TimeStampReq.load(request)
+        asked["req_policy"] = POLICY
+        return authority.answer_timestamp(asked.dump(force=True), AT)
+
+    with pytest.raises(ConnectError, match="chính sách"):
+        ask_for(TimestampClient(of_its_own, policy_oid="1.2.3"))
+
+
+def test_a_digest_of_a_wrong_length_is_rejected_by_the_sandbox(authority):
+    with pytest.raises(HeldForPerson, match="bad_data_format"):
+        ask_for(client(authority), bytes(31))
 
 
 def test_what_the_authoritys_line_raises_comes_through(pki, letter):
-    down = explain("TSA_LINE_DOWN", "Mất đường truyền.", "Thử lại.")
+    down = explain("TEST_TSA_LINE_CUT", "Mất đường truyền.", "Thử lại.")
 
     def fail(request):
         raise HeldForPerson(down, "line down")

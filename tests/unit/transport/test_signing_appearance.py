@@ -67,6 +67,15 @@ def picture(size=(600, 240), colour=BLUE, *, ground=(0, 0, 0, 0), dpi=None):
     return buffer.getvalue()
 
 
+def almost_opaque():
+    """A white sheet with one transparent pixel: it passed, and covered title and name."""
+    image = PIL.Image.open(BytesIO(picture(ground=(255, 255, 255, 255))))
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 SEAL_PNG = picture((600, 600), RED, dpi=600 / 36 * 25.4)
 
 
@@ -174,6 +183,21 @@ def test_text_in_the_corner_stays_clear_of_the_page_and_of_other_text(agency, pa
 
 
 @needs_poppler
+def test_a_long_name_stays_in_the_margin_above_the_text(agency, tmp_path):
+    """It ran into the national motto, which begins 20 mm below the edge (NĐ 30/2020/NĐ-CP Phụ lục I)."""
+    name = "Văn phòng Đoàn đại biểu Quốc hội và Hội đồng nhân dân tỉnh (mẫu), bộ phận văn thư lưu trữ"
+    pdf = letter()
+
+    out = signed(pdf, agency, RULES.mark_of_copy("SAO Y", name), role="copy")
+
+    box, touched = added(pdf, out, tmp_path)
+    assert touched is None
+    assert box[3] <= 20 * MM
+    with pytest.raises(HeldForPerson, match="SIGNATURE_PLACE_UNUSABLE"):
+        signed(pdf, agency, RULES.mark_of_copy("SAO Y", name * 5), role="copy")
+
+
+@needs_poppler
 def test_text_says_number_form_agency_and_vietnams_time(agency, tmp_path):
     pdf = signed(letter(), agency, RULES.mark_of_attachment("12/BC-STTTT"), role="agency")
     pdf = signed(pdf, agency, RULES.mark_of_copy("SAO LỤC", "Ủy ban nhân dân tỉnh Đồng Nai"), role="copy")
@@ -224,6 +248,87 @@ def test_places_are_meant_on_the_part_of_the_sheet_that_is_shown(leader, passed,
     assert passed(out)
 
 
+def with_page(pdf, **entries):
+    with pikepdf.open(BytesIO(pdf)) as opened:
+        for name, value in entries.items():
+            opened.pages[0][f"/{name}"] = value
+        buffer = BytesIO()
+        opened.save(buffer, deterministic_id=True)
+    return buffer.getvalue()
+
+
+@needs_poppler
+def test_what_a_page_would_crop_beyond_its_sheet_is_not_there(leader, tmp_path):
+    """ISO 32000-2, 14.11.2.1: only what CropBox and MediaBox share is shown."""
+    plain = letter()
+    wide = with_page(plain, CropBox=[-100, -100, 2000, 2000])
+    look = RULES.signature_of_person(picture(), PLACE)
+
+    assert added(plain, signed(plain, leader, look), tmp_path) == added(
+        wide, signed(wide, leader, look), tmp_path
+    )
+
+
+def test_millimetres_are_meant_on_a_page_of_larger_units(leader, agency):
+    """A plan of three metres: /UserUnit 2 means that each of its units is two points (PDF 1.6)."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    pdf = with_page(letter(), UserUnit=2)
+    one = signed(pdf, leader, RULES.signature_of_person(picture(), Place(0, 200, 100, 260, 125)))
+    two = signed(one, agency, RULES.seal_of_agency(SEAL_PNG), role="agency")
+
+    hand, seal = (s.sig_field["/Rect"] for s in PdfFileReader(BytesIO(two)).embedded_signatures)
+    assert abs(float(hand[0]) * 2 - 200 * MM) <= 2
+    assert abs(float(seal[2] - seal[0]) * 2 - 36 * MM) <= 3, "in its real size"
+
+
+def with_empty_field(pdf, rectangle, name="ChuKyLanhDao"):
+    with pikepdf.open(BytesIO(pdf)) as opened:
+        field = opened.make_indirect(
+            pikepdf.Dictionary(
+                Type=pikepdf.Name.Annot,
+                Subtype=pikepdf.Name.Widget,
+                FT=pikepdf.Name.Sig,
+                T=pikepdf.String(name),
+                Rect=pikepdf.Array(rectangle),
+                P=opened.pages[0].obj,
+                F=4,
+            )
+        )
+        opened.pages[0].Annots = pikepdf.Array([field])
+        opened.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]), SigFlags=1)
+        buffer = BytesIO()
+        opened.save(buffer, deterministic_id=True)
+    return buffer.getvalue()
+
+
+@needs_poppler
+def test_a_field_without_a_place_does_not_swallow_the_signature(leader, passed, tmp_path):
+    """A form had an empty field of that name and no size: what should be seen was signed and not shown."""
+    pdf = with_empty_field(letter(), [0, 0, 0, 0])
+
+    out = signed(pdf, leader, RULES.signature_of_person(picture(), PLACE))
+
+    assert added(pdf, out, tmp_path)[0] is not None
+    assert passed(out)
+    with pytest.raises(HeldForPerson, match="SIGNATURE_PLACE_UNUSABLE"):
+        signed(pdf, leader, RULES.signature_of_person(picture(), PLACE), field_name="ChuKyLanhDao")
+
+
+@needs_poppler
+def test_a_field_a_form_has_prepared_is_signed_where_it_stands(leader, passed, tmp_path):
+    pdf = with_empty_field(letter(), [100, 200, 300, 250])
+
+    out = signed(pdf, leader, RULES.signature_of_person(picture(), PLACE))
+
+    left, top, right, bottom = added(pdf, out, tmp_path)[0]
+    assert left >= 99
+    assert right <= 301
+    assert top >= A4[1] - 251
+    assert bottom <= A4[1] - 199
+    assert passed(out)
+
+
 def test_the_last_page_is_meant_where_it_is_asked_for(leader, passed, tmp_path):
     out = signed(letter(pages=3), leader, RULES.signature_of_person(picture(), PLACE))
 
@@ -247,12 +352,14 @@ def test_the_same_is_signed_the_same(leader):
         (b"\x89PNG\r\n\x1a\nrubbish", "không phải tệp PNG"),
         (picture()[:200], "không phải tệp PNG"),
         (picture(ground=(255, 255, 255, 255)), "nền không trong suốt"),
+        (almost_opaque(), "nền không trong suốt"),
+        (picture(colour=(0, 0, 0, 0)), "ảnh trống"),
         (picture(colour=RED), "màu phải là xanh"),
         (picture(colour=(0, 0, 0, 255)), "màu phải là xanh"),
         (picture(size=(4001, 10)), "điểm ảnh"),
         (bytes(6 * 2**20), "5 MB"),
     ],
-    ids=["empty", "rubbish", "cut", "opaque", "red", "black", "wide", "large"],
+    ids=["empty", "rubbish", "cut", "opaque", "a hole", "nothing", "red", "black", "wide", "large"],
 )
 def test_an_image_the_rules_do_not_allow_is_refused(png, told):
     with pytest.raises(HeldForPerson) as refusal:

@@ -4,18 +4,22 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from asn1crypto import cms
+from asn1crypto import cms, x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import ValidationError
 
 from ebrvt_connect.errors import ConnectError, RetryLater, explain
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.pki import SandboxPki
+from ebrvt_connect.testing.pki_issue import Request, issue
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
 from ebrvt_connect.testing.timestamp_authority import TimestampAuthority
-from ebrvt_connect.transport.signing_cms import run_steps, sign_cms
+from ebrvt_connect.transport.signers import KeySigner
+from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps, sign_cms
 from ebrvt_connect.transport.signing_pdf import sign_pdf
 from ebrvt_connect.transport.timestamp import TimestampClient, TimestampReply, TimestampSettings
 from ebrvt_connect.trust.policy import VN_2025
@@ -157,8 +161,68 @@ def test_a_token_that_does_not_hold_never_gets_into_a_document(authority, letter
 def test_a_token_by_a_key_that_is_not_for_stamping_is_refused(pki):
     impostor = TimestampAuthority(pki.signer("H06.15"))
 
-    with pytest.raises(ConnectError, match="không dành cho"):
+    with pytest.raises(ConnectError, match="không dành riêng"):
         ask_for(TimestampClient(lambda request: impostor.answer_timestamp(request, AT)))
+
+
+def of_a_certificate(pki, **more):
+    """An authority whose certificate is for time stamping, and flawed in one thing."""
+    key = pki.identity("tsa").key
+    identity = issue(Request("Dấu thời gian", **more), pki.identity("tsa-issuer"), key)
+    leaf, *chain = (
+        x509.Certificate.load(c.public_bytes(Encoding.DER)) for c in (identity.certificate, *identity.chain)
+    )
+    return TimestampAuthority(KeySigner(leaf, key, chain))
+
+
+def test_a_token_our_own_verdict_would_set_aside_is_refused(pki):
+    """It looked like a timestamp in the document, and proved nothing to anybody."""
+    for more, why in (
+        ({"purpose": ExtendedKeyUsageOID.TIME_STAMPING, "valid_to": AT - timedelta(days=1)}, "hết hiệu lực"),
+        ({}, "không dành riêng"),
+    ):
+        authority = of_a_certificate(pki, **more)
+        with pytest.raises(RetryLater, match=why):
+            ask_for(TimestampClient(lambda request, a=authority: a.answer_timestamp(request, AT)))
+
+
+def test_a_token_with_a_broken_digest_is_refused(pki, authority):
+    def weak(request):
+        good = TimestampReply.load(authority.answer_timestamp(request, AT))
+        about = good["time_stamp_token"]["content"]["encap_content_info"]
+        steps = CmsSigner(pki._signer("tsa")).async_sign_general_data(about, "sha1", detached=False)
+        return TimestampReply({"status": good["status"], "time_stamp_token": run_steps(steps)}).dump()
+
+    with pytest.raises(RetryLater, match="không còn an toàn"):
+        ask_for(TimestampClient(weak))
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>portal", b"\r\n <html>", b"<?xml version='1.0'?><x/>"])
+def test_a_page_with_200_is_said_to_be_one(page):
+    with pytest.raises(RetryLater, match="trang web") as refusal:
+        ask_for(TimestampClient(lambda _: page))
+
+    assert refusal.value.code == "TIMESTAMP_UNUSABLE"
+
+
+def test_an_authority_that_takes_two_minutes_is_waited_for_three_times_and_no_longer(authority):
+    clock, asked = FakeClock(), []
+
+    def slow(request):
+        asked.append(clock.monotonic())
+        clock.sleep(131)
+        if len(asked) % 3:
+            raise RetryLater(DOWN, "cut by a proxy")
+        return authority.answer_timestamp(request, AT)
+
+    stamper = TimestampClient(slow, tries=3, clock=clock)
+    assert ask_for(stamper)
+    assert len(asked) == 3, "the two tokens that were lost on the way are nobody's"
+
+    asked.clear()
+    with pytest.raises(RetryLater):
+        ask_for(TimestampClient(slow, tries=2, clock=clock))
+    assert len(asked) == 2
 
 
 def test_settings_bound_what_an_authority_is_asked():

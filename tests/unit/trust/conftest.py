@@ -4,7 +4,7 @@ import pytest
 
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.unit.trust.both_ways import short_cuts_watched
-from tests.unit.trust.samples import Desk
+from tests.unit.trust.samples import AGENCY, Desk
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,12 @@ def trust(pki):
 @pytest.fixture(scope="session")
 def desk(pki, trust):
     return Desk(pki, trust)
+
+
+@pytest.fixture(scope="session")
+def seal(pki):
+    """The agency's signing key."""
+    return pki.signer(AGENCY)
 
 
 @pytest.fixture(scope="session")

@@ -160,3 +160,8 @@ __all__ = [
     "signed_package",
     "without",
 ]
+
+
+def body_changed(p):
+    """What was signed reads otherwise."""
+    return changed(p, DOCUMENT, ("Văn bản mẫu".encode(), "Văn bản khác".encode()))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 from asn1crypto import cms, core
+from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -216,6 +217,17 @@ class CopiedTimestamps(TimeStamper):
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         return await self._honest.async_timestamp(bytes(len(message_digest)), md_algorithm)
+
+
+def list_signed_with_sha1(crl: bytes, issuer_key: rsa.RSAPrivateKey) -> bytes:
+    """The same revocation list, signed as those of the years before 2017 are."""
+    made = asn1_crl.CertificateList.load(crl)
+    for field in (made["tbs_cert_list"]["signature"], made["signature_algorithm"]):
+        field["algorithm"] = "sha1_rsa"
+    made["signature"] = issuer_key.sign(
+        made["tbs_cert_list"].dump(force=True), padding.PKCS1v15(), hashes.SHA1()
+    )
+    return made.dump(force=True)
 
 
 def signed_with_sha1(certificate: x509.Certificate, issuer_key: rsa.RSAPrivateKey) -> x509.Certificate:

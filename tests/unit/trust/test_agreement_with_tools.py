@@ -6,6 +6,7 @@ sound files and on damage they can see. `./dev test` installs them where it can;
 
 import shutil
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -33,11 +34,6 @@ def needs(tool, package):
 openssl = needs("openssl", "openssl")
 xmlsec1 = needs("xmlsec1", "xmlsec1")
 pdfsig = needs("pdfsig", "poppler-utils")
-
-
-@pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +163,39 @@ def test_xmlsec_agrees_on_xades(desk, seal, xmlsec_agrees, stamped, change):
     theirs = xmlsec_agrees(data, "http://uri.etsi.org/01903/v1.3.2#:SignedProperties")
 
     assert theirs is (desk.verdict(data).indication is PASSED) is (change is None)
+
+
+VIETNAMESE = (
+    '<gói:GiấyPhép xmlns:gói="urn:x" Id="pkt-1" sốHiệu="7"><gói:Số đơn_vị="tỷ">21</gói:Số></gói:GiấyPhép>'
+)
+
+
+@xmlsec1
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        ("đơn_vị", "don_vi"),
+        ("Số>", "So>"),
+        ("GiấyPhép", unicodedata.normalize("NFD", "GiấyPhép")),
+        ("sốHiệu", unicodedata.normalize("NFD", "sốHiệu")),
+        (">21<", ">22<"),
+    ],
+    ids=["sound", "attribute", "element", "decomposed", "decomposed attribute", "content"],
+)
+@pytest.mark.parametrize("make", ["packet", "xades"])
+def test_xmlsec_agrees_on_names_in_vietnamese_letters(desk, seal, xmlsec_agrees, make, change):
+    if make == "packet":
+        data = sign_packet(VIETNAMESE.encode(), seal, reference_id="pkt-1")
+    else:
+        data = xades_signed(seal, VIETNAMESE.encode())
+    text = data.decode() if change is None else data.decode().replace(*change)
+
+    spelt = "GiấyPhép" if "GiấyPhép" in text else unicodedata.normalize("NFD", "GiấyPhép")
+    ids = [f"urn:x:{spelt}", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties"]
+    theirs = xmlsec_agrees(text.encode(), *ids)
+
+    assert theirs is (desk.verdict(text.encode()).indication is PASSED) is (change is None)
 
 
 @xmlsec1

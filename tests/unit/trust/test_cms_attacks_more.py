@@ -26,11 +26,6 @@ BESIDE = {"van-ban.txt": CONTENT}
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def p7m(desk, seal):
     return signed_cms(CONTENT, [seal], signed_at=AT, timestamper=desk.stamped())
 

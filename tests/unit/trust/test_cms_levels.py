@@ -133,7 +133,7 @@ def test_elliptic_curves_are_judged_alike(desk, pki):
 @pytest.mark.parametrize(
     ("oid", "name"),
     [
-        ("0.4.0.1733.2.4", "archive-time-stamp-v3"),
+        ("0.4.0.1733.2.2", "long-term-validation"),
         ("1.2.840.113549.1.9.16.2.48", "archive-time-stamp-v2"),
         ("1.2.840.113549.1.9.16.2.25", "CAdES-C-timestamp"),
     ],

@@ -42,11 +42,6 @@ VR = f"{{{NAMESPACE}}}"
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def files(pki, desk, issued, seal):
     """By kind of file: one that passes, one that is unclear (its seal was revoked), one that was changed."""
     revoked = pki.signer(AGENCY, flavour="revoked")

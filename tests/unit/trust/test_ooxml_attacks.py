@@ -11,6 +11,7 @@ from tests.unit.trust.ooxml_samples import (
     PACKAGE,
     TYPES,
     added,
+    body_changed,
     changed,
     codes,
     noted,
@@ -19,15 +20,9 @@ from tests.unit.trust.ooxml_samples import (
     signed,
     without,
 )
-from tests.unit.trust.samples import AGENCY
 
 PASSED, FAILED, UNDECIDED = Indication.TOTAL_PASSED, Indication.TOTAL_FAILED, Indication.INDETERMINATE
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-
-
-@pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +31,6 @@ def parts(seal):
 
 
 # --- what was signed is changed -------------------------------------------------------------------------
-
-
-def body_changed(p):
-    return changed(p, DOCUMENT, ("Văn bản mẫu".encode(), "Văn bản khác".encode()))
 
 
 def blank_added_to_a_part(p):

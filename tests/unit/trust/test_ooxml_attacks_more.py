@@ -27,7 +27,7 @@ from tests.unit.trust.ooxml_samples import (
     signed_package,
     without,
 )
-from tests.unit.trust.samples import AGENCY, OTHER_AGENCY
+from tests.unit.trust.samples import OTHER_AGENCY
 from tests.unit.trust.xml_samples import DS
 
 PASSED = Indication.TOTAL_PASSED
@@ -48,11 +48,6 @@ PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 @pytest.fixture(scope="module", params=["docx", "xlsx", "pptx"])
 def kind(request):
     return request.param
-
-
-@pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
 
 
 @pytest.fixture(scope="module")

@@ -39,11 +39,6 @@ PROPERTIES = {"/docProps/core.xml", "/docProps/app.xml"}
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def leader(pki):
     return pki.signer(AGENCY, role="person")
 

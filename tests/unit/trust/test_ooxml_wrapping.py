@@ -13,6 +13,7 @@ from tests.unit.trust.ooxml_samples import (
     SIGNATURE,
     TYPES,
     added,
+    body_changed,
     changed,
     codes,
     declared,
@@ -29,20 +30,11 @@ ORIGIN_RELS = "_xmlsignatures/_rels/origin.sigs.rels"
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def parts(seal):
     return signed(seal)
 
 
 # --- wrapping within the signature -----------------------------------------------------------------------
-
-
-def body_changed(p):
-    return changed(p, DOCUMENT, ("Văn bản mẫu".encode(), "Văn bản khác".encode()))
 
 
 def tampered(parts):

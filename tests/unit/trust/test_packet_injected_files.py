@@ -11,7 +11,7 @@ from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import workbook_xlsx
 from ebrvt_connect.trust.policy import POLICIES, VN_2025
 from tests.unit.trust.packet_samples import Clerk, edxml, sealed_edxml, without_manifest_entry
-from tests.unit.trust.samples import AGENCY, AT
+from tests.unit.trust.samples import AT
 from tests.unit.trust.xades_samples import XADES
 from tests.unit.trust.xml_samples import DS, EXCLUSIVE, reference, signature
 
@@ -22,11 +22,6 @@ SIGNATURE = f"{{{DS}}}Signature"
 @pytest.fixture(scope="module")
 def good(desk):
     return desk.issued()
-
-
-@pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
 
 
 def file_element(content, name="phu-luc.xlsx", namespace=NS, within="Attachment"):

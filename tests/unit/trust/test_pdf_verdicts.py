@@ -191,9 +191,9 @@ BAD = {
     "unsigned": (lambda _: plain_pdf(), UNCLEAR, "SIGNED_DATA_NOT_FOUND", "SIGNED_DATA_NOT_FOUND"),
     "signature taken out of the form": (
         lambda d: updated(d.signed(), signature_hidden),
-        UNCLEAR,
-        "PDF_SIGNATURE_OUTSIDE_FORM",
-        "SIGNED_DATA_NOT_FOUND",
+        FAILED,
+        "PDF_SIGNATURE_HIDDEN",
+        "FORMAT_FAILURE",
     ),
     # --- trust
     "root of the same name that nobody pinned": (

@@ -1,21 +1,34 @@
 """Three policies: what passes under one and not under another, and never for a reason nobody gave."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ebrvt_connect.testing.pki_issue import revocation_list
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
 from ebrvt_connect.transport.signers import KeySigner, sign_pdf
-from ebrvt_connect.trust.policy import ETSI_STRICT, POLICIES, VN_2025, VN_LEGACY_2018
+from ebrvt_connect.trust.policy import ETSI_STRICT, POLICIES, VN_2025, VN_LEGACY_2018, PolicyId
+from ebrvt_connect.trust.revocation import RevocationArchive
 from ebrvt_connect.trust.verdict import Indication, SignatureRole, SubIndication
-from tests.unit.trust.samples import AGENCY, AT, EARLY, plain_pdf, signed_with_sha1
+from ebrvt_connect.trust.verify import verify_bytes
+from tests.unit.trust.samples import (
+    AGENCY,
+    AT,
+    EARLY,
+    list_signed_with_sha1,
+    plain_pdf,
+    signed_with_sha1,
+)
 
 PASSED, UNCLEAR = Indication.TOTAL_PASSED, Indication.INDETERMINATE
 LATE = datetime(2020, 1, 1, tzinfo=UTC)
 """Too late for SHA-1, by some hours."""
+MONTH = timedelta(days=30)
 
 
 def codes(report):
@@ -108,6 +121,49 @@ def test_a_sha1_signature_by_another_key_is_no_link_of_a_chain(desk, pki, old_se
     assert report.indication is not PASSED
 
 
+@pytest.fixture
+def old_list(pki):
+    """A store in which the list of the signer's issuer is signed with SHA-1, and was made at a time."""
+
+    def make(made):
+        issuer = pki.identity("issuer")
+        listed = revocation_list(issuer, [], issued_at=made, next_at=made + MONTH)
+        store = pki.trust_store()
+        kept = tuple(c for c in store.revocation.crls if c.issuer != issuer.certificate.subject)
+        old = RevocationArchive.of([list_signed_with_sha1(listed, issuer.key)])
+        return replace(store, revocation=RevocationArchive(kept) + old)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("signed", "made", "expected"),
+    [
+        (EARLY, EARLY + MONTH, PASSED),
+        (EARLY, LATE, UNCLEAR),
+        (EARLY, LATE - MONTH, PASSED),
+        (LATE, LATE - timedelta(days=1), UNCLEAR),
+        (AT, AT, UNCLEAR),
+    ],
+    ids=["both early", "list of 2020", "list of 2019", "signed in 2020", "today"],
+)
+def test_lists_signed_with_sha1_count_as_the_policy_says(desk, old_list, signed, made, expected):
+    trust = old_list(made)
+    pdf = desk.signed(at=signed, timestamper=desk.stamped(signed))
+
+    legacy, today = (verify_bytes(pdf, policy=p, trust=trust, at=AT) for p in (VN_LEGACY_2018, VN_2025))
+
+    assert (legacy.indication, today.indication) == (expected, UNCLEAR)
+    assert "REVOCATION_UNKNOWN" in codes(today)
+
+
+def test_without_a_timestamp_no_list_signed_with_sha1_counts(desk, old_list):
+    trust = old_list(EARLY + MONTH)
+    report = verify_bytes(desk.signed(at=EARLY), policy=VN_LEGACY_2018, trust=trust, at=AT)
+
+    assert (report.indication, "REVOCATION_UNKNOWN" in codes(report)) == (UNCLEAR, True)
+
+
 def test_timestamp_of_an_impostor_does_not_make_sha1_safe(desk):
     stamper = desk.stamped(EARLY, impostor=True)
     report = desk.verdict(desk.signed(at=EARLY, digest="sha1", timestamper=stamper), policy=VN_LEGACY_2018)
@@ -150,3 +206,7 @@ def test_a_file_tells_what_is_unusual_about_leader_and_seal(desk, roles, told):
 
     assert report.indication is PASSED
     assert codes(report) & {"SEAL_OLDER_THAN_LEADER", "SEAL_WITHOUT_LEADER"} == told
+
+
+def test_the_ids_in_configuration_and_on_the_command_line_are_those_of_the_policies():
+    assert get_args(PolicyId) == tuple(POLICIES) == tuple(p.id for p in POLICIES.values())

@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 from asn1crypto import core
-from asn1crypto import crl as asn1_crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
 from ebrvt_connect.trust.revocation import RevocationArchive
+from tests.unit.trust.samples import list_signed_with_sha1
 
 HOLD = x509.ReasonFlags.certificate_hold
 
@@ -252,15 +251,31 @@ def test_a_claimed_date_does_not_freshen_an_old_list(issuer, leaf):
     assert (status(proven=True), status(proven=False)) == ("good", "unknown")
 
 
-def test_a_list_signed_with_sha1_says_nothing(issuer, leaf):
-    crl = asn1_crl.CertificateList.load(revocation_list(issuer, [], issued_at=day(1)))
-    for field in (crl["tbs_cert_list"]["signature"], crl["signature_algorithm"]):
-        field["algorithm"] = "sha1_rsa"
-    signed = crl["tbs_cert_list"].dump(force=True)
-    crl["signature"] = issuer.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())
-    archive = RevocationArchive.of([crl.dump(force=True)])
+@pytest.mark.parametrize(
+    ("until", "revoked", "expected"),
+    [
+        (None, False, "unknown"),
+        (None, True, "unknown"),
+        (day(1), False, "unknown"),
+        (day(2), False, "good"),
+        (day(2), True, "revoked"),
+    ],
+    ids=["never", "never, and revoked", "made later", "made before", "made before, and revoked"],
+)
+def test_a_list_signed_with_sha1_counts_where_sha1_does(issuer, leaf, until, revoked, expected):
+    made = revocation_list(issuer, [leaf] if revoked else [], issued_at=day(1), revoked_at=day(1))
+    archive = RevocationArchive.of([list_signed_with_sha1(made, issuer.key)])
 
-    state = archive.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31))
+    state = archive.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31), sha1_until=until)
+
+    assert state.status == expected
+
+
+def test_a_list_signed_with_sha1_by_another_key_says_nothing(issuer, leaf, pki):
+    made = revocation_list(issuer, [], issued_at=day(1))
+    archive = RevocationArchive.of([list_signed_with_sha1(made, pki.identity("impostor-root").key)])
+
+    state = archive.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31), sha1_until=day(31))
 
     assert state.status == "unknown"
 

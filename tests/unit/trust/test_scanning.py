@@ -10,7 +10,7 @@ import pytest
 from ebrvt_connect.trust import scanning
 from ebrvt_connect.trust.file_digests import FileDigests
 from ebrvt_connect.trust.revisions import _keywords
-from ebrvt_connect.trust.scanning import places_of
+from ebrvt_connect.trust.scanning import BYTE_RANGE, TRAILER, XREF, Landmarks, places_of
 from ebrvt_connect.trust.structure import Gap, labels_of, masked
 
 PIECES = [
@@ -39,10 +39,11 @@ def scrambled(seed, pieces=400):
 @pytest.mark.parametrize("seed", range(30))
 def test_keywords_are_those_one_expression_finds(seed):
     data = scrambled(seed)
+    marks = Landmarks(data)
     for begin, end in ((0, len(data)), (seed, len(data) - seed), (seed * 3, seed * 20)):
         wanted = [m.start() for m in AS_ONE_EXPRESSION.finditer(data, begin, end)]
 
-        assert sorted(_keywords(data, begin, end)) == wanted
+        assert sorted(_keywords(marks, begin, end)) == wanted
         assert list(places_of(b"obj", data, begin, end)) == [
             m.start() for m in re.finditer(b"obj", data[:end]) if m.start() >= begin
         ]
@@ -54,6 +55,44 @@ def test_a_flood_of_words_is_told_in_order_and_not_kept(monkeypatch):
     monkeypatch.setattr(scanning, "_MOST_KEPT", 10)
 
     assert list(places_of(b"obj", data)) == wanted == list(range(0, 200, 4))
+
+
+@pytest.mark.parametrize(("rare", "most"), [(0, 100_000), (10**9, 100_000), (0, 5), (10**9, 5)])
+def test_landmarks_are_those_each_word_has_alone(monkeypatch, rare, most):
+    """Together, each alone, and in a flood: the same places, whatever the range cuts in two."""
+    monkeypatch.setattr(scanning, "_RARE", rare)
+    monkeypatch.setattr(scanning, "_MOST_KEPT", most)
+    for seed in range(40):
+        data, chosen = spliced(seed), random.Random(seed)
+        marks = Landmarks(data)
+        for _ in range(20):
+            begin, end = sorted(chosen.randrange(len(data) + 1) for _ in range(2))
+            for word in (XREF, TRAILER, BYTE_RANGE):
+                found = [m.start() for m in marks.matches_of(re.compile(word), word, begin, end)]
+                assert found == [
+                    at for at in range(begin, end - len(word) + 1) if data[at : at + len(word)] == word
+                ]
+
+
+def spliced(seed, size=600):
+    """Noise with whole words, halves of them and their last letters strewn in."""
+    chosen = random.Random(seed)
+    words = [
+        b"xref",
+        b"trailer",
+        b"/ByteRange",
+        b"startxref",
+        b"xre",
+        b"railer",
+        b"/Byte",
+        b"Range",
+        b"e",
+        b"er",
+    ]
+    return b"".join(
+        chosen.choice(words) if chosen.random() < 0.5 else chosen.randbytes(chosen.randrange(6))
+        for _ in range(size // 5)
+    )
 
 
 @pytest.mark.parametrize("stops", [(), (0, 5, 900), (900, 5, 5, 100_000), range(200)])

@@ -167,9 +167,16 @@ def test_a_certificate_in_the_signature_completes_the_chain(desk, pki):
 
 
 @pytest.mark.parametrize(
-    "name", ["ArchiveTimeStamp", "SigAndRefsTimeStamp", "RefsOnlyTimeStamp", "SigAndRefsTimeStampV2"]
+    ("name", "space"),
+    [
+        ("ArchiveTimeStamp", XADES),
+        *(
+            (name, space)
+            for name in ("SigAndRefsTimeStamp", "RefsOnlyTimeStamp", "SigAndRefsTimeStampV2")
+            for space in (XADES, "http://uri.etsi.org/01903/v1.4.1#")
+        ),
+    ],
 )
-@pytest.mark.parametrize("space", [XADES, "http://uri.etsi.org/01903/v1.4.1#"])
 def test_timestamps_that_are_not_judged_are_named(desk, name, space):
     report = desk.verdict(xades(desk, after=AT, unsigned=f'<{name} xmlns="{space}"/>'))
 

@@ -10,7 +10,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from ebrvt_connect.testing.pki_issue import revocation_list
-from ebrvt_connect.transport.revocation_online import Findings
+from ebrvt_connect.transport.revocation_online import Brought
 from ebrvt_connect.transport.revocation_rounds import judged_online
 from ebrvt_connect.trust.policy import ETSI_STRICT, VN_2025
 from ebrvt_connect.trust.revocation import RevocationArchive
@@ -53,7 +53,7 @@ class Network:
 
     def ask(self, questions, **_known):
         self.asked += [question.certificate.serial_number for question in questions]
-        return Findings(self.answers)
+        return Brought(self.answers)
 
 
 @pytest.fixture

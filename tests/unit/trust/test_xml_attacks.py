@@ -10,7 +10,7 @@ from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.verdict import Indication
 from ebrvt_connect.trust.xml_packet import signed_packet
 from ebrvt_connect.trust.xmldsig import sign_packet
-from tests.unit.trust.samples import AGENCY, AT
+from tests.unit.trust.samples import AT
 from tests.unit.trust.xml_samples import (
     DS,
     ENVELOPED,
@@ -30,11 +30,6 @@ from tests.unit.trust.xml_samples import (
 )
 
 PASSED = Indication.TOTAL_PASSED
-
-
-@pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +374,7 @@ def test_references_times_size_is_bounded(desk, seal):
     report = desk.verdict(data)
 
     assert codes(report) == ["XML_TOO_COMPLEX"]
-    assert report.indication is Indication.INDETERMINATE
+    assert report.indication is Indication.TOTAL_FAILED
 
 
 _METHODS = f"""<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/>

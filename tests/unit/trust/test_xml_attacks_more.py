@@ -35,11 +35,6 @@ SIGNATURE = f"{{{DS}}}Signature"
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def signed(seal):
     return sign_packet(packet(), seal, reference_id="pkt-1")
 

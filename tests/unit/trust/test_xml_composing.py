@@ -26,11 +26,6 @@ SAMPLE_TRUST = store_of_anchors([(VECTORS / "sample_submit.crt.pem").read_bytes(
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def identity(pki):
     return pki.identity(f"{AGENCY}-agency-good")
 

@@ -29,11 +29,6 @@ FAKE = (
 
 
 @pytest.fixture(scope="module")
-def seal(pki):
-    return pki.signer(AGENCY)
-
-
-@pytest.fixture(scope="module")
 def whole(desk, seal):
     """The whole paper signed, with a timestamp among its unsigned properties."""
     return xades_signed(seal, result_paper_xml("Giấy phép", {"Số": "12/GP"}), timestamper=desk.stamped())

@@ -62,7 +62,7 @@ def xades_signed(
         text = text.replace(_UNSIGNED, _stamp(timestamper, text))
     header = next((e for e in root.iter() if str(e.tag).endswith("}edXMLHeader")), root)
     header.append(etree.fromstring(text))
-    return etree.tostring(root)
+    return etree.tostring(root, encoding="utf-8")
 
 
 def _stamp(timestamper: TimeStamper, signature_text: str) -> str:

@@ -14,7 +14,7 @@ from ebrvt_connect.ops.exit_codes import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ebrvt_connect.ops.named_check import Finding
+    from ebrvt_connect.ops.named_check import CheckResult
 
 _ORIGINS_VI = {
     "environment": "biến môi trường",
@@ -39,21 +39,21 @@ def command(context: click.Context, *, config: Path | None, offline: bool, json_
     from ebrvt_connect.transport.clock import SystemClock
 
     loaded = load_config(config)
-    findings = list(examine(loaded, SystemClock(), reach=not offline))
+    results = list(examine(loaded, SystemClock(), reach=not offline))
     if json_out:
-        say_json({"checks": [asdict(f) for f in findings], "origins": dict(loaded.origins)})
+        say_json({"checks": [asdict(f) for f in results], "origins": dict(loaded.origins)})
     else:
-        _say(findings, loaded.origins)
-    context.exit(int(_exit_code(findings)))
+        _say(results, loaded.origins)
+    context.exit(int(_exit_code(results)))
 
 
-def _say(findings: Sequence[Finding], origins: Mapping[str, str]) -> None:
+def _say(results: Sequence[CheckResult], origins: Mapping[str, str]) -> None:
     from ebrvt_connect.ops.checks import title_vi
 
-    for finding in findings:
-        say(f"{_MARKS[finding.grade]} {title_vi(finding.name)}: {finding.cause_vi}")
-        if finding.cure_vi:
-            say(f"    → {finding.cure_vi}")
+    for result in results:
+        say(f"{_MARKS[result.grade]} {title_vi(result.name)}: {result.cause_vi}")
+        if result.cure_vi:
+            say(f"    → {result.cure_vi}")
     elsewhere = {key: origin for key, origin in origins.items() if origin != "file"}
     if elsewhere:
         say("\nGiá trị cấu hình không lấy từ tệp cấu hình:")
@@ -61,8 +61,8 @@ def _say(findings: Sequence[Finding], origins: Mapping[str, str]) -> None:
         say(f"  {key}: {_ORIGINS_VI.get(origin, origin)}")
 
 
-def _exit_code(findings: Sequence[Finding]) -> ExitCode:
-    failed = [f for f in findings if f.grade == "fail"]
+def _exit_code(results: Sequence[CheckResult]) -> ExitCode:
+    failed = [f for f in results if f.grade == "fail"]
     if not failed:
         return ExitCode.DONE
     return ExitCode.UNAVAILABLE if all(f.remote for f in failed) else ExitCode.NO

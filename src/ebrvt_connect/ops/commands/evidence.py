@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from ebrvt_connect.trust.evidence import EvidenceRecord, KeptAnchor
+    from ebrvt_connect.trust.evidence import EvidenceRecord, KeptAnchor, Replay
+    from ebrvt_connect.trust.packet_evidence import PacketRecord, PacketReplay
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FolderArgument = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -60,16 +61,28 @@ def list_records(folder: Path, *, json_out: bool) -> None:
         say_json({"records": [{"record": n, **r.model_dump(mode="json")} for n, r in rows]})
         return
     for name, record in rows:
-        part = f", phần của gói tin {record.part_of}" if record.part_of else ""
-        say(f"{name}\n  {record.file}{part}: {record.indication.headline_vi} ({_moment_vi(record.at)})")
+        said = f"{record.indication.headline_vi} ({_moment_vi(record.at)})"
+        say(f"{name}\n  {record.file}{_standing_vi(record)}: {said}")
+        for part in getattr(record, "parts", ()):
+            say(f"    - {part.name} (SHA-256 {part.sha256[:16]}…)")
     if not rows:
         say("Chưa có hồ sơ bằng chứng nào.")
+
+
+def _standing_vi(record: EvidenceRecord | PacketRecord) -> str:
+    """Whether a record is of a packet, or of a part of one only."""
+    from ebrvt_connect.trust.packet_evidence import PacketRecord
+
+    if isinstance(record, PacketRecord):
+        return f", cả gói tin gồm {len(record.parts)} phần"
+    return f", phần của gói tin {record.part_of}" if record.part_of else ""
 
 
 @command.command(epilog="Example: ebrvt evidence replay bang-chung/ RECORD.json cong-van.pdf")
 @_FolderArgument
 @click.argument("record")
 @click.argument("file", type=_File)
+@click.argument("more", nargs=-1, type=_File)
 @click.option("--detached", "beside", multiple=True, type=_File, help="Content that stood beside it then.")
 @click.option(
     "--trust",
@@ -80,12 +93,13 @@ def list_records(folder: Path, *, json_out: bool) -> None:
 @as_json
 @language
 @click.pass_context
-def replay(
+def replay(  # noqa: PLR0913 - one parameter for each argument and option of the contract
     context: click.Context,
     *,
     folder: Path,
     record: str,
     file: Path,
+    more: tuple[Path, ...],
     beside: tuple[Path, ...],
     trust_folder: Path | None,
     json_out: bool,
@@ -93,7 +107,8 @@ def replay(
 ) -> None:
     """Judge FILE again from RECORD alone, offline, as of the same time.
 
-    RECORD is a name as `list` shows it, or as much of its beginning as is its own.
+    RECORD is a name as `list` shows it, or as much of its beginning as is its own. Where it is of a packet,
+    FILE is the edXML file, or the record (metadata.json) with its files as MORE, and all of it is judged.
 
     Whom to trust the record says, and who may write to FOLDER may have made it up: see `--trust`.
 
@@ -101,30 +116,18 @@ def replay(
     they are called by, or it trusted what `--trust` does not pin, 64 FILE is another file or there is no
     such record.
     """
-    from ebrvt_connect.ops.verdict_en import render
     from ebrvt_connect.store.evidence import EvidenceFolder
 
-    detached = {path.name: path.read_bytes() for path in beside}
+    detached = {path.name: path.read_bytes() for path in (*beside, *more)}
     kept = EvidenceFolder(folder)
     with _told():
         name = kept.called(Path(record).name)
         again = kept.replay(name, file.read_bytes(), detached)
-    strange = _not_pinned(again.record, trust_folder)
+    strange = _not_pinned(again, trust_folder)
     if json_out:
-        say_json(
-            {
-                "record": name,
-                "part_of": again.record.part_of,
-                "same": not again.differences,
-                "differences": list(again.differences),
-                "rules_changed": again.rules_changed,
-                "rules_known": again.rules_known,
-                "anchors_not_pinned": [a.certificate for a in strange],
-                "document": again.report.to_dict(),
-            }
-        )
+        say_json(_as_json(name, again, strange))
     else:
-        say(again.report.to_text_vi() if lang == "vi" else render(again.report))
+        say(_as_text(again, lang))
         say(again.outcome_vi)
         if again.rules_changed:
             say("Phiên bản này đánh giá một số phát hiện khác với lần trước (mã băm chính sách khác).")
@@ -137,13 +140,43 @@ def replay(
     context.exit(int(ExitCode.NO if again.differences else ExitCode.DONE))
 
 
-def _not_pinned(record: EvidenceRecord, folder: Path | None) -> tuple[KeptAnchor, ...]:
+def _as_json(name: str, again: Replay | PacketReplay, strange: tuple[KeptAnchor, ...]) -> dict[str, Any]:
+    """A replay for programs: of a file with its `document`, of a packet with `documents` and `packet`."""
+    from ebrvt_connect.trust.packet_evidence import PacketReplay
+
+    told = again.report.to_dict() if isinstance(again, PacketReplay) else {"document": again.report.to_dict()}
+    return {
+        "record": name,
+        "part_of": again.record.part_of,
+        "same": not again.differences,
+        "differences": list(again.differences),
+        "rules_changed": again.rules_changed,
+        "rules_known": again.rules_known,
+        "anchors_not_pinned": [a.certificate for a in strange],
+        **told,
+    }
+
+
+def _as_text(again: Replay | PacketReplay, lang: str) -> str:
+    from ebrvt_connect.ops.verdict_en import render, render_packet
+    from ebrvt_connect.trust.packet_evidence import PacketReplay
+
+    if lang == "vi":
+        return again.report.to_text_vi()
+    return render_packet(again.report) if isinstance(again, PacketReplay) else render(again.report)
+
+
+def _not_pinned(again: Replay | PacketReplay, folder: Path | None) -> tuple[KeptAnchor, ...]:
     if folder is None:
         return ()
     from ebrvt_connect.transport.trust_folder import load_trust_folder
     from ebrvt_connect.trust.evidence import anchors_not_pinned
+    from ebrvt_connect.trust.packet_evidence import PacketReplay
 
-    return anchors_not_pinned(record, load_trust_folder(folder))
+    trust = load_trust_folder(folder)
+    replays = again.parts if isinstance(again, PacketReplay) else (again,)
+    found = (anchor for replay in replays for anchor in anchors_not_pinned(replay.record, trust))
+    return tuple(dict.fromkeys(found))
 
 
 def _strange_vi(anchor: KeptAnchor) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
+from ebrvt_connect.errors import ReconcileFirst
 from ebrvt_connect.ops.console import as_json, config_path, note, say, say_json, shown_path
 from ebrvt_connect.ops.sign_look import Look
-from ebrvt_connect.ops.sign_secret import SecretSource
+from ebrvt_connect.ops.sign_secret import SecretSource, keep_out_of_cores
+from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +25,17 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.errors import RetryLater
     from ebrvt_connect.ops.sign_document import Signed, ToSign
+    from ebrvt_connect.ops.sign_keys import KeyName
 
 _Path = click.Path(dir_okay=False, path_type=Path)
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FORMS_VI = {
     "pades": "PDF, chữ ký PAdES",
-    "xmldsig": "XML, chữ ký XMLDSig",
+    "xades": "XML, chữ ký XAdES",
     "cms": "CMS, nội dung nằm trong tệp (.p7m)",
     "cms-detached": "CMS, nội dung nằm ở tệp gốc (.p7s)",
 }
+_LONGEST_DOUBT = timedelta(days=1)
 _SUFFIXES = {"cms": ".p7m", "cms-detached": ".p7s"}
 
 
@@ -39,10 +45,10 @@ _SUFFIXES = {"cms": ".p7m", "cms-detached": ".p7s"}
 @click.option("-o", "--out", required=True, type=_Path, help="The signed file; nothing is overwritten.")
 @click.option(
     "--role",
-    type=click.Choice(["agency", "person", "copy"]),
+    type=click.Choice(["agency", "person", "attachment", "copy"]),
     default="agency",
     show_default=True,
-    help="Whose signature it is on a PDF: the seal, the leader's, or that of a copy.",
+    help="What it is on a PDF: the seal, the leader's signature, the mark of an attachment or of a copy.",
 )
 @click.option("--detached", is_flag=True, help="A CMS file beside the content (.p7s), whatever FILE is.")
 @click.option(
@@ -50,6 +56,9 @@ _SUFFIXES = {"cms": ".p7m", "cms-detached": ".p7s"}
 )
 @click.option("--image", type=_File, help="PNG of the leader's signature or the seal, for the page.")
 @click.option("--place", help="Where on the page: PAGE,LEFT,BOTTOM,RIGHT,TOP in mm; page -1 is the last.")
+@click.option(
+    "--number", help="Number and symbol of the document an attachment belongs to, e.g. 12/BC-STTTT."
+)
 @click.option("--copy-form", default="SAO Y", show_default=True, help="SAO Y, SAO LỤC or TRÍCH SAO.")
 @click.option("--copy-agency", help="The copying agency (default: as the certificate names it).")
 @click.option("--appearance-rules", "rules", type=_File, help="Colours, sizes and words of what is seen.")
@@ -60,6 +69,7 @@ _SUFFIXES = {"cms": ".p7m", "cms-detached": ".p7s"}
 @click.option(
     "--allow-unstamped", is_flag=True, help="Sign without a timestamp if the authority does not answer."
 )
+@click.option("--again", help="The time an order in doubt was given: a service is asked after it first.")
 @as_json
 @config_path
 def command(  # noqa: PLR0913 - one parameter for each option of the contract
@@ -72,6 +82,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     part: str,
     image: Path | None,
     place: str | None,
+    number: str | None,
     copy_form: str,
     copy_agency: str | None,
     rules: Path | None,
@@ -80,12 +91,13 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     password_file: Path | None,
     tsa: str | None,
     allow_unstamped: bool,
+    again: str | None,
     json_out: bool,
     config: Path | None,
 ) -> None:
     """Sign FILE (ký số) into OUT; FILE is left as it is.
 
-    A PDF gets a PAdES signature that is seen as its role asks, XML an enveloped XMLDSig signature, anything
+    A PDF gets a PAdES signature that is seen as its role asks, XML an enveloped XAdES signature, anything
     else a CMS file. The password or PIN is asked for at the terminal unless a variable or file is named.
     What was made is verified before it is written.
 
@@ -94,39 +106,76 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     configuration cannot be used; 64 a wrong call.
     """
     from ebrvt_connect.ops.sign_document import Hand, sign, to_sign
-    from ebrvt_connect.ops.sign_keys import KeyName, check_certificate, opened_key
+    from ebrvt_connect.ops.sign_keys import KeyName, opened_key
     from ebrvt_connect.transport.clock import SystemClock
+    from ebrvt_connect.transport.signing_certificate import check_certificate
 
     named, secret = KeyName.parse(key), SecretSource(password_env, password_file)
     secret.check()
+    keep_out_of_cores()
     _refuse_place(out)
     if allow_unstamped and tsa is None:
         raise click.UsageError("--allow-unstamped chỉ dùng cùng --tsa")
-    now = SystemClock().now()
+    now = SystemClock().now().replace(microsecond=0)
+    ordered = now if again is None else _ordered_at(again, named, now)
     data, mode = _source(file)
-    asked = to_sign(data, file.name, detached=detached, part=part, at=now)
+    asked = to_sign(data, file.name, detached=detached, part=part, at=ordered)
     look = Look(
-        role=role, image=image, place=place, copy_form=copy_form, copy_agency=copy_agency, rules=rules
+        role=role,
+        image=image,
+        place=place,
+        number=number,
+        copy_form=copy_form,
+        copy_agency=copy_agency,
+        rules=rules,
     )
     seen = asked.form == "pades" and not no_appearance
-    _check_call(asked, look if seen else None, tsa)
+    _check_call(asked, look if seen else None)
     unstamped: list[RetryLater] = []
-    with opened_key(named, secret, config) as signer, _stamping(tsa) as timestamper:
+    with opened_key(named, secret, config, again=again is not None) as signer, _stamping(tsa) as timestamper:
         check_certificate(signer, now)
         hand = Hand(
             signer=signer,
-            at=now,
-            role=role,
+            at=ordered,
+            role=look.signature_role,
             appearance=look.appearance(signer) if seen else None,
             timestamper=timestamper,
             on_unstamped=unstamped.append if allow_unstamped else None,
         )
-        done = sign(asked, hand)
+        with _saying_how_to_ask_again(named, ordered):
+            done = sign(asked, hand)
     _write(out, done.data, mode)
     _warn(unstamped, out, asked.form)
     facts = _facts(asked, done, role if asked.form == "pades" else None)
     told = {"file": shown_path(file), "out": shown_path(out), **facts, "unstamped": _told(unstamped)}
     _tell(told, json_out=json_out)
+
+
+def _ordered_at(text: str, key: KeyName, now: datetime) -> datetime:
+    """When the order that is asked after was given; raises `click.UsageError`."""
+    if key.where != "remote":
+        raise click.UsageError("--again chỉ dùng cho dịch vụ ký số từ xa (--key remote:TÊN)")
+    with suppress(ValueError):
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None and timedelta(0) <= now - at <= _LONGEST_DOUBT:
+            return at
+    raise click.UsageError("--again phải là thời điểm chương trình đã báo, trong vòng một ngày trở lại đây")
+
+
+@contextmanager
+def _saying_how_to_ask_again(key: KeyName, at: datetime) -> Iterator[None]:
+    """An order the service may have carried out is told by its time: the same again is the same order."""
+    try:
+        yield
+    except ReconcileFirst:
+        if key.where == "remote":
+            from ebrvt_connect.model.period import VIETNAM
+
+            when = at.astimezone(VIETNAM).isoformat()
+            note(
+                f"Để hỏi lại đúng lệnh ký này mà không ký lần hai: chạy lại nguyên lệnh, thêm --again {when}"
+            )
+        raise
 
 
 def _refuse_place(out: Path) -> None:
@@ -135,24 +184,22 @@ def _refuse_place(out: Path) -> None:
         raise click.UsageError(msg)
     if not out.parent.is_dir():
         raise click.UsageError(f"không có thư mục {shown_path(out.parent)} để ghi kết quả")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"không có quyền ghi vào thư mục {shown_path(out.parent)}; chưa ký gì")
 
 
 def _source(file: Path) -> tuple[bytes, int]:
     """The content, a byte past the limit at most, and the mode of the file."""
-    import os
-
     from ebrvt_connect.trust.policy import VN_2025
 
     with file.open("rb") as stream:
-        return stream.read(VN_2025.largest_bytes + 1), os.fstat(stream.fileno()).st_mode
+        return read_bounded(stream, VN_2025.largest_bytes), os.fstat(stream.fileno()).st_mode
 
 
-def _check_call(asked: ToSign, look: Look | None, tsa: str | None) -> None:
+def _check_call(asked: ToSign, look: Look | None) -> None:
     """What the options say must fit what the file is; raises `click.UsageError`."""
-    if asked.part and asked.form != "xmldsig":
+    if asked.part and asked.form != "xades":
         raise click.UsageError("--part chỉ dùng cho tệp XML ký ngay trong tệp")
-    if tsa is not None and asked.form == "xmldsig":
-        raise click.UsageError("chữ ký XMLDSig không mang dấu thời gian; bỏ --tsa hoặc dùng --detached")
     if look is not None:
         look.check()
 
@@ -182,9 +229,16 @@ def _stamping(url: str | None) -> Iterator[TimeStamper | None]:
 
 
 def _write(out: Path, content: bytes, mode: int) -> None:
+    from ebrvt_connect.ops.file_trouble import file_refusal
     from ebrvt_connect.ops.new_file import write_whole
 
-    write_whole(out, content, like=mode)
+    try:
+        write_whole(out, content, like=mode)
+    except FileExistsError:
+        raise
+    except OSError as failure:
+        # A full disk names no file by itself, and the hidden one beside it would tell nobody anything.
+        raise file_refusal(failure, shown_path(out)) or failure from failure
 
 
 def _warn(unstamped: list[RetryLater], out: Path, form: str) -> None:

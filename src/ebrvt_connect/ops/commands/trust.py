@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from ebrvt_connect.ops.named_check import Finding
+    from ebrvt_connect.ops.named_check import CheckResult
     from ebrvt_connect.ops.trust_desk import TrustDesk
     from ebrvt_connect.ops.trust_desk_refresh import Refreshed
     from ebrvt_connect.trust.pins import Pin
@@ -189,12 +189,12 @@ def check(context: click.Context, *, at: str | None, folder: Path, json_out: boo
     moment = _moment(at)
     if not folder.exists():
         trust_files(folder)  # as `list` says it
-    findings = list(check_folder(folder, moment))
+    results = list(check_folder(folder, moment))
     if json_out:
-        say_json({"folder": str(folder), "checks": [asdict(f) for f in findings]})
+        say_json({"folder": str(folder), "checks": [asdict(f) for f in results]})
     else:
-        _say_findings(findings)
-    context.exit(int(_exit_code(findings)))
+        _say_results(results)
+    context.exit(int(_exit_code(results)))
 
 
 @command.command(epilog="Example: ebrvt trust refresh --online")
@@ -215,14 +215,14 @@ def refresh(context: click.Context, *, online: bool, folder: Path, json_out: boo
     clock = SystemClock()
     work = TrustRefresh(folder, clock)
     done = list(work.run()) if online else []
-    findings = list(fenced("revocation-lists", revocation_lists(folder, clock.now())))
+    results = list(fenced("revocation-lists", revocation_lists(folder, clock.now())))
     if json_out:
         said = {"addresses": work.addresses, "fetched": [asdict(r) for r in done]}
-        say_json({"folder": str(folder), **said, "checks": [asdict(f) for f in findings]})
+        say_json({"folder": str(folder), **said, "checks": [asdict(f) for f in results]})
     else:
         _say_refreshed(work.addresses, done, online=online)
-        _say_findings(findings)
-    context.exit(int(_refresh_code(done, findings)))
+        _say_results(results)
+    context.exit(int(_refresh_code(done, results)))
 
 
 def _like(
@@ -233,7 +233,7 @@ def _like(
     checked: date | None,
 ) -> Pin:
     """The pin all certificates of this call get; raises `UsageError` for bounds that cannot be meant."""
-    from ebrvt_connect.ops.words import VIETNAM_TIME
+    from ebrvt_connect.model.period import VIETNAM
     from ebrvt_connect.trust.pins import USES_OF, Pin, Use
 
     name = _VGCA.get(branch, branch)
@@ -244,7 +244,7 @@ def _like(
     if days[0] and days[1] and days[1] < days[0]:
         msg = "--valid-to sớm hơn --valid-from"
         raise click.UsageError(msg)
-    today = datetime.now(VIETNAM_TIME).date()
+    today = datetime.now(VIETNAM).date()
     return Pin("", name, allowed, days[0], days[1], source=source.strip(), checked=checked or today)
 
 
@@ -315,14 +315,14 @@ def _sha256(certificate: x509.Certificate) -> str:
     return sha256_of(certificate)
 
 
-def _say_findings(findings: Sequence[Finding]) -> None:
+def _say_results(results: Sequence[CheckResult]) -> None:
     from ebrvt_connect.ops.named_check import MARKS
     from ebrvt_connect.ops.trust_desk_checks import TITLES_VI
 
-    for finding in findings:
-        say(f"{MARKS[finding.grade]} {TITLES_VI[finding.name]}: {finding.cause_vi}")
-        if finding.cure_vi:
-            say(f"    → {finding.cure_vi}")
+    for result in results:
+        say(f"{MARKS[result.grade]} {TITLES_VI[result.name]}: {result.cause_vi}")
+        if result.cure_vi:
+            say(f"    → {result.cure_vi}")
 
 
 def _say_refreshed(addresses: Sequence[str], done: Sequence[Refreshed], *, online: bool) -> None:
@@ -350,16 +350,16 @@ _OUTCOMES_VI: dict[str, str] = {
 }
 
 
-def _exit_code(findings: Sequence[Finding]) -> ExitCode:
-    grades = {finding.grade.value for finding in findings}
+def _exit_code(results: Sequence[CheckResult]) -> ExitCode:
+    grades = {result.grade.value for result in results}
     if "fail" in grades:
         return ExitCode.NO
     return ExitCode.UNDECIDED if "warn" in grades else ExitCode.DONE
 
 
-def _refresh_code(done: Sequence[Refreshed], findings: Sequence[Finding]) -> ExitCode:
+def _refresh_code(done: Sequence[Refreshed], results: Sequence[CheckResult]) -> ExitCode:
     outcomes = {row.outcome.value for row in done}
-    checked = _exit_code(findings)
+    checked = _exit_code(results)
     if "refused" in outcomes or checked is ExitCode.NO:
         return ExitCode.NO
     return ExitCode.UNAVAILABLE if "unreached" in outcomes else checked

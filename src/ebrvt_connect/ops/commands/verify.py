@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from ebrvt_connect.ops.console import as_json, language, moment_of, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
-from ebrvt_connect.ops.verify_asking import Asking, asking_options
-from ebrvt_connect.ops.verify_output import Output, output_options
+from ebrvt_connect.ops.verify_asking import asking_options
+from ebrvt_connect.ops.verify_output import Output, form_asked, output_options
+from ebrvt_connect.ports.bounded import read_bounded
+from ebrvt_connect.trust.policy import PolicyId
 
 if TYPE_CHECKING:
+    from ebrvt_connect.ops.verify_asking import Asking
     from ebrvt_connect.trust.anchors import TrustStore
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,7 +29,7 @@ _DEFAULT_TRUST = Path("trust")
 @click.option(
     "--policy",
     "policy_id",
-    type=click.Choice(["VN_2025", "VN_LEGACY_2018", "ETSI_STRICT"]),
+    type=click.Choice(get_args(PolicyId)),
     default="VN_2025",
     show_default=True,
 )
@@ -80,6 +83,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     agencies: Path | None,
     at: str | None,
     workers: int | None,
+    asking: Asking,
     form: str,
     out: str | None,
     skip_existing: bool,
@@ -88,42 +92,49 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
 ) -> None:
     """Verify the digital signatures of FILES (kiểm tra chữ ký số), offline unless `--online`.
 
+    A detached signature (.p7s) among FILES is paired with the file it signs, by digest: a.pdf.p7s a.pdf.
+
     Exit code: 0 all passed, 1 any failed, 2 otherwise (also where FILES were skipped); 64 when none failed
     and a file cannot be read, which is told on stderr and keeps none of the others from being judged.
     """
     from ebrvt_connect.ops.verdict_stream import judged, watched
     from ebrvt_connect.ops.verify_packet import PacketAsked, opened
+    from ebrvt_connect.ops.verify_pairs import Pairs
     from ebrvt_connect.ops.verify_tally import Tally
     from ebrvt_connect.trust.policy import POLICIES
 
     policy, when = POLICIES[policy_id], None if at is None else moment_of(at)
     trust = _trust(trust_folder, anchors, certificates, crls)
     folder = trust_folder or (_DEFAULT_TRUST if _DEFAULT_TRUST.is_dir() and not anchors else None)
-    asking = Asking.of(context)
     if packet is not None:
-        form = "json" if json_out else form
+        form = form_asked(form, json_out=json_out)
         asked = PacketAsked(packet=packet, files=files, agencies=agencies, form=form, out=out, lang=lang)
         asked.check(detached=bool(beside), skip=skip_existing)
         whole = asked.judge(asking, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
         context.exit(int(asked.tell(whole)))
     _check_files(files, beside, agencies)
     detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
-    items = opened(files, detached, policy, hint=form == "text" and not json_out)
+    pairs = Pairs() if beside else Pairs.among(files, policy)
+    found = opened(files, detached, policy, workers=workers, hint=form == "text" and not json_out)
+    items = pairs.placed(found, policy)
     output = Output.asked(form, out, [p for p, _ in items], json_out=json_out, skip=skip_existing)
-    left = [item for path, item in items if shown_path(path) not in output.skipped]
+    skipped = output.skipped - pairs.needed(output.skipped)
+    left = [item for path, item in items if shown_path(path) not in skipped]
     reports = asking.reports(left, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
+    asked_for = len(items) - len(output.skipped)
     tally = Tally(
-        asked=len(left),
+        asked=asked_for,
         skipped=len(output.skipped),
         place=output.place_vi,
         each=bool(output.each),
         quiet=output.on_stdout and (len(items) < 2 or output.form != "text"),  # noqa: PLR2004 - no batch
     )
     held = output.on_stdout and sys.stdout.isatty()
-    met = tally.take(output.tell(judged(watched(reports, len(left), held=held)), lang))
+    told = pairs.told(judged(watched(reports, len(left), held=held)), policy, skipped=output.skipped)
+    met = tally.take(output.tell(told, lang))
     if output.skipped and met <= {"TOTAL_PASSED"}:
         met |= {"INDETERMINATE"}  # what an earlier call said is not looked up
-    context.exit(int(_exit_code(set(met), unread=tally.told < len(left))))
+    context.exit(int(_exit_code(set(met), unread=tally.told < asked_for)))
 
 
 def _check_files(files: tuple[Path, ...], beside: tuple[Path, ...], agencies: Path | None) -> None:
@@ -147,8 +158,7 @@ def _exit_code(indications: set[str], *, unread: bool) -> ExitCode:
 def _content(path: Path, largest_bytes: int) -> bytes:
     """The file's bytes; one byte past the limit is enough for the verdict to say that it is too large."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(largest_bytes + 1)
+        return read_bounded(path, largest_bytes)
     except OSError as failure:
         from ebrvt_connect.ops.config import unread_vi
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ebrvt_connect.model.dossier import DossierStage
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ops.demo.dossier_papers import write_result
 from ebrvt_connect.ops.demo.plan_dossiers import (
     DEPARTMENT,
@@ -17,7 +18,6 @@ from ebrvt_connect.ops.demo.plan_dossiers import (
     UNKNOWN_WORD,
     DossierFlaw,
 )
-from ebrvt_connect.ops.words import VIETNAM_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,4 +213,4 @@ def _entry(stage: DossierStage) -> dict[str, Any]:
 
 
 def _written(moment: datetime) -> str:
-    return moment.astimezone(VIETNAM_TIME).isoformat(timespec="seconds")
+    return moment.astimezone(VIETNAM).isoformat(timespec="seconds")

@@ -19,9 +19,9 @@ from ebrvt_connect.model.document import (
     Signatory,
 )
 from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ops.demo.papers import leader_of, write_papers
 from ebrvt_connect.ops.demo.plan import Flaw
-from ebrvt_connect.ops.words import VIETNAM_TIME
 from ebrvt_connect.testing.memory import MemoryBlobs
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Registry:
 def _as_issued(
     planned: PlannedDocument, attachments: list[dict[str, Any]], now: datetime, leader: dict[str, str]
 ) -> dict[str, Any]:
-    at = now.astimezone(VIETNAM_TIME).isoformat(timespec="milliseconds")
+    at = now.astimezone(VIETNAM).isoformat(timespec="milliseconds")
     return {
         "id": planned.id,
         "revision": 1,
@@ -175,7 +175,7 @@ def _as_issued(
 def _as_document(
     planned: PlannedDocument, attachments: Iterable[Attachment], now: datetime, leader: dict[str, str]
 ) -> Document:
-    day = now.astimezone(VIETNAM_TIME).date()
+    day = now.astimezone(VIETNAM).date()
     return Document(
         document_id=f"{planned.sender.code},{day:%Y/%m/%d},{planned.title}",
         number=DocumentNumber.of(planned.number, planned.symbol),

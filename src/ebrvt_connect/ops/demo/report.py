@@ -11,12 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ebrvt_connect import __version__
 from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ops.demo.chart import draw_chart
 from ebrvt_connect.ops.demo.faults import FAULTS
 from ebrvt_connect.ops.demo.figures import report_rows
 from ebrvt_connect.ops.demo.picture import draw_flow
 from ebrvt_connect.ops.report_words import number_vi
-from ebrvt_connect.ops.words import VIETNAM_TIME, local_time
+from ebrvt_connect.ops.words import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,8 +72,8 @@ class Ending:
 def summary(ending: Ending) -> dict[str, Any]:
     """The contract of `summary.json` (docs/operate/cli.md)."""
     return {
-        "started_at": ending.started_at.astimezone(VIETNAM_TIME).isoformat(timespec="seconds"),
-        "finished_at": ending.finished_at.astimezone(VIETNAM_TIME).isoformat(timespec="seconds"),
+        "started_at": ending.started_at.astimezone(VIETNAM).isoformat(timespec="seconds"),
+        "finished_at": ending.finished_at.astimezone(VIETNAM).isoformat(timespec="seconds"),
         "seconds": round((ending.finished_at - ending.started_at).total_seconds(), 1),
         "ok": ending.ok,
         "documents": {

@@ -2,21 +2,18 @@
 
 import errno
 import os
+import resource
+import shutil
 import stat
-import threading
-from contextlib import contextmanager
+import subprocess
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
 import pikepdf
-import PIL.Image
-import PIL.ImageDraw
 import pytest
 from asn1crypto import pkcs12 as asn1_pkcs12
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     pkcs12,
@@ -25,134 +22,22 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec
 from pyhanko.sign.signers.functions import sign_pdf as pyhanko_sign
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
+from pyhanko.sign.timestamps import TimeStamper
 
 from ebrvt_connect.ops.new_file import write_whole
-from ebrvt_connect.testing import softhsm
 from ebrvt_connect.testing.pki_issue import Request, issue
-from ebrvt_connect.testing.remote_signing_service import HeldKey, RemoteSigningService
-from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
-from ebrvt_connect.testing.sample_signed import result_paper_xml
-from ebrvt_connect.transport.clock import SystemClock
+from ebrvt_connect.transport import timestamp
 from ebrvt_connect.transport.signing_cms import CmsSigner
-
-AGENCY = "000.00.15.H06"
-PASSWORD, PIN = "mat-khau-tep-khoa-5c1e", "24681357"
-ACCOUNT = "tai-khoan-dich-vu-77ab"
-PLACE = "-1,110,60,190,90"
-needs_softhsm = pytest.mark.skipif(softhsm.softhsm_module() is None, reason=softhsm.HOW_TO_INSTALL)
-
-
-def bundle(identity, certificate=None, password=PASSWORD):
-    return pkcs12.serialize_key_and_certificates(
-        b"khoa",
-        identity.key,
-        certificate or identity.certificate,
-        identity.chain,
-        BestAvailableEncryption(password.encode()),
-    )
-
-
-@pytest.fixture(scope="module")
-def bundles(pki):
-    """PKCS#12 files of the seal and of the leader."""
-    return {role: bundle(pki.identity(f"{AGENCY}-{role}-good")) for role in ("agency", "person")}
-
-
-@pytest.fixture(scope="module")
-def letter():
-    return letter_pdf(Letter("Sở mẫu", "1", "CV-STTTT", "V/v thử nghiệm"))
-
-
-def picture(colour):
-    image = PIL.Image.new("RGBA", (300, 300))
-    PIL.ImageDraw.Draw(image).rectangle([4, 4, 295, 295], outline=colour, width=9)
-    buffer = BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def secret_file(path, secret, mode=0o600):
-    path.touch(mode=mode)
-    path.write_text(f"{secret}\n", "utf-8")
-    return path
-
-
-@pytest.fixture
-def place(tmp_path, bundles, letter):
-    """A folder with a letter, keys, their password and pictures."""
-    for name, content in {
-        "thu.pdf": letter,
-        "dau.p12": bundles["agency"],
-        "lanh-dao.p12": bundles["person"],
-        "dau.png": picture((210, 20, 30, 255)),
-        "chu-ky.png": picture((20, 40, 170, 255)),
-        "so-lieu.csv": b"chi tieu;gia tri\n",
-        "ket-qua.xml": result_paper_xml("Giấy phép", {"Số": "12"}),
-    }.items():
-        (tmp_path / name).write_bytes(content)
-    secret_file(tmp_path / "mk", PASSWORD)
-    return tmp_path
-
-
-@pytest.fixture
-def sign(ebrvt, place):
-    """Signs with the seal's key unless another is named."""
-
-    def run(file, out, *options, key="p12:dau.p12", secret=("--password-file", "mk")):
-        return ebrvt("sign", file, "--key", key, *secret, *options, "-o", out)
-
-    return run
-
-
-@pytest.fixture
-def passed(ebrvt, pki):
-    """Whether `ebrvt verify` passes a file, and who signed in which field."""
-
-    def judge(file, *options):
-        answer = ebrvt("verify", file, "--trust", pki.trust_folder, "--json", *options)
-        [report] = answer.data["documents"]
-        assert report["indication"] == "TOTAL_PASSED", report
-        return report["signatures"]
-
-    return judge
-
-
-@contextmanager
-def authority(pki, answer=None):
-    """The sandbox's timestamp authority on loopback."""
-    tsa = pki.timestamp_authority()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            reply = answer if answer is not None else tsa.answer_timestamp(body, datetime.now(UTC))
-            self.send_response(200 if self.path == "/tsa" else 404)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(reply)))
-            self.end_headers()
-            self.wfile.write(reply)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/tsa"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=5)
-
-
-def nothing_written(place, answer, code, why):
-    assert (answer.code, answer.out) == (code, ""), answer.err
-    assert why in answer.err
-    assert not (place / "ra").exists()
-    assert list(place.glob(".*.tmp")) == []
-    assert PASSWORD not in answer.err
-
+from ebrvt_connect.transport.timestamp import TimestampClient
+from tests.integration.cli.signing.sign_samples import (
+    AGENCY,
+    PASSWORD,
+    PLACE,
+    authority,
+    bundle,
+    nothing_written,
+    secret_file,
+)
 
 # --- what is made ---------------------------------------------------------------------------------------
 
@@ -186,10 +71,70 @@ def test_xml_is_signed_within_and_as_a_whole(sign, passed, place, root):
 
     answer = sign("a.xml", "b.xml", "--json")
 
-    assert (answer.code, answer.data["form"], answer.data["role"]) == (0, "xmldsig", None), answer.err
+    assert (answer.code, answer.data["form"], answer.data["role"]) == (0, "xades", None), answer.err
     assert passed("b.xml")[0]["coverage"]["level"] == "entire_file"
     again = sign("b.xml", "ra")
     nothing_written(place, again, 1, "SIGN_XML_SIGNED")
+
+
+@pytest.mark.parametrize("part", ["", "noi-dung"], ids=["whole", "part"])
+def test_xml_bears_a_timestamp_where_one_is_asked_for(sign, passed, pki, part):
+    with authority(pki) as url:
+        answer = sign("ket-qua.xml", "b.xml", "--tsa", url, "--json", *(("--part", part) if part else ()))
+
+    assert answer.code == 0, answer.err
+    assert answer.data["timestamp"]["authority"]
+    [signature] = passed("b.xml")
+    assert (signature["level"], signature["best_time"]["proof"]) == ("B-T", "timestamp")
+
+
+def test_a_silent_authority_leaves_xml_unsigned_unless_allowed(sign, passed, place):
+    gone = ("--tsa", "http://127.0.0.1:9/tsa")
+
+    refused = sign("ket-qua.xml", "ra", *gone)
+    nothing_written(place, refused, 3, "REMOTE_REFUSED_CONNECTION")
+    allowed = sign("ket-qua.xml", "b.xml", *gone, "--allow-unstamped", "--json")
+
+    assert (allowed.code, allowed.data["timestamp"]) == (0, None), allowed.err
+    assert allowed.data["unstamped"]["code"]
+    assert "KHÔNG CÓ DẤU THỜI GIAN" in allowed.err
+    assert passed("b.xml")[0]["level"] == "B-B"
+
+
+def test_an_authority_whose_clock_is_wrong_spoils_no_document(sign, place, pki):
+    """Its token would be taken for the time of signing by every receiver."""
+    for file, options in (("thu.pdf", ["--no-appearance"]), ("ket-qua.xml", []), ("so-lieu.csv", [])):
+        with authority(pki, ahead=timedelta(days=-400)) as url:
+            answer = sign(file, "ra", *options, "--tsa", url)
+        nothing_written(place, answer, 1, "SIGN_NOT_PROVEN")
+        assert "đồng hồ" in answer.err
+
+
+def test_a_timestamp_of_something_else_is_never_written(sign, place, pki, monkeypatch):
+    """Should the client let one through, the last look still finds it."""
+    monkeypatch.setattr(TimestampClient, "request_cms", honest_but_for_the_digest)
+    monkeypatch.setattr(timestamp, "_check_token", lambda *_: None)
+    for file, options in (("thu.pdf", ["--no-appearance"]), ("ket-qua.xml", []), ("so-lieu.csv", [])):
+        with authority(pki) as url:
+            answer = sign(file, "ra", *options, "--tsa", url)
+        nothing_written(place, answer, 1, "SIGN_NOT_PROVEN")
+
+
+def honest_but_for_the_digest(self, message_digest, md_algorithm):
+    return TimeStamper.request_cms(self, message_digest[::-1], md_algorithm)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="sudo apt-get install poppler-utils")
+def test_an_attachment_bears_number_and_time_and_no_image(sign, passed, place):
+    answer = sign("thu.pdf", "pl.pdf", "--role", "attachment", "--number", "12/BC-STTTT", "--json")
+
+    assert (answer.code, answer.data["role"]) == (0, "attachment"), answer.err
+    assert [s["field"] for s in passed("pl.pdf")] == ["ChuKyCoQuan"]
+    text = subprocess.run(
+        ["pdftotext", place / "pl.pdf", "-"], capture_output=True, check=True
+    ).stdout.decode()
+    assert "12/BC-STTTT" in text
+    assert "+07:00" in text
 
 
 def test_a_part_is_not_signed_where_that_breaks_a_signature_over_the_whole(sign, place):
@@ -255,113 +200,6 @@ def test_as_a_process_with_the_password_in_a_variable(ebrvt_process, place):
 
 def test_where_nobody_sits_nobody_is_asked(sign, place):
     nothing_written(place, sign("so-lieu.csv", "ra", secret=()), 64, "--password-file")
-
-
-# --- other keys -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def token(pki, tmp_path_factory):
-    was = os.environ.get(softhsm.CONFIGURATION)
-    softhsm.use_folder(tmp_path_factory.mktemp("softhsm-cli"))
-    made = softhsm.SoftToken.make("dau cli", PIN)
-    seal = pki.identity(f"{AGENCY}-agency-good")
-    made.add_key(seal.key, label="con-dau", key_id="a1")
-    made.add_certificate(seal.certificate, label="con-dau", key_id="a1")
-    made.add_certificate(seal.chain[0], label="cap-tren", key_id="c0")
-    yield made
-    if was is None:
-        os.environ.pop(softhsm.CONFIGURATION)
-    else:
-        os.environ[softhsm.CONFIGURATION] = was
-
-
-def configured(place, section):
-    (place / "ebrvt.toml").write_text(f'[province]\ncode = "H06"\n{section}', "utf-8")
-
-
-@needs_softhsm
-def test_a_token_signs_by_uri_and_by_name(sign, passed, place, token):
-    secret_file(place / "pin", PIN)
-    where = f"pkcs11:token=dau%20cli;id=%a1;type=private?module-path={token.module}"
-    configured(
-        place,
-        f'[signing.dau]\nkind = "pkcs11"\nmodule = "{token.module}"\n'
-        'token_label = "dau cli"\nkey_id = "a1"\n',
-    )
-
-    by_uri = sign("so-lieu.csv", "1.p7m", key=where, secret=("--password-file", "pin"))
-    by_name = sign("thu.pdf", "2.pdf", "--no-appearance", key="pkcs11:dau", secret=("--password-file", "pin"))
-
-    assert (by_uri.code, by_name.code) == (0, 0), (by_uri.err, by_name.err)
-    assert passed("1.p7m")
-    assert passed("2.pdf")
-
-
-@needs_softhsm
-def test_a_token_that_is_not_there_or_refuses_the_pin_signs_nothing(sign, place, token):
-    secret_file(place / "pin", PIN)
-    end = f"?module-path={token.module}"
-
-    absent = sign(
-        "so-lieu.csv", "ra", key=f"pkcs11:token=khac;id=%a1{end}", secret=("--password-file", "pin")
-    )
-    nothing_written(place, absent, 2, "TOKEN_NOT_PRESENT")
-    strange = sign(
-        "so-lieu.csv", "ra", key=f"pkcs11:token=dau%20cli;id=%ff{end}", secret=("--password-file", "pin")
-    )
-    nothing_written(place, strange, 4, "TOKEN_KEY_NOT_FOUND")
-    wrong = sign("so-lieu.csv", "ra", key=f"pkcs11:token=dau%20cli;id=%a1{end}")
-    nothing_written(place, wrong, 2, "TOKEN_PIN_REFUSED")
-
-
-def test_a_module_that_is_none_is_told(sign, place):
-    answer = sign("so-lieu.csv", "ra", key="pkcs11:token=a;id=%a1?module-path=/dev/null")
-
-    nothing_written(place, answer, 4, "TOKEN_MODULE_UNUSABLE")
-
-
-_REMOTE = """[signing.lanh-dao]
-kind = "remote"
-transport = {{ url = "{url}" }}
-credential_id = "lanh-dao"
-account = {{ token = {{ file = "tai-khoan" }} }}
-"""
-
-
-def test_a_remote_service_signs_and_a_wrong_pin_is_not_tried_twice(sign, passed, place, pki):
-    secret_file(place / "pin", PIN)
-    secret_file(place / "tai-khoan", ACCOUNT)
-    held = HeldKey(pki.signer(AGENCY, role="person"), PIN)
-    service = RemoteSigningService({"lanh-dao": held}, f"Bearer {ACCOUNT}", SystemClock())
-    with service.listening() as url:
-        configured(place, _REMOTE.format(url=url))
-        good = sign("so-lieu.csv", "1.p7m", key="remote:lanh-dao", secret=("--password-file", "pin"))
-        wrong = sign("so-lieu.csv", "ra", key="remote:lanh-dao")
-
-    assert good.code == 0, good.err
-    assert passed("1.p7m")
-    nothing_written(place, wrong, 2, "REMOTE_PIN_REFUSED")
-    assert held.wrong_pins == 1
-
-
-def test_a_remote_key_is_configured_rightly_or_refused(sign, place):
-    nothing_written(place, sign("so-lieu.csv", "ra", key="remote:lanh-dao"), 4, "CONFIG_NOT_FOUND")
-    configured(place, _REMOTE.format(url="https://ky.example"))
-    nothing_written(place, sign("so-lieu.csv", "ra", key="remote:lanhdao"), 4, "có lẽ là “lanh-dao”")
-    configured(place, _REMOTE.format(url="https://ky.example").replace('{ file = "tai-khoan" }', '"lo-ra"'))
-    plain = sign("so-lieu.csv", "ra", key="remote:lanh-dao")
-    nothing_written(place, plain, 4, "CONFIG_SECRET")
-    assert "lo-ra" not in plain.err
-    secret_file(place / "tai-khoan", ACCOUNT)
-    configured(place, _REMOTE.format(url="https://ky.example") + "credental_id = 1\n")
-    odd = sign("so-lieu.csv", "ra", key="remote:lanh-dao")
-    nothing_written(place, odd, 4, "credential_id")
-    assert "ebrvt.toml:8" in odd.err
-    configured(place, _REMOTE.format(url="http://ky.example"))
-    text = (place / "ebrvt.toml").read_text("utf-8")
-    (place / "ebrvt.toml").write_text(f'environment = "production"\n{text}', "utf-8")
-    nothing_written(place, sign("so-lieu.csv", "ra", key="remote:lanh-dao"), 4, "CONFIG_INSECURE")
 
 
 # --- what is refused ------------------------------------------------------------------------------------
@@ -515,9 +353,11 @@ def test_what_an_authority_sends_is_not_taken_on_trust(sign, place, pki, monkeyp
         ("thu.pdf", ["--role", "person", "--image", "chu-ky.png"], "--place"),
         ("thu.pdf", ["--image", "dau.png", "--place", "1,2,3,nan,5"], "--place"),
         ("thu.pdf", ["--no-appearance", "--part", "x"], "--part"),
+        ("thu.pdf", ["--role", "attachment"], "--number"),
+        ("thu.pdf", ["--role", "attachment", "--number", "1/A", "--image", "dau.png"], "--image"),
+        ("thu.pdf", ["--role", "copy", "--place", PLACE], "--place"),
         ("thu.pdf", ["--no-appearance", "--tsa", "http://ai:mk@tsa.example"], "--tsa"),
         ("thu.pdf", ["--no-appearance", "--allow-unstamped"], "--allow-unstamped"),
-        ("ket-qua.xml", ["--tsa", "http://tsa.example"], "XMLDSig"),
         ("thu.pdf", ["--no-appearance", "--password-env", "MK"], "--password-env"),
         ("thu.pdf", ["--no-appearance", "--key", "dau.p12"], "p12:"),
         ("thu.pdf", ["--no-appearance", "--key", "pkcs11:token=a;id=%a1?module-path=m&pin-value=1"], "PIN"),
@@ -545,6 +385,26 @@ def test_what_does_not_verify_is_never_written(sign, place, monkeypatch):
     monkeypatch.setattr(CmsSigner, "async_sign_raw", astray)
     nothing_written(place, sign("so-lieu.csv", "ra"), 1, "SIGN_NOT_PROVEN")
     nothing_written(place, sign("thu.pdf", "ra", "--no-appearance"), 1, "SIGN_NOT_PROVEN")
+
+
+def test_a_full_disk_is_told_by_the_files_name_and_leaves_nothing(sign, place, letter):
+    """It was told as if the terminal were full."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))
+    try:
+        answer = sign("thu.pdf", "ra", "--no-appearance")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    nothing_written(place, answer, 64, "DISK_FULL")
+    assert "không ghi được ra" in answer.err
+    assert (place / "thu.pdf").read_bytes() == letter
+
+
+def test_no_crash_leaves_a_pin_on_the_disk(sign):
+    sign("so-lieu.csv", "ra.p7m")
+
+    assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "a disk without links"])
