@@ -220,6 +220,10 @@ MADE: dict[str, Callable[[], bytes]] = {
     "object streams ahead of a large stream": lambda: _object_streams_ahead(1_000, 40_000_000),
     "objects listed and never closed": lambda: _objects_without_end(100_000),
     "one word ninety megabytes long": lambda: _document(_stream(b"xref" * 22_500_000)),
+    "the word obj behind a million line ends": lambda: _document(_stream(b"\robj" * 990_000)),
+    "comments that may be ahead of each word obj": lambda: _document(
+        _stream((b"%" * 50 + b"\robj") * 150_000)
+    ),
     "a byte range nine million times": lambda: _document(_stream(b"/ByteRange" * 9_000_000)),
     "a page content bomb": lambda: _document(_stream(_deflated(100_000_000), b"/Filter/FlateDecode")),
     "encrypted": _encrypted,

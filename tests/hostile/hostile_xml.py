@@ -46,11 +46,25 @@ def _namespaces(count: int) -> str:
     return "".join(f' xmlns:n{n}="urn:{n}"' for n in range(count))
 
 
+def _archived(properties: int, namespaces: int) -> bytes:
+    """A signature with archive timestamps behind many properties, under many namespaces."""
+    stamp = "<y:ArchiveTimeStamp><x:EncapsulatedTimeStamp>MIIB</x:EncapsulatedTimeStamp></y:ArchiveTimeStamp>"
+    inside = (
+        '<Object><x:QualifyingProperties xmlns:x="http://uri.etsi.org/01903/v1.3.2#" '
+        'xmlns:y="http://uri.etsi.org/01903/v1.4.1#"><x:UnsignedProperties><x:UnsignedSignatureProperties>'
+        f"{'<x:CertificateValues/>' * properties}{stamp * 4}"
+        "</x:UnsignedSignatureProperties></x:UnsignedProperties></x:QualifyingProperties></Object>"
+    )
+    return _document("", _signature(inside=inside), _namespaces(namespaces))
+
+
 MADE: dict[str, Callable[[], bytes]] = {
     "a billion laughs": _laughs,
     "a quadratic blow-up": lambda: _with_type(f'<!ENTITY a "{"A" * 100_000}">', "&a;" * 20_000),
     "an entity from a file": lambda: _with_type('<!ENTITY a SYSTEM "file:///etc/passwd">', "&a;"),
     "an entity from the network": lambda: _with_type('<!ENTITY % a SYSTEM "http://127.0.0.1/a"> %a;', ""),
+    "archived properties under two thousand namespaces": lambda: _archived(8000, 2000),
+    "archived properties under many namespaces": lambda: _archived(8000, 900),
     "an entity nobody declared": lambda: _document("&a;"),
     "elements in elements": lambda: _document("<a>" * 100_000 + "</a>" * 100_000),
     "elements in elements, unclosed": lambda: _document("<a>" * 1_000_000),

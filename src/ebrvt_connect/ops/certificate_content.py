@@ -113,7 +113,7 @@ def content_of(report: VerificationReport) -> Certificate:
         footer=footer_of("tệp"),
     )
     annex = () if fits else tuple(blocks_of(report))
-    return Certificate(TITLE, BASIS, front, annex, report.sha256[:16])
+    return Certificate(TITLE, BASIS, front, annex, mark_of(report.sha256, "TỆP"))
 
 
 def _rows(report: VerificationReport) -> tuple[Row, ...]:
@@ -136,6 +136,11 @@ def again_rows(sha256: str, policy: PolicyReference, at: datetime, what: str) ->
         Row("Chính sách", f"{id_} phiên bản {one_line(policy.version)}, SHA-256 {policy.sha256}"),
         Row("Lệnh", f"ebrvt verify {asked} --policy {id_} --at {called} --trust KHO_TIN_CẬY"),
     )
+
+
+def mark_of(sha256: str, what: str) -> str:
+    """What stands at the foot of every page; `what` as for `again_rows`."""
+    return f"SHA-256 của {_WHAT[what]}: {f'{sha256[:16]}…' if sha256 else 'không rõ'}"
 
 
 _WHAT = {"TỆP": "tệp", "GÓI_TIN": "gói tin", "BẢN_GHI TỆP…": "bản ghi"}
@@ -328,6 +333,7 @@ __all__ = [
     "footer_of",
     "has_unproven_time",
     "is_warned",
+    "mark_of",
     "more_of",
     "numbered",
     "signature_blocks",

@@ -17,6 +17,7 @@ from ebrvt_connect.ops.certificate_content import (
     footer_of,
     has_unproven_time,
     is_warned,
+    mark_of,
     more_of,
     signature_blocks,
 )
@@ -32,7 +33,8 @@ from ebrvt_connect.ops.certificate_page import (
     lines_of_rows,
     lines_of_table,
 )
-from ebrvt_connect.trust.packet_checklist import COVERAGE, OUTCOMES_VI, RULES_VI, checklist
+from ebrvt_connect.trust.packet_checklist import COVERAGE, NOT_COUNTED, OUTCOMES_VI, RULES_VI, checklist
+from ebrvt_connect.trust.packet_findings import RECORD_NOT_SIGNED
 from ebrvt_connect.trust.packet_report import PARTS_VI
 from ebrvt_connect.trust.verdict import DocumentKind, Indication, SignatureRole
 from ebrvt_connect.trust.words_vi import Row, one_line, weighed
@@ -47,13 +49,14 @@ if TYPE_CHECKING:
 TITLE = "PHIẾU KẾT QUẢ KIỂM TRA VĂN BẢN ĐIỆN TỬ"
 BASIS = "Theo Điều 6 Thông tư 15/2025/TT-BKHCN; Điều 32, Điều 33 và Phụ lục I Nghị định 30/2020/NĐ-CP"
 _LEADS = {
-    Indication.TOTAL_PASSED: "Chữ ký số trên văn bản hợp lệ và đúng với bản ghi.",
+    Indication.TOTAL_PASSED: "Chữ ký số trong các tệp hợp lệ; người ký đúng sổ đăng ký.",
     Indication.INDETERMINATE: "Văn bản chưa được coi là hợp lệ: còn thiếu căn cứ nêu dưới đây.",
     Indication.TOTAL_FAILED: "Không sử dụng văn bản này: lý do nêu dưới đây.",
 }
 _LOUD = "Văn bản hợp lệ, kèm cảnh báo cần đọc dưới đây."
 _NO_PROOF = "Có thời điểm ký CHƯA CÓ DẤU THỜI GIAN CHỨNG MINH."
 _UNDECIDED_VI = "văn bản chính chưa có đủ chữ ký hợp lệ để xét"
+_LOST_VI = "văn bản chính không hợp lệ nên chữ ký trong đó không được tính"
 _NO_RECORD_VI = "không đọc được bản ghi của văn bản"
 _MARKS = {
     "met": Indication.TOTAL_PASSED,
@@ -105,7 +108,7 @@ def packet_content_of(packet: PacketReport) -> Certificate:
         annex=SEE_ANNEX.format(count=len(notes) + len(remarks)),
         footer=footer_of("gói tin"),
     )
-    return Certificate(TITLE, BASIS, front, tuple(_annex(packet)), (packet.sha256 or "không rõ")[:16])
+    return Certificate(TITLE, BASIS, front, tuple(_annex(packet)), mark_of(packet.sha256, what))
 
 
 def _lead(packet: PacketReport) -> str:
@@ -123,10 +126,24 @@ def _rows(packet: PacketReport) -> Iterator[Row]:
     if not packet.number:
         return
     dated = "không ghi" if packet.promulgated_on is None else f"{packet.promulgated_on:%d/%m/%Y}"
-    yield Row("Số, ký hiệu; ngày", f"{tidy(one_line(packet.number))}; ngày văn bản {dated}", loud=True)
-    agency = tidy(one_line(packet.agency_name)) or "không ghi tên"
-    yield Row("Cơ quan ban hành", f"{agency} ({one_line(packet.agency)})")
+    number = f"{tidy(one_line(packet.number))}; ngày văn bản {dated}"
+    yield Row("Số, ký hiệu; ngày", number, loud=packet.is_record_signed)
+    yield Row("Cơ quan ban hành", _agency(packet))
     yield Row("Trích yếu", tidy(one_line(packet.abstract)) or "không ghi")
+    for finding in packet.findings:
+        if finding.code == RECORD_NOT_SIGNED:
+            yield Row("Lưu ý", finding.message_vi, loud=True)
+
+
+def _agency(packet: PacketReport) -> str:
+    """By the certificate of its registered seal where that passed: a record's name is anybody's word."""
+    code, by_record = one_line(packet.agency), tidy(one_line(packet.agency_name))
+    if not packet.sealed_by:
+        return f"{by_record or 'không ghi tên'} ({code})"
+    told = f"{tidy(one_line(packet.sealed_by))} ({code}), theo chứng thư con dấu số"
+    return (
+        told if by_record in {"", tidy(one_line(packet.sealed_by))} else f"{told}; bản ghi ghi: {by_record}"
+    )
 
 
 # --- the rules ------------------------------------------------------------------------------------------
@@ -152,6 +169,8 @@ def _rule(outcome: RuleOutcome, packet: PacketReport) -> Line:
 
 
 def _why(outcome: RuleOutcome, packet: PacketReport) -> str:
+    if outcome.outcome == "failed" and outcome.findings and outcome.findings[0].code in NOT_COUNTED:
+        return _LOST_VI
     if outcome.findings:
         return tidy(one_line(outcome.findings[0].message_vi, _LONGEST_RULE))
     if outcome.outcome == "undecided":
@@ -185,7 +204,7 @@ def _file(number: int, file: PacketFile) -> Line:
         (
             (
                 Part(tidy(one_line(file.name)), loud=True),
-                Part(f"{_PARTS[file.part]}{told_sha}", soft=True),
+                Part(f"{_PARTS[file.shown_part]}{told_sha}", soft=True),
             ),
             tuple(_signers(file)),
             (
@@ -255,7 +274,7 @@ def _file_blocks(file: PacketFile) -> Iterator[Block]:
     if file.report is not None and file.report.findings:
         of_file, more_remarks, beside = told(file.report.findings)
         notes, remarks, more = (*notes, *of_file), (*remarks, *more_remarks), more or beside
-    yield Block("Tệp", indication, headline, PARTS_VI[file.part], tuple(rows), notes, remarks, more)
+    yield Block("Tệp", indication, headline, PARTS_VI[file.shown_part], tuple(rows), notes, remarks, more)
     if file.report is not None and file.part != "signature":
         yield from signature_blocks(file.report)
 

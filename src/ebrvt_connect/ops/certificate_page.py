@@ -128,7 +128,7 @@ class Certificate:
     front: Front
     annex: tuple[Block, ...]
     mark: str
-    """What a page is told by: the beginning of the SHA-256 of what was verified."""
+    """What a page is told by: what was verified, with the beginning of its SHA-256."""
 
 
 def printed_lines(text: str, letters: int) -> int:

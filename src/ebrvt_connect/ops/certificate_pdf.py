@@ -141,12 +141,12 @@ class _Marks:
         return _Footed(*given, **named)
 
     def draw(self, canvas: Canvas) -> None:
-        """The file's SHA-256 and the page's number."""
+        """What the page is about, by its SHA-256, and the page's number."""
         number, mark = self.begin
         self.pages[number] = self.pages.get(number, 0) + 1
         canvas.setFont(_REGULAR, 7)
         canvas.setFillColor(_SOFT)
-        canvas.drawString(_SIDE, 8 * mm, f"SHA-256 của tệp: {mark}…")
+        canvas.drawString(_SIDE, 8 * mm, mark)
         told = f"Trang {self.pages[number]}/{self._totals.get(number, 0)}"
         canvas.drawRightString(A4[0] - _SIDE, 8 * mm, told)
 

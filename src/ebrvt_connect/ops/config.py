@@ -260,7 +260,8 @@ def secret_of(reference: Mapping[str, Any], key: str, place: Callable[[str], Pat
     try:
         secret = _secret(kind, where, place)
     except (OSError, LookupError, TypeError, ValueError, subprocess.SubprocessError) as failure:
-        detail = f"secret {key}: cannot read its {kind} reference ({type(failure).__name__})"
+        what = str(failure) if isinstance(failure, _ReadByOthers) else type(failure).__name__
+        detail = f"secret {key}: cannot read its {kind} reference ({what})"
         # What failed is not chained: a command's error carries what the command has printed.
         raise ConfigInvalid(CONFIG_SECRET, detail, key=key, why=_no_secret_vi(kind, where, failure)) from None
     if not secret:

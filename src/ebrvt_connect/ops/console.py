@@ -5,14 +5,20 @@ from __future__ import annotations
 import getpass
 import io
 import json
+import os
 import re
 import sys
+from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ebrvt_connect.ops.redaction import without_known_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 as_json = click.option("--json", "json_out", is_flag=True, help="JSON on stdout instead of text.")
 config_path = click.option(
@@ -72,6 +78,25 @@ def readable(text: str) -> str:
 def shown_path(path: Path) -> str:
     """A path as text, even where its name is no valid text."""
     return str(path).encode("utf-8", "replace").decode()
+
+
+def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
+    """A text for each path as `shown_path` has it, and no text for two: bytes that are none are spelt out."""
+    told: dict[Path, str] = {}
+    taken: set[str] = set()
+    once = tuple(dict.fromkeys(paths))
+    shown = Counter(map(shown_path, once))
+    for path in sorted(once, key=lambda path: shown_path(path) != str(path)):  # what is text keeps its name
+        name = plain = shown_path(path)
+        if shown[plain] > 1 and plain != str(path):
+            name = plain = os.fsencode(path).decode("utf-8", "backslashreplace")
+        number = 1
+        while name in taken or (name != shown_path(path) and name in shown):
+            number += 1
+            name = f"{plain} ({number})"
+        taken.add(name)
+        told[path] = name
+    return told
 
 
 def say(text: str = "") -> None:

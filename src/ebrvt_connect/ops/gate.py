@@ -137,13 +137,16 @@ def _signed_for_issuer(packet: PacketReport, title: str) -> Judgement:
 def _objection(file: PacketFile) -> tuple[Explanation | None, str]:
     """What speaks against sending this file, and why; nothing where it may go."""
     report = file.report
-    if report is None or file.part == "signature":  # its verdict is that of the file it signs
+    named = [f.message_vi for f in file.findings if f.code == packet_findings.FILE_NAME_OF_ANOTHER_KIND]
+    if file.part == "signature":  # its verdict is that of the file it signs
+        return (FILE_NAME_WRONG, " ".join(named)) if named else (None, "")
+    if report is None:
         return None, ""
     if file.part == "main":
         against = _speaks_against(file)
         reason = why(report) or " ".join(f.message_vi for f in against)
         return (NOT_SIGNED_FOR_AGENCY, reason) if against else (None, "")
-    if named := [f.message_vi for f in file.findings if f.code == packet_findings.FILE_NAME_OF_ANOTHER_KIND]:
+    if named:
         return FILE_NAME_WRONG, " ".join(named)
     good = is_without_signature(report) or report.indication is Indication.TOTAL_PASSED
     return (None, "") if good else (APPENDIX_FAILED, why(report))

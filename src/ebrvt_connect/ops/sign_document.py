@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, explain
+from ebrvt_connect.ops.sign_xml_refusal import unsuitable
 from ebrvt_connect.trust.anchors import TrustStore
 from ebrvt_connect.trust.kind import sighted
 from ebrvt_connect.trust.policy import VN_2025
@@ -60,12 +61,6 @@ SIGN_XML_SIGNED = explain(
     "SIGN_XML_SIGNED",
     "Tệp XML {file} đã có chữ ký; thêm chữ ký toàn tệp sẽ làm hỏng chữ ký trước.",
     "Ký một phần của tệp bằng --part ID (các chữ ký đứng cạnh nhau), hoặc ký thành tệp riêng (--detached).",
-)
-SIGN_XML_UNSUITABLE = explain(
-    "SIGN_XML_UNSUITABLE",
-    "Không ký được tệp XML {file}: tệp sai cú pháp, có DOCTYPE, chú thích hay chỉ thị xử lý, có Id trùng "
-    "hoặc sai, hoặc không có phần cần ký.",
-    "Bỏ những thứ đó khỏi tệp (kiểm tra lại --part nếu có), hoặc ký thành tệp riêng bằng --detached.",
 )
 SIGN_CMS_ALREADY = explain(
     "SIGN_CMS_ALREADY",
@@ -214,9 +209,7 @@ def _made_xml(asked: ToSign, hand: Hand) -> bytes:
             on_unstamped=hand.on_unstamped,
         )
     except ValueError as failure:
-        # Only its class is told: a parser's message may quote the file.
-        detail = f"cannot be signed as XML: {type(failure).__name__}"
-        raise InvalidValue(SIGN_XML_UNSUITABLE, detail, file=asked.name) from failure
+        raise unsuitable(asked.data, asked.name, asked.part, failure) from failure
 
 
 def _made_pdf(asked: ToSign, hand: Hand) -> bytes:

@@ -33,6 +33,7 @@ from ebrvt_connect.ops.config import (
 )
 from ebrvt_connect.ops.config_words import nearest_key, perhaps, what_is_wrong
 from ebrvt_connect.ops.console import note
+from ebrvt_connect.ops.sign_words import advise
 from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.http import HttpSettings, HttpTransport
 from ebrvt_connect.transport.pkcs11_signer import Pkcs11Signer, TokenSettings
@@ -67,6 +68,8 @@ _CONFIGURED_WRONGLY = frozenset(
 )
 """What no person and no waiting cures: another key, file or setting has to be named."""
 _LARGEST_KEY_FILE_BYTES = 2**20
+_BEGINNING = b"\x30"
+"""Of every PKCS#12 file: an ASN.1 sequence."""
 _TOKEN_WORDS = {"token": "token_label", "slot-id": "slot", "object": "key_label", "id": "key_id"}
 _KIND_OF_OBJECT = "type"
 Where = Literal["p12", "pkcs11", "remote"]
@@ -149,15 +152,31 @@ def _from_file(path: Path, secret: SecretSource) -> KeySigner:
     """Raises `HeldForPerson` also for a certificate that is not the key's, or whose key is too weak."""
     with path.open("rb") as stream:
         content = stream.read(_LARGEST_KEY_FILE_BYTES)
+    if not content.startswith(_BEGINNING):
+        raise _bad_file(path, "không phải tệp khóa PKCS#12 (.p12, .pfx)")
     password = secret.ask(f"mật khẩu của tệp khóa {path.name}").encode()
     try:
         signer = KeySigner.from_pkcs12(content, password or None)
     except UnsupportedAlgorithm as failure:
-        reason = "tệp được mã hóa kiểu cũ, hãy xuất lại bằng AES-256"
-        detail = "the PKCS#12 file is encrypted with an algorithm that is not supported"
-        raise HeldForPerson(SIGNING_KEY_UNUSABLE, detail, scope=Scope.SYSTEM, reason=reason) from failure
-    certified_key(signer.certificates_der[0], system=path.name)
+        raise _bad_file(path, "được mã hóa kiểu cũ, hãy xuất lại bằng AES-256") from failure
+    except HeldForPerson as failure:
+        raise _bad_file(path, str(failure.facts.get("reason", failure.code))) from failure
+    try:
+        certified_key(signer.certificates_der[0], system=path.name)
+    except HeldForPerson as failure:
+        advise(failure, "Nêu khóa khác ở --key: RSA từ 2048 bit hoặc ECDSA từ 256 bit.")
+        raise
     return signer
+
+
+def _bad_file(path: Path, why_vi: str) -> ConfigInvalid:
+    """A key file that does not open, by its name: whoever called can name another one, or its password."""
+    detail, reason = "the PKCS#12 file cannot be used", f"tệp khóa {path.name}: {why_vi}"
+    failure = HeldForPerson(SIGNING_KEY_UNUSABLE, detail, scope=Scope.SYSTEM, reason=reason)
+    advise(
+        failure, "Kiểm tra tệp nêu ở --key (có khóa riêng kèm chứng thư số) và mật khẩu, rồi chạy lại lệnh."
+    )
+    return ConfigInvalid.of(failure)
 
 
 # --- a token --------------------------------------------------------------------------------------------

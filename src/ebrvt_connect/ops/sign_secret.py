@@ -12,7 +12,9 @@ from pathlib import Path
 
 import click
 
+from ebrvt_connect.ops.console import shown_path
 from ebrvt_connect.ops.redaction import remember_secret
+from ebrvt_connect.ops.sign_words import advise
 
 
 def keep_out_of_cores() -> None:
@@ -41,12 +43,12 @@ class SecretSource:
         Raises `ConfigInvalid` `CONFIG_SECRET` for a variable or file that brings none or that others can
         read, and `click.UsageError` where there is nobody to ask.
         """
-        from ebrvt_connect.ops.config import secret_of
-
         if self.environment is not None:
-            return secret_of({"env": self.environment}, "--password-env")
+            advice = f"Đặt mật khẩu vào biến môi trường {self.environment}, rồi chạy lại lệnh."
+            return _named({"env": self.environment}, "--password-env", advice)
         if self.file is not None:
-            return secret_of({"file": str(self.file)}, "--password-file")
+            advice = f"Ghi mật khẩu vào tệp đó, chỉ chủ sở hữu đọc được: chmod 600 {shown_path(self.file)}"
+            return _named({"file": str(self.file)}, "--password-file", advice)
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             msg = f"cần {what_vi}: chạy lệnh ở cửa sổ dòng lệnh, hoặc dùng --password-file hay --password-env"
             raise click.UsageError(msg)
@@ -56,3 +58,14 @@ class SecretSource:
         if said:
             remember_secret(said)
         return said
+
+
+def _named(reference: dict[str, str], option: str, advice_vi: str) -> str:
+    """What the option leads to; there is no configuration that would have to be changed."""
+    from ebrvt_connect.ops.config import ConfigInvalid, secret_of
+
+    try:
+        return secret_of(reference, option)
+    except ConfigInvalid as failure:
+        advise(failure, advice_vi)
+        raise

@@ -71,7 +71,7 @@ def render_packet(packet: PacketReport) -> str:
     if packet.envelope is not None and packet.envelope.signatures:
         lines += ["", render(packet.envelope).rstrip()]
     for file in packet.files:
-        lines += ["", f"- {one_line(file.name)} ({file.part})", *findings(file.findings)]
+        lines += ["", f"- {one_line(file.name)} ({file.shown_part})", *findings(file.findings)]
         if file.report is not None:
             lines.append(render(file.report).rstrip())
     return "\n".join(lines) + "\n"

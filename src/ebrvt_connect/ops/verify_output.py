@@ -75,9 +75,12 @@ class Output:
 
     @classmethod
     def asked(
-        cls, form: str, out: str | None, files: Sequence[Path], *, json_out: bool, skip: bool
+        cls, form: str, out: str | None, files: Sequence[tuple[Path, str]], *, json_out: bool, skip: bool
     ) -> Output:
-        """Raises `click.UsageError` for what cannot be, `ModuleNotFoundError` for a missing extra."""
+        """For files with the name that the report of each has.
+
+        Raises `click.UsageError` for what cannot be, `ModuleNotFoundError` for a missing extra.
+        """
         form = form_asked(form, json_out=json_out)
         load_form(form)
         made = cls(form) if out is None else _placed(form, out, files, skip=skip)
@@ -140,11 +143,11 @@ def answer_place(out: str, file: Path, form: str) -> Path:
 
     Raises `click.UsageError` for a place that is taken or cannot be.
     """
-    placed = _placed(form, out, [file], skip=False)
-    return placed.one or placed.each[shown_path(file)]
+    placed = _placed(form, out, [(file, "")], skip=False)
+    return placed.one or placed.each[""]
 
 
-def _placed(form: str, out: str, files: Sequence[Path], *, skip: bool) -> Output:
+def _placed(form: str, out: str, files: Sequence[tuple[Path, str]], *, skip: bool) -> Output:
     """Raises `click.UsageError` for places that are taken or cannot be."""
     folder = Path(out)
     if not (out.endswith(os.sep) or folder.is_dir()):
@@ -152,7 +155,7 @@ def _placed(form: str, out: str, files: Sequence[Path], *, skip: bool) -> Output
         return Output(form, folder)
     if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
         raise click.UsageError(f"{shown_path(folder)} không phải thư mục; bỏ dấu / hoặc đổi tên")
-    each = {shown_path(file): folder / (_called(file) + _SUFFIXES[form]) for file in files}
+    each = {name: folder / (_called(file) + _SUFFIXES[form]) for file, name in files}
     if len(set(each.values())) < len(files):
         raise click.UsageError(
             "các FILE trùng tên nên kết quả trong cùng thư mục sẽ đè nhau; kiểm tra riêng từng tệp"

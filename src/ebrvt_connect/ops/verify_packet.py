@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from ebrvt_connect.ops.console import json_text, note, readable, say, say_json, shown_path
+from ebrvt_connect.ops.console import json_text, note, readable, say, say_json, shown_path, told_apart
 from ebrvt_connect.ops.exit_codes import ExitCode
 from ebrvt_connect.ops.verify_output import answer_place, certificate_of, load_form, write_answer
 from ebrvt_connect.ports.bounded import read_bounded
@@ -63,14 +63,15 @@ def opened(
     names = dict(zip(packets, _names(packets, policy, workers), strict=True))
     found: list[tuple[Path, ToVerify]] = []
     for file in files:
-        found.append((file, ToVerify(source=file, name=shown_path(file), detached=detached)))
+        found.append((file, ToVerify(source=file, detached=detached)))
         if file in names and hint:
             shown = shown_path(file)
             note(f"{shown} là gói tin: {_AS_A_WHOLE_VI} ebrvt verify --packet {quote(shown)}")
         for nth, name in enumerate(names.get(file, ())):
             place = file / harmless_name(nth + 1, name)
-            found.append((place, ToVerify(source=file, name=shown_path(place), part=nth)))
-    return tuple(found)
+            found.append((place, ToVerify(source=file, part=nth)))
+    names_apart = told_apart(place for place, _ in found)  # verdicts are kept by name
+    return tuple((place, replace(item, name=names_apart[place])) for place, item in found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class PacketAsked:
         if self.files and not is_record(content):
             raise click.UsageError("gói tin edXML đã mang theo tệp của nó: không nêu thêm FILE")
         if is_record(content):
-            _named_apart(self.files)
+            named_apart(self.files)
         given = {file.name: _read(file, policy.largest_bytes) for file in self.files}
         history = AgencyHistory() if self.agencies is None else read_agencies(self.agencies)
         stopped = self._stopped(content, given, policy=policy, trust=trust, at=at, workers=workers)
@@ -249,10 +250,11 @@ def _names(
     return attached_names(packets, policy)
 
 
-def _named_apart(files: Iterable[Path]) -> None:
+def named_apart(files: Iterable[Path], what_vi: str = "các FILE của một gói tin") -> None:
+    """Raises `click.UsageError` for files of which one would take the place of another: they go by name."""
     names = [file.name for file in files]
     if len(set(names)) < len(names):
-        raise click.UsageError("các FILE của một gói tin phải khác tên nhau: bản ghi gọi tệp bằng tên")
+        raise click.UsageError(f"{what_vi} phải khác tên nhau: mỗi tệp được gọi bằng tên")
 
 
 def _read(path: Path, largest_bytes: int) -> bytes:
@@ -262,7 +264,11 @@ def _read(path: Path, largest_bytes: int) -> bytes:
     except OSError as failure:
         from ebrvt_connect.ops.config import unread_vi
 
-        raise click.UsageError(f"không đọc được {shown_path(path)} ({unread_vi(failure)})") from failure
+        msg = (
+            f"không đọc được {shown_path(path)} ({unread_vi(failure)}); với --packet phải đọc được mọi tệp: "
+            "kiểm tra lại đường dẫn và quyền đọc, hoặc bỏ tệp đó khỏi lệnh rồi chạy lại"
+        )
+        raise click.UsageError(msg) from failure
 
 
-__all__ = ["PacketAsked", "opened"]
+__all__ = ["PacketAsked", "named_apart", "opened"]

@@ -6,6 +6,7 @@ of what signs it. What was paired with what the report tells; nothing is guessed
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.ops.console import shown_path
 from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
@@ -30,9 +30,17 @@ class OnDisk(Mapping[str, bytes]):
 
     def __init__(self, files: Mapping[str, Path], largest_bytes: int) -> None:
         self._files, self._largest = files, largest_bytes
+        self._handed: set[str] = set()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was handed out, for a single file; empty where it was not the same every time."""
+        return next(iter(self._handed)) if len(self._handed) == 1 else ""
 
     def __getitem__(self, name: str) -> bytes:
-        return read_bounded(self._files[name], self._largest)
+        content = read_bounded(self._files[name], self._largest)
+        self._handed.add(hashlib.sha256(content).hexdigest())
+        return content
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -49,26 +57,34 @@ class Pairs:
     """What was looked at, by the name its report has."""
     names: tuple[str, ...] = ()
     by_signature: Mapping[str, Pairing] = field(default_factory=dict)
+    beside: Mapping[str, OnDisk] = field(default_factory=dict)
+    """For each signature that was paired, its content."""
 
     @classmethod
-    def among(cls, files: Sequence[Path], policy: VerificationPolicy) -> Pairs:
-        """Only files as small as detached signatures are looked into; the others are hashed, if need be."""
+    def among(cls, items: Sequence[tuple[Path, ToVerify]], policy: VerificationPolicy) -> Pairs:
+        """Only files as small as detached signatures are looked into; the others are hashed, if need be.
+
+        No two of the items may have one name.
+        """
         from ebrvt_connect.trust.pairing import LARGEST_DETACHED_BYTES, NamedFile, pairings
 
-        named = {shown_path(file): file for file in files if _is_readable(file)}
+        named = {i.name or "": file for file, i in items if i.part is None and _is_readable(file)}
         names = tuple(named)
         small = [n for n, name in enumerate(names) if named[name].stat().st_size <= LARGEST_DETACHED_BYTES]
         contents = [
             NamedFile(name, partial(read_bounded, file, policy.largest_bytes)) for name, file in named.items()
         ]
         pairs = {names[place]: pair for place, pair in pairings(contents, small).items()}
-        return cls(named, names, pairs)
+        beside = {
+            signature: OnDisk({content: named[content]}, policy.largest_bytes)
+            for signature, pair in pairs.items()
+            if pair.content is not None and (content := names[pair.content])
+        }
+        return cls(named, names, pairs, beside)
 
-    def placed(
-        self, items: Sequence[tuple[Path, ToVerify]], policy: VerificationPolicy
-    ) -> tuple[tuple[Path, ToVerify], ...]:
+    def placed(self, items: Sequence[tuple[Path, ToVerify]]) -> tuple[tuple[Path, ToVerify], ...]:
         """The items, each detached signature with its content beside it."""
-        return tuple((path, self._placed(item, policy)) for path, item in items)
+        return tuple((path, self._placed(item)) for path, item in items)
 
     def needed(self, done: Container[str]) -> frozenset[str]:
         """Signatures whose answer is there already and whose content still waits for one, by name."""
@@ -110,31 +126,29 @@ class Pairs:
         seen: Mapping[str, VerificationReport],
         policy: VerificationPolicy,
     ) -> VerificationReport:
-        from ebrvt_connect.trust.packet_siblings import report_of_pair, with_signatures
+        from ebrvt_connect.trust.packet_siblings import SignedBeside, report_of_pair, with_signatures
 
         pair = self.by_signature.get(report.file)
         if pair is not None:
             return report_of_pair(report, pair, self.names, policy)
         # A second copy of a signature file says nothing more.
-        theirs = {seen[n].sha256: seen[n] for n in reversed(signatures.get(report.file, ())) if n in seen}
+        theirs = {
+            seen[n].sha256: SignedBeside(seen[n], self.beside[n].sha256)
+            for n in reversed(signatures.get(report.file, ()))
+            if n in seen
+        }
         return with_signatures(report, tuple(reversed(theirs.values())), policy)
 
-    def _placed(self, item: ToVerify, policy: VerificationPolicy) -> ToVerify:
-        content = self._content_of(item.name or "")
-        if not content or item.detached:
-            return item
-        return replace(item, detached=OnDisk({content: self.files[content]}, policy.largest_bytes))
-
-    def _content_of(self, signature: str) -> str:
-        pair = self.by_signature.get(signature)
-        return "" if pair is None or pair.content is None else self.names[pair.content]
+    def _placed(self, item: ToVerify) -> ToVerify:
+        content = self.beside.get(item.name or "")
+        return item if content is None or item.detached else replace(item, detached=content)
 
     def _signatures(self) -> dict[str, list[str]]:
         """Names of the signatures about each content."""
         found: dict[str, list[str]] = {}
-        for signature in self.by_signature:
-            if content := self._content_of(signature):
-                found.setdefault(content, []).append(signature)
+        for signature, pair in self.by_signature.items():
+            for content in pair.contents:
+                found.setdefault(self.names[content], []).append(signature)
         return found
 
 

@@ -308,7 +308,7 @@ class ServingConnection(HTTPConnection):
 
         Between a request and the close that crosses it on the wire nobody can tell whether the request was
         acted upon. So a connection that has rested longer than the remote is known, or can be assumed, to
-        wait is not used; what a write that must not be repeated may use is stricter still.
+        wait is not used, and by a write that must not be repeated none that has been used before.
         """
         if self.sock is None:
             return False

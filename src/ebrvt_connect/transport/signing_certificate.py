@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.period import VIETNAM
@@ -47,7 +48,7 @@ def check_certificate(signer: Signer, at: datetime) -> None:
     if at.tzinfo is None:
         raise ValueError(f"the time of signing must be aware, got {at!r}")
     certificate = x509.load_der_x509_certificate(signer.certificates_der[0])
-    subject = certificate.subject.rfc4514_string()
+    subject = _called(certificate)
     since, until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if at > until:
         detail = f"the certificate ended at {until.isoformat()}"
@@ -58,6 +59,12 @@ def check_certificate(signer: Signer, at: datetime) -> None:
     if not is_for_signing(certificate):
         detail = "neither its key usage nor its extended key usage lets it sign documents"
         raise InvalidValue(SIGN_CERTIFICATE_NOT_FOR_SIGNING, detail, subject=subject)
+
+
+def _called(certificate: x509.Certificate) -> str:
+    """Its common name, as people know it; the whole subject where there is none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def _local(moment: datetime) -> str:

@@ -68,19 +68,24 @@ class Archive:
     @property
     def evidence(self) -> RevocationArchive | None:
         """Lists and answers that a timestamp lies over; None when there are none."""
-        lists = dict.fromkeys(crl for _, stamp in self.holding for crl in stamp.evidence.crls)
-        found = EvidencePieces(crls=tuple(lists)).read()
+        every = dict.fromkeys(crl for _, stamp in self.holding for crl in stamp.evidence.crls)
+        found = EvidencePieces(crls=tuple(every)).read()
         seen: set[bytes] = set()
         for time, stamp in sorted(self.holding, key=lambda each: each[0]):
-            found += EvidencePieces(ocsps=tuple(o for o in stamp.evidence.ocsps if o not in seen)).read(time)
-            seen.update(stamp.evidence.ocsps)
+            lists, answers = (
+                tuple(piece for piece in pieces if piece not in seen)
+                for pieces in (stamp.evidence.crls, stamp.evidence.ocsps)
+            )
+            found += EvidencePieces(crls=lists, ocsps=answers).read(time)
+            seen.update((*lists, *answers))
         return found.revocation
 
 
 def judge_archive(stamps: Iterable[ArchiveStamp], grounds: Grounds) -> tuple[Archive, Grounds]:
     """Judge archive timestamps from the outermost inwards, and what is known by what they prove.
 
-    OCSP answers under one that holds were there at its time; lists need no such proof (`trust.pdf_evidence`).
+    OCSP answers under one that holds were there at its time; of lists only those signed with SHA-1 need such
+    proof (`trust.pdf_evidence`).
     """
     left, judged = list(stamps), Archive()
     while left:
@@ -89,8 +94,8 @@ def judge_archive(stamps: Iterable[ArchiveStamp], grounds: Grounds) -> tuple[Arc
         holding = judged.holding
         if verdict.proves is not None:
             holding = (*holding, (verdict.proves, stamp))
-            answers = EvidencePieces(ocsps=stamp.evidence.ocsps)
-            grounds = grounds.with_evidence(answers.read(verdict.proves))
+            under = EvidencePieces(crls=stamp.evidence.crls, ocsps=stamp.evidence.ocsps)
+            grounds = grounds.with_evidence(under.read(verdict.proves))
         judged = Archive((*judged.verdicts, verdict), holding)
     return judged, grounds
 

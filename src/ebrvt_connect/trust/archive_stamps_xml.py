@@ -21,6 +21,7 @@ from lxml import etree
 
 from ebrvt_connect.trust.archive_stamps import MOST_STAMPS, ArchiveStamp
 from ebrvt_connect.trust.signed_data import CmsMalformed, load_signed_data
+from ebrvt_connect.trust.xml_alone import alone
 from ebrvt_connect.trust.xml_properties import is_archive_stamp, pieces_in_xml, unsigned_properties
 from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DS, EXCLUSIVE_C14N, XADES
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.xml_reading import XmlSignature
 
 _QUALIFYING = XADES + "QualifyingProperties"
+_MOST_PARTS = 100
+"""Unsigned properties of one signature and its objects without any: each is canonicalized by itself."""
+_MOST_NAMESPACES = 100
+"""Namespaces in scope where these stand: each of the parts is written with all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,8 @@ class _Octets:
 
     def _canonical(self, element: Element, *, exclusive: bool) -> bytes:
         if (element, exclusive) not in self._made:
-            # As a document of its own: see `trust.sound_xml`.
-            alone = etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), _parser())
-            self._made[element, exclusive] = _written(alone, exclusive=exclusive)
+            itself = alone(element, EXCLUSIVE_C14N if exclusive else None)
+            self._made[element, exclusive] = _written(itself, exclusive=exclusive)
         return self._made[element, exclusive]
 
     def imprint(self, before: list[Element], exclusive: bool, algorithm: str) -> bytes:  # noqa: FBT001 - bound by `partial`
@@ -94,6 +98,8 @@ def archive_stamps_in_xml(signature: XmlSignature, references: tuple[bytes, ...]
     tokens = [(stamp, token) for stamp in found for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp")]
     if max(len(found), len(tokens)) > MOST_STAMPS:
         return (ArchiveStamp(trouble=f"có hơn {MOST_STAMPS} dấu thời gian lưu trữ"),)
+    if trouble := _too_much(signature.element, properties):
+        return (ArchiveStamp(trouble=trouble),)
     octets = _Octets(signature, references)
     stamps = (_stamp(signature, octets, stamp, token, properties) for stamp, token in tokens)
     empty = set(found) - {stamp for stamp, _ in tokens}
@@ -102,6 +108,16 @@ def archive_stamps_in_xml(signature: XmlSignature, references: tuple[bytes, ...]
 
 def _stand_together(properties: list[Element]) -> bool:
     return len({p.getparent() for p in properties}) == 1
+
+
+def _too_much(signature: Element, properties: list[Element]) -> str:
+    """What there is too much of to canonicalize it part by part, in Vietnamese; empty when there is not."""
+    objects = signature.findall(f"{DS}Object")
+    if len(properties) + len(objects) > _MOST_PARTS:
+        return f"chữ ký có hơn {_MOST_PARTS} thuộc tính và đối tượng"
+    if any(len(part.nsmap) > _MOST_NAMESPACES for part in (*signature, *properties)):
+        return f"có hơn {_MOST_NAMESPACES} không gian tên (namespace) ở nơi đặt chữ ký"
+    return ""
 
 
 def _stamp(

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from asn1crypto import cms
     from typing_extensions import Buffer
 
-_SMALL_BYTES: Final = 64 * 1024
-"""Below that the long way costs nothing."""
 _SEQUENCE, _SET, _INTEGER = 0x30, 0x31, 0x02
 _OCTETS, _PIECES, _FIRST, _SECOND = 0x04, 0x24, 0xA0, 0xA1
 _LONG: Final = 0x80
@@ -40,11 +38,10 @@ class OpenedCms:
 
 def open_signed_data(data: bytes) -> OpenedCms:
     """Raises `CmsMalformed`, and what asn1crypto raises on broken encodings."""
-    if len(data) > _SMALL_BYTES:
-        try:
-            return _apart(data)
-        except (_NotPlain, IndexError):
-            pass
+    try:
+        return _apart(data)
+    except (_NotPlain, IndexError):
+        pass
     signed = load_signed_data(data)
     content = content_inside(signed)
     encoded: bytes = b"" if content is None else signed["encap_content_info"]["content"].contents

@@ -11,7 +11,8 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 
 from ebrvt_connect.trust.ocsp import OcspAnswer
-from ebrvt_connect.trust.revocation import RevocationArchive
+from ebrvt_connect.trust.remembered import HeldList
+from ebrvt_connect.trust.revocation import RevocationArchive, is_signed_with_sha1, read_crl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,10 +41,11 @@ class Embedded:
     ) -> Self:
         """Read what reads; the rest is left out, since it could as well not be there.
 
-        `there_at` is when a timestamp over it proves it to have been there.
+        `there_at` is when a timestamp over it proves it to have been there; of lists only those signed with
+        SHA-1 are then read, again: the others need no such proof.
         """
         read = dict.fromkeys(c for der in _first(certificates) if (c := _certificate(der)) is not None)
-        archives = [a for der in _first(crls) if (a := _list(der)) is not None]
+        archives = [a for der in _first(crls) if (a := _list(der, there_at)) is not None]
         archives += [a for der in _first(ocsps) if (a := _answer(der, there_at)) is not None]
         whole = None
         for archive in archives:
@@ -116,11 +118,14 @@ def _certificate(der: bytes) -> x509.Certificate | None:
         return None
 
 
-def _list(der: bytes) -> RevocationArchive | None:
+def _list(der: bytes, there_at: datetime | None) -> RevocationArchive | None:
     try:
-        return RevocationArchive.of([der])
+        crl = read_crl(der)
     except ValueError:
         return None
+    if there_at is not None and not is_signed_with_sha1(crl):
+        return None
+    return RevocationArchive((crl,), held=(HeldList(crl, brought=True, there_at=there_at),))
 
 
 def _answer(der: bytes, there_at: datetime | None) -> RevocationArchive | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from ebrvt_connect.trust.verdict import SignatureIdentity
+from ebrvt_connect.trust.xml_alone import alone
 from ebrvt_connect.trust.xml_words import EXCLUSIVE_C14N, INCLUSIVE_NAMESPACES, METHODS
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def identity_of_xml(signature: XmlSignature) -> SignatureIdentity | None:
 
 def _canonical(info: Element) -> bytes:
     """SignedInfo as it was signed; it is read anew to stand alone, since lxml errs on parts of a document."""
-    alone = etree.fromstring(etree.tostring(info, encoding="utf-8", with_tail=False))
-    method = alone[0]
+    method = info[0]
     exclusive = method.get("Algorithm") == EXCLUSIVE_C14N
     named = method.find(INCLUSIVE_NAMESPACES) if exclusive else None
     prefixes = None if named is None else (named.get("PrefixList") or "").split()
-    return etree.tostring(alone, method="c14n", exclusive=exclusive, inclusive_ns_prefixes=prefixes)
+    itself = alone(info, method.get("Algorithm"))
+    return etree.tostring(itself, method="c14n", exclusive=exclusive, inclusive_ns_prefixes=prefixes)
 
 
 __all__ = ["identity_of_cms", "identity_of_xml"]

@@ -268,6 +268,11 @@ def read_record(content: bytes) -> EvidenceRecord:
         raise _damaged("hồ sơ không đọc được") from failure
 
 
+def indication_told(record: EvidenceRecord, read: Callable[[Sha256], bytes]) -> Indication:
+    """The verdict as the kept report has it; raises `InvalidValue` `EVIDENCE_DAMAGED`."""
+    return Indication(_Reading(read).report(record)["indication"])
+
+
 def written_record(record: EvidenceRecord) -> bytes:
     """A record as JSON, the same bytes for the same record."""
     return _json(record.model_dump(mode="json"))
@@ -292,6 +297,7 @@ def replayed(
         names = ", ".join(dict.fromkeys(other))
         raise InvalidValue(EVIDENCE_OTHER_CONTENT, "other content beside it", file=record.file, names=names)
     kept = _Reading(read)
+    then = kept.report(record)
     policy = kept.policy(record)
     report = verify_bytes(
         data,
@@ -304,7 +310,6 @@ def replayed(
         attached=record.attached,
         kind=record.kind,
     )
-    then = kept.report(record)
     known = POLICIES.get(policy.id)
     return Replay(
         record,
@@ -388,9 +393,11 @@ class _Reading:
 
     def report(self, record: EvidenceRecord) -> Mapping[str, Any]:
         try:
-            then: dict[str, Any] = json.loads(self.bytes_of(record.report))
-        except json.JSONDecodeError as failure:
+            then: Any = json.loads(self.bytes_of(record.report))
+        except ValueError as failure:
             raise _damaged(record.report) from failure
+        if not isinstance(then, dict) or then.get("indication") != record.indication:
+            raise _damaged("kết luận trong hồ sơ khác với báo cáo đã lưu")
         return then
 
     def _anchor(self, kept: KeptAnchor) -> Anchor:

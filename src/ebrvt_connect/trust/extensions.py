@@ -31,7 +31,21 @@ _KINDS: Final[Mapping[str, frozenset[DocumentKind]]] = {
 """Kinds a file with this ending may be of. One with an ending not listed here nobody opens unasked."""
 
 
+_JUDGED: Final = (
+    frozenset(ending for ending, kinds in _KINDS.items() if kinds)
+    - frozenset(_TEXT.split())
+    - {
+        "eml",
+        "pem",
+        "sig",
+    }
+)
+"""Endings of files that are read for their signatures; a text under one of them is none of those."""
+
+
 def is_of_another_kind(name: str, kind: DocumentKind) -> bool:
-    """Whether a (plain) name ends as those of another kind do; of an unknown kind nothing is said."""
+    """Whether a (plain) name ends as those of another kind do, the file being of a known kind or of none."""
     _, dot, ending = name.rpartition(".")
-    return bool(dot) and kind is not DocumentKind.UNKNOWN and kind not in _KINDS.get(ending, {kind})
+    if kind is DocumentKind.UNKNOWN:
+        return bool(dot) and ending in _JUDGED
+    return bool(dot) and kind not in _KINDS.get(ending, {kind})

@@ -226,7 +226,7 @@ DETACHED_CONTENT_MISSING = kind(
     "DETACHED_CONTENT_MISSING",
     unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
     "Chữ ký đặt rời nhưng chưa có tệp nội dung được ký. Hãy kiểm tra lại cùng tệp gốc: "
-    "ebrvt verify TỆP.p7s --detached TỆP.",
+    "ebrvt verify TỆP.p7s TỆP.",
     "A detached signature without its content.",
     _RFC_5652,
 )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ebrvt_connect.trust.cms_armour import is_armoured, is_multipart_signed, is_signed_data
+from ebrvt_connect.trust.signature_marks import bears_mark, names_signed_part
 from ebrvt_connect.trust.verdict import DocumentKind
 
 _LOOK_BYTES = 4096
@@ -17,7 +18,7 @@ _ZIP_END_WITHIN = 22 + 0xFFFF
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCKED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 """The stream of a compound file in which a package with a password stands (MS-OFFCRYPTO 2.3.4.4)."""
-_MARKUP = re.compile(rb"<[?!A-Za-z_]")
+_MARKUP = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
 _WEB_PAGE = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _EDXML = re.compile(rb"edxml", re.IGNORECASE)
 
@@ -64,7 +65,8 @@ def sighted(data: bytes) -> Sighting:
             return Sighting(DocumentKind.EDXML, "edXML", may_be_signed=True)
         # Read even where no signature is in sight: one that was cut off is not one that never was.
         return Sighting(DocumentKind.XML, "XML", may_be_signed=b"Signature" in data or not is_web_page(data))
-    return Sighting(DocumentKind.UNKNOWN, _unsigned_kind(data))
+    name = _unsigned_kind(data)
+    return Sighting(DocumentKind.UNKNOWN, name, may_be_signed=bool(name) and bears_mark(data))
 
 
 def is_web_page(data: bytes) -> bool:
@@ -85,7 +87,7 @@ _MAGIC = (
 
 
 def _unsigned_kind(data: bytes) -> str:
-    """Common kinds of appendix that carry no signature we know of; empty for what nobody would recognise."""
+    """Common kinds of appendix, which mostly carry no signature; empty for what nobody would recognise."""
     for magic, name in _MAGIC:
         if data.startswith(magic):
             return name
@@ -99,9 +101,12 @@ def _unsigned_kind(data: bytes) -> str:
 
 
 def _zipped(data: bytes) -> Sighting:
-    """An OOXML package names its content types, in the clear. What has no end is a piece of one."""
+    """An OOXML package names its content types, in the clear. What has no end is a piece of one.
+
+    Whatever else is in an archive is not signed by it, so only the names of its parts are looked at.
+    """
     if b"[Content_Types].xml" in data:
         return Sighting(DocumentKind.OOXML, "Office (OOXML)", may_be_signed=True)
     if _ZIP_END not in data[-_ZIP_END_WITHIN:]:
         return Sighting(DocumentKind.OOXML, "ZIP", may_be_signed=True)
-    return Sighting(DocumentKind.UNKNOWN, "ZIP")
+    return Sighting(DocumentKind.UNKNOWN, "ZIP", may_be_signed=names_signed_part(data))

@@ -369,7 +369,7 @@ _STRINGS = (generic.TextStringObject, generic.ByteStringObject)
 def _check_but_for(
     before: generic.DictionaryObject, after: generic.DictionaryObject, allowed: frozenset[str], what: str
 ) -> None:
-    for key in before.keys() | after.keys():
+    for key in sorted(before.keys() | after.keys()):
         if str(key) not in allowed and not same(_raw(before, key), _raw(after, key)):
             raise Forbidden(f"{what} differs in {str(key)[:20]}")
 

@@ -1,8 +1,9 @@
 """OCSP answers (trả lời trạng thái chứng thư số, RFC 6960), judged from bytes: nothing is asked here.
 
 An answer counts by itself or not at all: signed by the very authority that issued the certificate, or by
-a responder that this authority certified for nothing else, about this serial number of this issuer, with
-a digest that is still safe. Who handed it in, the file that is judged included, makes no difference.
+a responder that this authority certified for nothing else, about this serial number of this issuer. With a
+digest that is weak by now only a revocation counts. Who handed it in, the file that is judged included, makes
+no difference.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, OCSPExtensionOID
 
+from ebrvt_connect.trust.remembered import is_signed_by
 from ebrvt_connect.trust.statements import Statement
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ _WITHOUT_NEXT_UPDATE = timedelta(minutes=5)
 """RFC 6960 4.2.2.1: without nextUpdate newer information is always there; so it is current but for asking."""
 _ARCHIVE_CUTOFF = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.6")
 _UNDERSTOOD = frozenset({OCSPExtensionOID.NONCE, _ARCHIVE_CUTOFF})
-# SHA-1 is not among them: a nonce lets whoever asks choose part of what the responder signs.
 _SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -49,6 +50,8 @@ _SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha3_384": hashes.SHA3_384(),
     "sha3_512": hashes.SHA3_512(),
 }
+_WEAK_DIGESTS: dict[str, hashes.HashAlgorithm] = {"sha1": hashes.SHA1()}  # noqa: S303 - for entries only
+"""A nonce lets whoever asks choose part of what is signed: `revoked` counts so, `good` never does."""
 _SHORTEST_RSA, _SHORTEST_EC = 2048, 256
 
 
@@ -130,11 +133,16 @@ def statements_of(answer: OcspAnswer, asked: Asked) -> Iterator[Statement]:
     certificate, issuer = asked.certificate, asked.issuer
     try:
         singles = list(_about(answer, certificate, issuer))
-        if not singles or not _speaks_for(answer, asked):
+        signer = _signer_of(answer, asked) if singles else None
+        if signer is None:
             return
         covers_expired = _tells_of_expired(answer, certificate)
+        doubted = _algorithm_of(answer).hash_algo in _WEAK_DIGESTS or (
+            signer is not issuer and _digest_of(signer) in _WEAK_DIGESTS
+        )
         for single in singles:
-            yield from _stated(answer, single, certificate, covers_expired=covers_expired)
+            for told in _stated(answer, single, certificate, covers_expired=covers_expired):
+                yield replace(told, complete=not doubted)
     except (ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm, OverflowError):
         return  # encodings that either library cannot read
 
@@ -214,17 +222,17 @@ def _tells_of_expired(answer: OcspAnswer, certificate: x509.Certificate) -> bool
 # --- who signed it ---------------------------------------------------------------------------------
 
 
-def _speaks_for(answer: OcspAnswer, asked: Asked) -> bool:
-    """Whether the issuer itself signed, or a responder it certified for that."""
+def _signer_of(answer: OcspAnswer, asked: Asked) -> x509.Certificate | None:
+    """Who signed: the issuer itself, or a responder it certified for that; None for anybody else."""
     issuer = asked.issuer
     if _is_named(answer, issuer) and _is_signed_by(answer, issuer):
-        return True
+        return issuer
     for place, responder in enumerate(answer.response.certificates):
         if place >= _MOST_CERTIFICATES:
-            return False
+            return None
         if _is_named(answer, responder) and _may_answer(answer, responder, asked):
-            return _is_signed_by(answer, responder)
-    return False
+            return responder if _is_signed_by(answer, responder) else None
+    return None
 
 
 def _may_answer(answer: OcspAnswer, responder: x509.Certificate, asked: Asked) -> bool:
@@ -241,14 +249,12 @@ def _may_answer(answer: OcspAnswer, responder: x509.Certificate, asked: Asked) -
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    return _digest_of(certificate) in _SIGNING_DIGESTS | _WEAK_DIGESTS and is_signed_by(certificate, issuer)
+
+
+def _digest_of(certificate: x509.Certificate) -> str:
     digest = certificate.signature_hash_algorithm
-    if digest is None or digest.name.replace("-", "_").lower() not in _SIGNING_DIGESTS:
-        return False
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+    return "" if digest is None else digest.name.replace("-", "_").lower()
 
 
 def _is_for_ocsp(certificate: x509.Certificate) -> bool:
@@ -287,12 +293,15 @@ def _key_bits(certificate: x509.Certificate) -> bytes:
     return bytes(info["public_key"])
 
 
+def _algorithm_of(answer: OcspAnswer) -> core.Asn1Value:
+    return asn1_ocsp.OCSPResponse.load(answer.der).basic_ocsp_response["signature_algorithm"]
+
+
 def _is_signed_by(answer: OcspAnswer, certificate: x509.Certificate) -> bool:
-    algorithm = asn1_ocsp.OCSPResponse.load(answer.der).basic_ocsp_response["signature_algorithm"]
     try:
         return _verified(
             certificate.public_key(),
-            algorithm,
+            _algorithm_of(answer),
             answer.response.signature,
             answer.response.tbs_response_bytes,
         )
@@ -305,7 +314,7 @@ def _verified(
 ) -> bool:
     """Raises `InvalidSignature`; False for algorithms and key lengths that do not count."""
     scheme = algorithm.signature_algo
-    digest = _SIGNING_DIGESTS.get(algorithm.hash_algo)
+    digest = (_SIGNING_DIGESTS | _WEAK_DIGESTS).get(algorithm.hash_algo)
     if digest is None:
         return False
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _SHORTEST_RSA:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.edxml_words import EnvelopeSignature
 from ebrvt_connect.trust import packet_findings
-from ebrvt_connect.trust.packet_envelope import covers_files, envelope_findings, is_signed
+from ebrvt_connect.trust.packet_envelope import covers_files, covers_record, envelope_findings, is_signed
 from ebrvt_connect.trust.packet_report import PacketFile, PacketReport
 from ebrvt_connect.trust.packet_rules import (
     appendix_findings,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.model.document import Attachment, Document
     from ebrvt_connect.trust.packet_rules import PacketGrounds
     from ebrvt_connect.trust.packet_siblings import JudgedFile
+    from ebrvt_connect.trust.signers import IssuingDecision, Wanted
     from ebrvt_connect.trust.verdict import Finding, Indication, SubIndication, VerificationReport
 
 
@@ -72,6 +73,8 @@ def weighed_packet(
     found += repeated_names([j.name for j in unlisted], grounds.policy)
     if envelope is not None:
         found += _envelope_findings(envelope, record, grounds)
+    if envelope is None or not _signs_record(envelope, record, grounds):
+        found.append(grounds.policy.notice(packet_findings.RECORD_NOT_SIGNED))
     return _report(record, files, found, envelope, grounds, name)
 
 
@@ -134,33 +137,32 @@ def _unlisted(judged: JudgedFile, grounds: PacketGrounds) -> PacketFile:
 
 def _seals_files(envelope: Envelope, record: Document, grounds: PacketGrounds) -> bool:
     """Whether the issuing agency's own seal is on the whole packet, the attached bytes included."""
-    return covers_files(envelope.report) and not _held(envelope.report, record, grounds, sealed=True)
+    return covers_files(envelope.report) and not _decided(envelope.report, record, grounds, SEALED).held
 
 
-def _held(report: VerificationReport, record: Document, grounds: PacketGrounds, *, sealed: bool) -> bool:
+def _signs_record(envelope: Envelope, record: Document, grounds: PacketGrounds) -> bool:
+    """Whether the issuing agency's passed signature vouches for what the record says."""
+    return covers_record(envelope.report) and not _decided(envelope.report, record, grounds, PACKET).held
+
+
+def _decided(
+    report: VerificationReport, record: Document, grounds: PacketGrounds, wanted: Wanted
+) -> IssuingDecision:
     return grounds.signers.signed_for(
         report,
         record.issuer.code,
         at=grounds.at,
         policy=grounds.policy,
         history=grounds.history,
-        wanted=SEALED if sealed else PACKET,
-    ).held
+        wanted=wanted,
+    )
 
 
 def _envelope_findings(envelope: Envelope, record: Document, grounds: PacketGrounds) -> Iterator[Finding]:
     """What it covers, and whether the sender's key made it."""
     yield from envelope_findings(envelope.report, envelope.signature, grounds.policy)
     if envelope.report.signatures:
-        decision = grounds.signers.signed_for(
-            envelope.report,
-            record.issuer.code,
-            at=grounds.at,
-            policy=grounds.policy,
-            history=grounds.history,
-            wanted=PACKET,
-        )
-        yield from decision.findings
+        yield from _decided(envelope.report, record, grounds, PACKET).findings
 
 
 def _report(
@@ -187,11 +189,24 @@ def _report(
         agency=str(record.issuer.code),
         agency_name=record.issuer.name,
         abstract=record.abstract,
+        sealed_by=_sealed_by(files, record, grounds),
         promulgated_on=record.promulgated_on,
         envelope=None if envelope is None else envelope.report,
         files=tuple(files),
         findings=tuple(found),
     )
+
+
+def _sealed_by(files: Sequence[PacketFile], record: Document, grounds: PacketGrounds) -> str:
+    """Who the issuing agency is by its registered seal on the main files; empty where they do not agree."""
+    named = {
+        signature.signer.cn
+        for file in files
+        if file.part == "main" and file.report is not None
+        for signature in file.report.signatures
+        if signature.index in _decided(file.report, record, grounds, SEALED).seals
+    }
+    return named.pop() if len(named) == 1 else ""
 
 
 def _is_covered(file: PacketFile) -> bool:

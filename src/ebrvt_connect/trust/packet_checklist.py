@@ -93,6 +93,10 @@ COVERAGE: Final = frozenset(
     }
 )
 """What the signature of an edXML packet covers, and what it leaves out."""
+NOT_COUNTED: Final = frozenset(
+    {packet_findings.LEADER_SIGNATURE_NOT_PASSED, packet_findings.AGENCY_SEAL_NOT_PASSED}
+)
+"""Signatures of the right person or agency that did not pass and so do not count."""
 
 
 _EVERY: Final = ("leader", "seal", "order", "dates", "copies", "appendixes", "files", "envelope")
@@ -136,8 +140,13 @@ def _of_mains(
     *,
     asked: bool,
 ) -> RuleOutcome:
+    """What is not shown to hold of a main file that has failed is not open any more: it is wrong."""
+    mains = tuple(mains)
     said = _among((f for main in mains for f in main.findings), codes)
-    return RuleOutcome(rule, _weighed(said, met="met" if asked else "undecided"), said)
+    outcome = _weighed(said, met="met" if asked else "undecided")
+    reports = [main.report for main in mains if main.report is not None]
+    is_lost = any(report.indication is Indication.TOTAL_FAILED for report in reports)
+    return RuleOutcome(rule, "failed" if is_lost and outcome == "unmet" else outcome, said)
 
 
 def _dates(packet: PacketReport, mains: Iterable[PacketFile], *, asked: bool) -> RuleOutcome:
@@ -182,7 +191,7 @@ def _envelope(packet: PacketReport) -> RuleOutcome:
     """Whose the signature of the packet is stands in the packet's findings; those of a file in the file's."""
     if packet.envelope is None:
         return RuleOutcome("envelope", "not_applicable")
-    others = packet_findings.DATES | FILES
+    others = packet_findings.DATES | FILES | {packet_findings.RECORD_NOT_SIGNED}
     said = _among(packet.findings, frozenset(f.code for f in packet.findings) - others)
     if not packet.envelope.signatures:
         return RuleOutcome("envelope", _weighed(said, met="not_applicable"), said)
@@ -215,4 +224,4 @@ def _weighed(said: tuple[Finding, ...], *, met: Outcome) -> Outcome:
 
 _ORDER: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
-__all__ = ["COVERAGE", "OUTCOMES_VI", "RULES_VI", "Outcome", "RuleOutcome", "checklist"]
+__all__ = ["COVERAGE", "NOT_COUNTED", "OUTCOMES_VI", "RULES_VI", "Outcome", "RuleOutcome", "checklist"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.edxml_words import EnvelopeSignature
 from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust.verdict import Indication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.verdict import Finding, VerificationReport
 
 _FILES = "/edXML/AttachmentEncoded"
+_RECORD = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
 _NOTHING_VI = "không nội dung nào"
 
 
@@ -30,7 +32,15 @@ def is_signed(envelope: VerificationReport) -> bool:
 def covers_files(envelope: VerificationReport) -> bool:
     """Whether every signature of the envelope is intact and covers the bytes of the attached files."""
     return bool(envelope.signatures) and all(
-        s.integrity and any(_leads_to(path) for path in s.coverage.covered) for s in envelope.signatures
+        s.integrity and any(_holds(path, _FILES) for path in s.coverage.covered) for s in envelope.signatures
+    )
+
+
+def covers_record(envelope: VerificationReport) -> bool:
+    """Whether every signature of the envelope has passed and covers number, issuer and abstract."""
+    return bool(envelope.signatures) and all(
+        s.indication is Indication.TOTAL_PASSED and any(_holds(path, _RECORD) for path in s.coverage.covered)
+        for s in envelope.signatures
     )
 
 
@@ -51,5 +61,5 @@ def envelope_findings(
         )
 
 
-def _leads_to(path: str) -> bool:
-    return path == _FILES or _FILES.startswith(path + "/")
+def _holds(path: str, part: str) -> bool:
+    return path == part or part.startswith(path + "/")

@@ -188,6 +188,11 @@ def read_packet_record(content: bytes) -> PacketRecord:
         raise _damaged("hồ sơ không đọc được") from failure
 
 
+def packet_indication_told(record: PacketRecord, read: Callable[[Sha256], bytes]) -> Indication:
+    """The verdict as the kept report has it; raises `InvalidValue` `EVIDENCE_DAMAGED`."""
+    return Indication(_report_then(record, read)["indication"])
+
+
 def written_packet_record(record: PacketRecord) -> bytes:
     """A packet's record as JSON, the same bytes for the same record."""
     return _json(record.model_dump(mode="json"))
@@ -211,6 +216,7 @@ def packet_replayed(
     if other := sorted(dict.fromkeys(n for n, _ in theirs.items() ^ record.beside.items())):
         names = ", ".join(other)
         raise InvalidValue(EVIDENCE_OTHER_CONTENT, "other files beside it", file=record.file, names=names)
+    then = _report_then(record, read)
     policy, signers = rules_kept(record, read)
     grounds = PacketGrounds(policy, signers, record.at, _history(record, read))
     again: list[Replay] = []
@@ -228,7 +234,7 @@ def packet_replayed(
         record,
         report,
         tuple(again),
-        tuple(_differences(_report_then(record, read), report, again)),
+        tuple(_differences(then, report, again)),
         rules_changed=report.policy != record.policy,
         rules_known=known is not None and known.reference == policy.reference,
     )
@@ -277,9 +283,11 @@ def _successions(history: AgencyHistory) -> list[dict[str, Any]]:
 
 def _report_then(record: PacketRecord, read: Callable[[Sha256], bytes]) -> Mapping[str, Any]:
     try:
-        then: dict[str, Any] = json.loads(_checked(record.report, read))["packet"]
-    except (json.JSONDecodeError, KeyError, TypeError) as failure:
+        then: Any = json.loads(_checked(record.report, read))["packet"]
+    except (ValueError, KeyError, TypeError) as failure:
         raise _damaged(record.report) from failure
+    if not isinstance(then, dict) or then.get("indication") != record.indication:
+        raise _damaged("kết luận trong hồ sơ khác với báo cáo đã lưu")
     return then
 
 
@@ -336,6 +344,7 @@ __all__ = [
     "PacketRecord",
     "PacketReplay",
     "packet_evidence_of",
+    "packet_indication_told",
     "packet_replayed",
     "read_packet_record",
     "written_packet_record",

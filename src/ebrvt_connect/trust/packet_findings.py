@@ -239,11 +239,12 @@ DETACHED_CONTENT_BY_NAME = kind(
 DETACHED_CONTENT_WANTED = kind(
     "DETACHED_CONTENT_WANTED",
     INFO,
-    "Chữ ký đặt rời này cần tệp nội dung có giá trị băm {digest}{likely}; các tệp đã nêu không có tệp đó. "
-    "Hãy nêu thêm tệp này: ebrvt verify TỆP.p7s TỆP.",
+    "Chữ ký đặt rời này cần tệp nội dung có giá trị băm {digest}{likely}; các tệp đã nêu không có tệp đó.",
     "This detached signature wants the content with digest {digest}{likely_en}, which is not at hand.",
     "RFC 5652",
 )
+DETACHED = frozenset({DETACHED_CONTENT_FOUND, DETACHED_CONTENT_BY_NAME, DETACHED_CONTENT_WANTED})
+"""Findings that say that a file is a detached signature (chữ ký đặt rời)."""
 APPENDIX_NOT_SIGNED = kind(
     "APPENDIX_NOT_SIGNED",
     unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
@@ -289,6 +290,14 @@ ENVELOPE_NOT_VERIFIABLE = kind(
     "Gói tin edXML có khối chữ ký không đúng chuẩn XML Signature nên không kiểm tra được và không dùng làm "
     "căn cứ.",
     "The envelope holds a signature that is no XML signature; it cannot be verified and proves nothing.",
+    _QCVN_102,
+)
+RECORD_NOT_SIGNED = kind(
+    "RECORD_NOT_SIGNED",
+    INFO,
+    "Số, ký hiệu, trích yếu, tên cơ quan lấy từ bản ghi không được ký, chưa đối chiếu với nội dung tệp.",
+    "Number, abstract and the agency's name are from a record that nobody signed; they were not compared "
+    "with what the files say.",
     _QCVN_102,
 )
 ENVELOPE_COVERS_FILES = kind(

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from ebrvt_connect.model.text import Value
 from ebrvt_connect.trust.advice_vi import advice
 from ebrvt_connect.trust.catalogue import ROWS
-from ebrvt_connect.trust.packet_findings import APPENDIX_IN_SEALED_PACKET
+from ebrvt_connect.trust.packet_findings import APPENDIX_IN_SEALED_PACKET, DETACHED, RECORD_NOT_SIGNED
 from ebrvt_connect.trust.verdict import (
     Finding,
     Indication,
@@ -51,6 +51,13 @@ class PacketFile(Value):
     """What ties it, or does not tie it, to the record."""
 
     @property
+    def shown_part(self) -> Literal["main", "appendix", "signature", "unlisted"]:
+        """What a reader is told it is: a detached signature is one, also where it fits no unsigned file."""
+        said = () if self.report is None else self.report.findings
+        is_detached = self.part == "appendix" and any(f.code in DETACHED for f in said)
+        return "signature" if is_detached else self.part
+
+    @property
     def weighed(self) -> Indication:
         """The verdict on the file with what the record asks of it; the worst of both.
 
@@ -78,6 +85,8 @@ class PacketReport(Value):
     """Code of the issuing agency (cơ quan ban hành), by the record."""
     agency_name: str = ""
     """Its name, as the record gives it; for reading only."""
+    sealed_by: str = ""
+    """Its name in the certificate of its registered seal (con dấu số), where that seal has passed."""
     abstract: str = ""
     """What the document is about (trích yếu), by the record."""
     promulgated_on: date | None = None
@@ -125,6 +134,11 @@ class PacketReport(Value):
         }
 
     @property
+    def is_record_signed(self) -> bool:
+        """Whether a passed signature of the packet vouches for number, abstract and name of the agency."""
+        return bool(self.number) and all(f.code != RECORD_NOT_SIGNED for f in self.findings)
+
+    @property
     def documents(self) -> tuple[VerificationReport, ...]:
         """The envelope's verdict where it is signed, then each file's."""
         signed = self.envelope is not None and self.envelope.signatures
@@ -158,15 +172,26 @@ def _lines(packet: PacketReport) -> Iterator[str]:
     rules = packet.policy
     policy = f"{rules.id} phiên bản {rules.version} (SHA-256 {rules.sha256[:16]}…)"
     yield f"Kiểm tra lúc: {moment_vi(packet.validation_time)} (+07:00) theo chính sách {policy}"
+    if packet.number:
+        yield from _record(packet)
     yield from _rules(packet)
-    yield from _told(packet.findings)
+    yield from _told(f for f in packet.findings if f.code != RECORD_NOT_SIGNED)
     if packet.envelope is not None and packet.envelope.signatures:
         yield from ("", packet.envelope.to_text_vi().rstrip())
     for file in packet.files:
-        yield from ("", f"— {one_line(file.name)} ({PARTS_VI[file.part]})")
+        yield from ("", f"— {one_line(file.name)} ({PARTS_VI[file.shown_part]})")
         yield from _told(file.findings)
         if file.report is not None:
             yield file.report.to_text_vi().rstrip()
+
+
+def _record(packet: PacketReport) -> Iterator[str]:
+    """Whose word the record's facts are; the name in the seal is told before one that anybody may write."""
+    if packet.sealed_by:
+        yield f"Cơ quan ban hành, theo chứng thư con dấu số: {one_line(packet.sealed_by)}"
+    for finding in packet.findings:
+        if finding.code == RECORD_NOT_SIGNED:
+            yield f"! {finding.message_vi} [{finding.code}]"
 
 
 def _rules(packet: PacketReport) -> Iterator[str]:

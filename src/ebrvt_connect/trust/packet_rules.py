@@ -18,11 +18,11 @@ from ebrvt_connect.codec.edxml_words import ATTACHMENT_MISSING, ATTACHMENT_NOT_A
 from ebrvt_connect.model.document import AttachmentRole
 from ebrvt_connect.model.ids import AgencyHistory
 from ebrvt_connect.model.period import VIETNAM
-from ebrvt_connect.trust import limit_findings, packet_findings
+from ebrvt_connect.trust import findings, limit_findings, packet_findings
 from ebrvt_connect.trust.extensions import is_of_another_kind
 from ebrvt_connect.trust.packet_siblings import is_without_signature
 from ebrvt_connect.trust.signers import ISSUED_DOCUMENT, SEALED
-from ebrvt_connect.trust.verdict import Indication, Severity
+from ebrvt_connect.trust.verdict import DocumentKind, Indication, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,8 +98,12 @@ def plain_name(name: str) -> str:
 
 def name_findings(name: str, report: VerificationReport, policy: VerificationPolicy) -> Iterator[Finding]:
     """Whether software that goes by the name would take the file for one of another kind."""
-    if is_of_another_kind(plain_name(name), report.kind):
-        told = report.kind.value.upper()
+    # Of what was not read to its kind (too large, empty) nothing is said.
+    seen = report.kind is not DocumentKind.UNKNOWN or any(
+        f.code == findings.KIND_NOT_JUDGED_YET for f in report.findings
+    )
+    if seen and is_of_another_kind(plain_name(name), report.kind):
+        told = "?" if report.kind is DocumentKind.UNKNOWN else report.kind.value.upper()
         yield policy.notice(packet_findings.FILE_NAME_OF_ANOTHER_KIND, name=name, kind=told)
 
 

@@ -6,6 +6,7 @@ of its own then has the verdict of what signs it, so nobody has to look for it e
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ _NO_SIGNATURE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class SignedBeside:
+    """The report on a detached signature, and the SHA-256 of the content it was judged with."""
+
+    report: VerificationReport
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedFile:
     """A file with its verdict, and which file beside it is signed by it."""
 
@@ -44,8 +53,12 @@ def judge_together(
 ) -> tuple[JudgedFile, ...]:
     """Each file's verdict, in order; detached signatures are given the file they are about."""
     pairs = pairings(files)
-    reports = [judge(f.read(), f.name, _content(place, pairs, files)) for place, f in enumerate(files)]
-    return tuple(_judged(place, files, reports, pairs, policy) for place in range(len(files)))
+    judged = []
+    for place, file in enumerate(files):
+        content = _content(place, pairs, files)
+        report = judge(file.read(), file.name, content)
+        judged.append(SignedBeside(report, *(hashlib.sha256(c).hexdigest() for c in content.values())))
+    return tuple(_judged(place, files, judged, pairs, policy) for place in range(len(files)))
 
 
 def beside(place: int, files: Sequence[NamedFile]) -> dict[str, bytes]:
@@ -61,27 +74,31 @@ def _content(place: int, pairs: Mapping[int, Pairing], files: Sequence[NamedFile
 def _judged(
     place: int,
     files: Sequence[NamedFile],
-    reports: Sequence[VerificationReport],
+    judged: Sequence[SignedBeside],
     pairs: Mapping[int, Pairing],
     policy: VerificationPolicy,
 ) -> JudgedFile:
-    report, name = reports[place], files[place].name
-    signatures = [reports[n] for n, pair in pairs.items() if pair.content == place]
+    report, name = judged[place].report, files[place].name
+    signatures = [judged[n] for n, pair in pairs.items() if place in pair.contents]
     if signatures and _is_unsigned(report):
         return JudgedFile(name, with_signatures(report, signatures, policy))
     if place not in pairs:
         return JudgedFile(name, report)
     pair = pairs[place]
-    gives = pair.content is not None and _is_unsigned(reports[pair.content])
+    gives = pair.content is not None and _is_unsigned(judged[pair.content].report)
     told = report_of_pair(report, pair, [file.name for file in files], policy)
     return JudgedFile(name, told, signs=pair.content if gives else None)
 
 
 def with_signatures(
-    content: VerificationReport, signatures: Sequence[VerificationReport], policy: VerificationPolicy
+    content: VerificationReport, signatures: Sequence[SignedBeside], policy: VerificationPolicy
 ) -> VerificationReport:
-    """The verdict on content that detached signatures are about: theirs, where it carries none of its own."""
-    return _signed_beside(content, signatures, policy) if signatures and _is_unsigned(content) else content
+    """The verdict on content that detached signatures are about: theirs, where it carries none of its own.
+
+    Only of those judged with these very bytes: what lies under a name may have been exchanged meanwhile.
+    """
+    theirs = [signature.report for signature in signatures if signature.sha256 == content.sha256]
+    return _signed_beside(content, theirs, policy) if theirs and _is_unsigned(content) else content
 
 
 def report_of_pair(
@@ -134,6 +151,7 @@ def _is_unsigned(report: VerificationReport) -> bool:
 __all__ = [
     "JudgedFile",
     "NamedFile",
+    "SignedBeside",
     "beside",
     "is_without_signature",
     "judge_together",

@@ -24,7 +24,8 @@ from ebrvt_connect.trust.examination import ProofsOfExistence, fenced
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.hidden_signatures import hides_signature
 from ebrvt_connect.trust.pdf_evidence import evidence_in_pdf, evidence_under, stands_over_evidence
-from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf, rectangle_area
+from ebrvt_connect.trust.pdf_pages import rectangle_area
+from ebrvt_connect.trust.pdf_reading import PdfReading, PdfRefused, open_pdf
 from ebrvt_connect.trust.pdf_signature import Examined, examine_signature, examine_timestamp, facts_of
 from ebrvt_connect.trust.structure import ends_at_end_of_file, overlapping
 

@@ -64,8 +64,15 @@ class Pairing:
     content: int | None = None
     """Position of the content; None where no file is it by digest or by name."""
     by: Literal["digest", "name", ""] = ""
+    copies: tuple[int, ...] = ()
+    """Positions of further files with the same digests: the same content, signed just as well."""
     likely: str = ""
     """What its content would be called, by the signature's own name; empty where that tells nothing."""
+
+    @property
+    def contents(self) -> tuple[int, ...]:
+        """Positions of every file it is about; one of them but for copies."""
+        return () if self.content is None else (self.content, *self.copies)
 
     def findings(self, names: Sequence[str], policy: VerificationPolicy) -> Iterator[Finding]:
         """How the content was found, or which one is missing: nothing is paired in silence."""
@@ -79,7 +86,7 @@ class Pairing:
         else:
             found = packet_findings.DETACHED_CONTENT_FOUND
             code = found if self.by == "digest" else packet_findings.DETACHED_CONTENT_BY_NAME
-            yield policy.notice(code, name=names[self.content])
+            yield from (policy.notice(code, name=names[place]) for place in self.contents)
 
 
 def pairings(files: Sequence[NamedFile], signatures: Iterable[int] | None = None) -> Mapping[int, Pairing]:
@@ -149,8 +156,11 @@ def _paired(
         folder = names[place].rpartition("/")[0]
         beside = [n for n in equal if names[n].rpartition("/")[0] == folder]
         chosen = by_name if by_name in equal else (beside or equal)[0]
-        return Pairing(wanted, chosen, "digest", likely)
-    return Pairing(wanted, by_name, "" if by_name is None else "name", likely)
+        # Of signers that name several contents only those of the chosen one speak for its copies.
+        named = [set(contents[d]) for d in wanted.digests if chosen in contents.get(d, ())]
+        copies = tuple(n for n in equal if n != chosen and all(n in places for places in named))
+        return Pairing(wanted, chosen, "digest", copies, likely)
+    return Pairing(wanted, by_name, "" if by_name is None else "name", likely=likely)
 
 
 def _named(place: int, bare: str, names: Sequence[str]) -> int | None:

@@ -30,8 +30,8 @@ def evidence_in_pdf(reading: PdfReading) -> Embedded:
 def evidence_under(reading: PdfReading, timestamp: PlacedSignature, proven: datetime) -> Embedded:
     """What the DSS held that a document timestamp covers: it was there at the time the timestamp proves.
 
-    Only for one that covers its whole revision. Lists need no such proof: their issuer lives as long as its
-    chain is judged, an OCSP responder often for weeks only.
+    Only for one that covers its whole revision. Lists but those signed with SHA-1 need no such proof: their
+    issuer lives as long as its chain is judged, an OCSP responder often for weeks only.
     """
 
     def root() -> generic.DictionaryObject:
@@ -39,18 +39,18 @@ def evidence_under(reading: PdfReading, timestamp: PlacedSignature, proven: date
         held: generic.DictionaryObject = reading.reader.get_historical_root(revision)
         return held
 
-    return _held_by(root, answers_there_at=proven)
+    return _held_by(root, there_at=proven)
 
 
-def _held_by(
-    root: Callable[[], generic.DictionaryObject], *, answers_there_at: datetime | None = None
-) -> Embedded:
+def _held_by(root: Callable[[], generic.DictionaryObject], *, there_at: datetime | None = None) -> Embedded:
     try:
         store = root()["/DSS"]  # `get` would leave a reference a reference
         if not isinstance(store, generic.DictionaryObject):
             return Embedded()
-        if answers_there_at is not None:
-            return Embedded.of(ocsps=_streams(store, "/OCSPs"), there_at=answers_there_at)
+        if there_at is not None:
+            return Embedded.of(
+                crls=_streams(store, "/CRLs"), ocsps=_streams(store, "/OCSPs"), there_at=there_at
+            )
         return Embedded.of(
             certificates=_streams(store, "/Certs"),
             crls=_streams(store, "/CRLs"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def has_overlong_object(data: bytes, offsets: Iterable[int], gaps: Sequence[Gap]
     Where it is fooled by the word in a string, nothing is lost but time.
     """
     bounds = sorted({*offsets, len(data)})
+    if max(map(sub, bounds[1:], bounds), default=0) <= MOST_OBJECT_BYTES:
+        return False
     for start, stop in pairwise(bounds):
         if stop - start > MOST_OBJECT_BYTES:
             signed = sum(gap.end - gap.start for gap in gaps if start < gap.start < stop)
@@ -34,6 +37,9 @@ def has_overlong_object(data: bytes, offsets: Iterable[int], gaps: Sequence[Gap]
     return False
 
 
-def has_overlong_member(places: Sequence[int], size: int) -> bool:
-    """The same for the members of an object stream, by the places its head gives."""
-    return any(stop - start > MOST_OBJECT_BYTES for start, stop in pairwise(sorted({*places, size})))
+def has_overlong_member(places: Sequence[int], first: int, size: int) -> bool:
+    """The same for the members of an object stream, by the places its head gives, counted from `first`."""
+    if first + max(places, default=0) <= MOST_OBJECT_BYTES >= size:
+        return False
+    bounds = sorted({*(first + place for place in places), size})
+    return any(stop - start > MOST_OBJECT_BYTES for start, stop in pairwise(bounds))

@@ -17,7 +17,9 @@ from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.file_digests import FileDigests
 from ebrvt_connect.trust.later_objects import LaterRevisions
 from ebrvt_connect.trust.pdf_extent import has_overlong_object
+from ebrvt_connect.trust.pdf_pages import PagesRefused, PageTree
 from ebrvt_connect.trust.pdf_reader import StrictReader
+from ebrvt_connect.trust.pdf_tables import Listed
 from ebrvt_connect.trust.revisions import LayoutRefused, sections_of, trouble_after, trouble_before
 from ebrvt_connect.trust.scanning import Landmarks
 from ebrvt_connect.trust.structure import (
@@ -148,7 +150,7 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
     digests = FileDigests(data, (gap.start for gap in gaps))
     chain = _chain(data, declared)
     trouble = _troubles(marks, chain, declared)
-    if has_overlong_object(data, (at for s in chain for at, _ in s.listed.values()), gaps):
+    if has_overlong_object(data, (at for s in chain for _, at in s.listed.values()), gaps):
         raise PdfRefused(limit_findings.PDF_CLAIMS_TOO_MUCH, "an object that goes on for too long")
     labels = labels_of(data, gaps, digests)
     reading = _fenced(data, labels, chain, policy)
@@ -198,15 +200,17 @@ def _fenced(
 def _read(
     data: bytes, labels: dict[bytes, Gap], chain: Sequence[Section], policy: VerificationPolicy
 ) -> PdfReading:
-    reader = StrictReader(masked(data, labels))
+    reader = StrictReader(masked(data, labels), chain)
     if "/Encrypt" in reader.trailer:
         raise PdfRefused(findings.PDF_ENCRYPTED)
     if reader.xrefs.hybrid_xrefs_present:
         raise PdfRefused(findings.PDF_HYBRID_XREF)
     _agree(reader, chain)
-    nodes, smallest = _walk_pages(
-        reader, policy.most_pages, sum(len(s.listed) + len(s.packed) for s in chain)
-    )
+    objects = sum(len(s.listed) + len(s.packed) for s in chain)
+    try:
+        nodes, smallest = PageTree(reader, policy.most_pages, objects).measured()
+    except PagesRefused as failure:
+        raise PdfRefused(failure.code, failure.reason) from failure
     placed = []
     for name, value, field in enumerate_sig_fields(reader, filled_status=True):
         placed.append(_placed(data, labels, str(name), value, field))
@@ -225,66 +229,13 @@ def _agree(reader: PdfFileReader, chain: Sequence[Section]) -> None:
     if len(theirs) != len(chain):
         raise PdfRefused(findings.PDF_UNREADABLE, "sections")
     for section, data in zip(reversed(chain), theirs, strict=True):
-        listed, packed = section.listed, section.packed
-        # One by one: another table of the same size would be work for the collector of garbage.
-        if (
-            len(data.standard_xrefs) != len(listed)
-            or len(data.xrefs_in_objstm) != len(packed)
-            or any(listed.get(n) != (at, gen) for n, (gen, at) in data.standard_xrefs.items())
-            or any(
-                packed.get(n) != (r.obj_stream_id, r.ix_in_stream) for n, r in data.xrefs_in_objstm.items()
-            )
-        ):
-            raise PdfRefused(findings.PDF_UNREADABLE, "entries")
-
-
-_MOST_LEVELS = 50
-
-
-def _walk_pages(reader: PdfFileReader, most: int, objects: int) -> tuple[int, float]:
-    """Nodes of the page tree, and the area of the smallest page.
-
-    A file whose page tree does not read is broken, signed or not.
-
-    Raises `PdfRefused` for more nodes than `most` (a large file has as many objects as nodes, one that goes
-    in circles has not), and whatever pyHanko raises.
-    """
-    pages = reader.root["/Pages"]
-    if int(pages["/Count"]) > 0:
-        reader.find_page_for_modification(0)
-    waiting: list[tuple[generic.DictionaryObject, object, int]] = [(pages, None, 0)]
-    nodes, smallest = 0, float("inf")
-    while waiting:
-        node, box, level = waiting.pop()
-        nodes += 1
-        if level > _MOST_LEVELS:
-            raise PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
-        if nodes + len(waiting) > most:
-            raise _too_many_pages(nodes + len(waiting), most, objects)
-        box = node.get("/MediaBox", box)
-        if "/Kids" in node:
-            kids = node["/Kids"]
-            if len(kids) > most:
-                raise _too_many_pages(len(kids), most, objects)
-            waiting += [(kid.get_object(), box, level + 1) for kid in kids]
+        if isinstance(data, Listed):
+            agreed = data.section is section
         else:
-            smallest = min(smallest, rectangle_area(node.get("/CropBox", box)))
-    return nodes, smallest
-
-
-def _too_many_pages(nodes: int, most: int, objects: int) -> PdfRefused:
-    if nodes > objects:
-        return PdfRefused(limit_findings.PDF_TOO_COMPLEX, "pages")
-    return PdfRefused(limit_findings.PDF_TOO_LARGE, str(most))
-
-
-def rectangle_area(box: object) -> float:
-    """The area of a /Rect or /MediaBox in square points; infinite for one that does not read."""
-    try:
-        left, bottom, right, top = (float(n.get_object()) for n in box)  # type: ignore[attr-defined]
-    except (TypeError, ValueError, AttributeError):
-        return float("inf")
-    return abs(right - left) * abs(top - bottom)
+            packed = {n: (r.obj_stream_id, r.ix_in_stream) for n, r in data.xrefs_in_objstm.items()}
+            agreed = data.standard_xrefs == section.listed and packed == section.packed
+        if not agreed:
+            raise PdfRefused(findings.PDF_UNREADABLE, "entries")
 
 
 def _placed(

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from datetime import datetime
 
 _LARGEST_KEPT = 8 * 1024
 """Bytes of a certificate: others do not come in numbers, and a memory of them could be made to fill."""
@@ -91,11 +92,23 @@ def _is_small(certificate: x509.Certificate) -> bool:
 class HeldList:
     """A revocation list (CRL) and what has been found out about it; goes with the archive that holds it."""
 
-    __slots__ = ("_answers", "_looks", "_serials", "_sha256", "crl")
+    __slots__ = ("_answers", "_looks", "_serials", "_sha256", "brought", "crl", "there_at")
 
-    def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        """Nothing is looked at yet."""
+    def __init__(
+        self,
+        crl: x509.CertificateRevocationList,
+        *,
+        brought: bool = False,
+        there_at: datetime | None = None,
+    ) -> None:
+        """Nothing is looked at yet.
+
+        `brought`: it came along with what is judged, and was there at `there_at` where a timestamp over it
+        proves that; else the operator has kept it.
+        """
         self.crl = crl
+        self.brought = brought
+        self.there_at = there_at
         self._answers: dict[Hashable, Any] = {}
         self._looks = 0
         self._serials: frozenset[int] | None = None

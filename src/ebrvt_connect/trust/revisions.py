@@ -15,15 +15,17 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import pairwise
+from itertools import compress, pairwise, repeat
+from struct import unpack
 from typing import TYPE_CHECKING, Any
 
 from pyhanko.pdf_utils import generic
 
 from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.pdf_extent import has_overlong_member
+from ebrvt_connect.trust.pdf_heads import TooManyWords, heads_in
 from ebrvt_connect.trust.pdf_spelling import SpellingOdd, check_members, check_object, value_end
-from ebrvt_connect.trust.scanning import TRAILER, XREF, places_of
+from ebrvt_connect.trust.scanning import TRAILER, XREF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
 
 _EOL = rb"(?:\r\n|\n|\r)"
 _BLANKS = b"\0\t\n\x0b\f\r "
-_BLANK, _DIGITS = 0x20, b"0123456789"
 _SPACE = rb"[\0\t\n\f\r ]"
 _TABLE = re.compile(rb"xref\r?\n")
 _SUBSECTION = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,9})" + rb" ?\r?\n")
-_ENTRY = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)")
+_ENTRIES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+")
 _ENTRY_BYTES = 20
+_HIGHEST_GENERATION = 65_535
 _TRAILER = re.compile(rb"trailer" + _SPACE + rb"{0,4}(?=<<)")
 _OBJECT = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,4}) obj(?=[\0\t\n\f\r <\[(/%0-9tfn+.-])")
 _STREAM = re.compile(rb">>" + _SPACE + rb"{0,8}stream(?:\r\n|\n)")
@@ -48,7 +50,6 @@ _LAST_START = re.compile(rb"startxref[\0\t\n\f\r +]*(\d{1,12})")
 _TRAILER_WORD = re.compile(rb"trailer")
 _TABLE_WORD = re.compile(rb"xref(?=[\0\t\n\f\r 0-9])(?<![A-Za-z]xref)")
 
-_LOOK_BACK = 64
 _END_WITHIN = 4096
 _HEAD_BYTES = 64 * 1024
 _USUAL_HEAD_BYTES = 1024
@@ -64,6 +65,7 @@ _LEAST_UNPACKED = 16 * 1024 * 1024
 _MOST_RATIO = 20
 """All object streams together, to the file: structure seldom packs to less than a tenth."""
 _MOST_FIELD_BYTES = 8
+_USUAL_FIELD_BYTES = 4
 _PREDICTOR_UP = 12
 
 
@@ -89,11 +91,17 @@ class Section:
     """Where its trailer dictionary or its stream object ends."""
     previous: int | None
     listed: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Object number -> (offset, generation)."""
+    """Object number -> (generation, offset)."""
     packed: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Object number -> (object stream, place in it)."""
+    freed: list[tuple[int, int]] = field(default_factory=list)
+    """Object numbers that are not in use, and the generation each would have next."""
+    rows: bytes | None = None
+    """The entries of a cross-reference stream, unpacked."""
     rooted: bool = True
     """It names the catalogue: the older half of a linearised file need not."""
+    usual: bool = True
+    """Its entries read in one way only: there are some, in order, none in use at 0, all within bounds."""
 
 
 def sections_of(data: bytes) -> tuple[Section, ...]:
@@ -136,7 +144,7 @@ def trouble_after(marks: Landmarks, chain: Sequence[Section], end: int) -> str:
                 return "startxref"
             _check_range(marks, [section], begin, close.end(), members_of=[section])
             _check_spelling(data, section)
-            if any(not begin <= offset < section.at for offset, _ in _others(section)):
+            if any(not begin <= offset < section.at for offset in _others(section)):
                 return "an entry outside its revision"
             begin = close.end()
         if any(newer.previous != older.at for older, newer in pairwise(later)):
@@ -165,9 +173,9 @@ def _told(failure: LayoutRefused) -> str:
     return str(failure)
 
 
-def _others(section: Section) -> Iterator[tuple[int, int]]:
-    """What a section lists, a cross-reference stream itself aside."""
-    return (place for place in section.listed.values() if place[0] != section.at)
+def _others(section: Section) -> Iterator[int]:
+    """Where the objects stand that a section lists, a cross-reference stream itself aside."""
+    return (offset for _, offset in section.listed.values() if offset != section.at)
 
 
 def _check_spelling(data: bytes, section: Section) -> None:
@@ -179,12 +187,12 @@ def _check_spelling(data: bytes, section: Section) -> None:
         _check_spelled_object(data, section.at)
     elif value_end(data, section.keyword + len(b"trailer")) != section.body_end:
         raise SpellingOdd("a trailer that does not end")
-    for offset, _ in _others(section):
+    for offset in _others(section):
         _check_spelled_object(data, offset)
     for stream in sorted({stream for stream, _ in section.packed.values()}):
         if stream not in section.listed:
             raise SpellingOdd("a member of an object stream of another revision")
-        offset, _ = section.listed[stream]
+        _, offset = section.listed[stream]
         head = _head(data, offset)
         dictionary = _dictionary(head) or {}
         content = _unpacked(data, dictionary, offset + len(head), offset, _MOST_UNPACKED)
@@ -212,10 +220,14 @@ def _check_range(
         raise LayoutRefused("a table or trailer that is not in the chain")
     known = {_token_of(data, s.at) for s in sections if s.keyword < 0}
     for section in sections:
-        for number, (offset, generation) in section.listed.items():
+        for number, (generation, offset) in section.listed.items():
             known.add(_check_object(data, number, generation, offset))
-    if any(token not in known for token in _object_tokens(data, begin, end)):
-        raise LayoutRefused("an object that no table lists")
+    try:
+        for _ in heads_in(data, begin, end, but=known, most=_MOST_TOKENS):
+            raise LayoutRefused("an object that no table lists")
+    except TooManyWords as failure:
+        why = "too many objects"
+        raise LayoutRefused(why, failure.at, limit_findings.PDF_TOO_COMPLEX) from failure
     _check_members(data, members_of)
 
 
@@ -241,30 +253,6 @@ def _token_of(data: bytes, offset: int) -> int:
     return -1 if match is None else match.end() - len(b"obj")
 
 
-def _object_tokens(data: bytes, begin: int, end: int) -> Iterator[int]:
-    """Places of the word `obj` behind a number, blanks and comments between them included."""
-    for nth, at in enumerate(places_of(b"obj", data, begin, end)):
-        if nth == _MOST_TOKENS:
-            raise LayoutRefused("too many objects", at, limit_findings.PDF_TOO_COMPLEX)
-        if data[at - 3 : at] != b"end" and _behind_number(data, begin, at):
-            yield at
-
-
-def _behind_number(data: bytes, begin: int, at: int) -> bool:
-    """Whether a reader that searches for objects could take the word at `at` for the end of `n g obj`."""
-    if at - 2 >= begin and data[at - 1] == _BLANK and data[at - 2] in _DIGITS:
-        return True  # as nearly all are written
-    window = data[max(begin, at - _LOOK_BACK) : at]
-    before = window.rstrip(_BLANKS)
-    if not before or before[-1:].isdigit():
-        return True
-    # A comment may stand between the number and the word: any line with one right before is suspect.
-    if not window[len(before) :].strip(b"\0\t\x0b\f "):
-        return False
-    line = max(data.rfind(b"\n", begin, at - len(window) + len(before)), begin)
-    return b"%" in data[line : at - len(window) + len(before)]
-
-
 # --- object streams ----------------------------------------------------------------------------------
 
 
@@ -275,7 +263,7 @@ def _check_members(data: bytes, sections: Sequence[Section]) -> None:
     wanted = {stream for s in sections for stream, _ in s.packed.values()}
     endless = 0
     for section in sections:
-        for number, (offset, _) in section.listed.items():
+        for number, (_, offset) in section.listed.items():
             head = _head(data, offset)
             endless += len(head) >= _HEAD_BYTES
             if endless > _MOST_ENDLESS:
@@ -288,8 +276,10 @@ def _check_members(data: bytes, sections: Sequence[Section]) -> None:
                 continue
             numbers, size = _members(data, dictionary, offset + len(head), offset, room)
             room -= size
-            own = section.packed
-            others = [(m, number, nth) for nth, m in enumerate(numbers) if own.get(m) != (number, nth)]
+            own, here = section.packed, list(zip(repeat(number), range(len(numbers)), strict=False))
+            if list(map(own.get, numbers)) == here:
+                continue
+            others = [(m, *place) for m, place in zip(numbers, here, strict=True) if own.get(m) != place]
             if others and not known:  # seldom: a table lists its own revision's members
                 known = {(member, *place) for s in sections for member, place in s.packed.items()}
             if not known.issuperset(others):
@@ -305,11 +295,11 @@ def _members(
     if count > len(content) or first > len(content):
         raise LayoutRefused("an object stream that claims too much", offset)
     numbers = content[:first].split()
-    if len(numbers) != 2 * count or not all(n.isdigit() for n in numbers):
+    if len(numbers) != 2 * count or not (b"".join(numbers) or b"0").isdigit():
         raise LayoutRefused("an object stream with an odd beginning", offset)
-    if has_overlong_member([first + int(n) for n in numbers[1::2]], len(content)):
+    if has_overlong_member(list(map(int, numbers[1::2])), first, len(content)):
         raise LayoutRefused("an object that goes on for too long", offset, limit_findings.PDF_CLAIMS_TOO_MUCH)
-    return [int(n) for n in numbers[::2]], len(content)
+    return list(map(int, numbers[::2])), len(content)
 
 
 def _head(data: bytes, offset: int) -> bytes:
@@ -442,7 +432,7 @@ _LOOSE = re.compile(rb"[\0\t\n\f\r ]{0,64}(?:xref|\d{1,10}[\0\t\n\f\r ]+\d{1,5}[
 
 def _table(data: bytes, at: int, position: int) -> Section:
     """A classic table: its subsections, its trailer."""
-    listed: dict[int, tuple[int, int]] = {}
+    section = Section(at, -1, -1, None)
     highest = 0
     while head := _SUBSECTION.match(data, position):
         first, count = int(head[1]), int(head[2])
@@ -450,17 +440,8 @@ def _table(data: bytes, at: int, position: int) -> Section:
         if first + count > _room(data) or position + count * _ENTRY_BYTES > len(data):
             raise LayoutRefused("a table that claims too much", at, limit_findings.PDF_CLAIMS_TOO_MUCH)
         highest = max(highest, first + count)
-        end = position + count * _ENTRY_BYTES
-        # Each takes up the same room: where there are as many as fit, nothing stands between them.
-        entries = _ENTRY.findall(data, position, end)
-        if len(entries) != count:
-            raise LayoutRefused("an entry that is not canonical", at)
-        for number, (offset, generation, used) in enumerate(entries, first):
-            if number in listed:
-                raise LayoutRefused("an entry that is not canonical", at)
-            if used == b"n":
-                listed[number] = (int(offset), int(generation))
-        position = end
+        _take_entries(section, data[position : position + count * _ENTRY_BYTES], first, count)
+        position += count * _ENTRY_BYTES
     keyword = _TRAILER.match(data, position)
     if keyword is None:
         raise LayoutRefused("a table that is not canonical", at)
@@ -469,16 +450,31 @@ def _table(data: bytes, at: int, position: int) -> Section:
         raise LayoutRefused("no trailer", at, findings.PDF_UNREADABLE)
     if "/XRefStm" in trailer:
         raise LayoutRefused("hybrid", at, findings.PDF_HYBRID_XREF)
-    section = Section(
-        at,
-        position,
-        keyword.end() + trailer["length"],
-        _previous(trailer, at),
-        listed,
-        rooted=_rooted(trailer),
-    )
+    section.keyword, section.body_end = position, keyword.end() + trailer["length"]
+    section.previous, section.rooted = _previous(trailer, at), _rooted(trailer)
+    section.usual = section.usual and highest > 0
     _check_trailer(data, trailer, highest, at)
     return section
+
+
+def _take_entries(section: Section, entries: bytes, first: int, count: int) -> None:
+    """One subsection of a table, into its section."""
+    numbers = range(first, first + count)
+    if not _ENTRIES.fullmatch(entries) or not section.listed.keys().isdisjoint(numbers):
+        raise LayoutRefused("an entry that is not canonical", section.at)
+    words = entries.split()
+    generations = list(map(int, words[1::3]))
+    places = zip(generations, map(int, words[::3]), strict=True)
+    used = [word == b"n" for word in words[2::3]]
+    section.listed.update(compress(zip(numbers, places, strict=True), used))
+    if not all(used):
+        free = [not one for one in used]
+        section.freed += compress(zip(numbers, generations, strict=True), free)
+    section.usual = section.usual and _is_usual(section, generations)
+
+
+def _is_usual(section: Section, generations: Sequence[int]) -> bool:
+    return 0 not in section.listed and max(generations, default=0) <= _HIGHEST_GENERATION
 
 
 def _stream(data: bytes, at: int) -> Section:
@@ -503,28 +499,54 @@ def _stream(data: bytes, at: int) -> Section:
     if len(rows) != total * width:
         raise LayoutRefused("a table of another length than it claims", at)
     end = data.find(b"endobj", at + len(head))
-    section = Section(at, -1, end + len(b"endobj"), _previous(trailer, at), rooted=_rooted(trailer))
-    numbers = (number for first, count in ranges for number in range(first, first + count))
-    _fill(section, numbers, rows, widths)
+    section = Section(
+        at, -1, end + len(b"endobj"), _previous(trailer, at), rooted=_rooted(trailer), rows=rows
+    )
+    _take_rows(section, rows, widths, ranges)
     return section
 
 
-def _fill(section: Section, numbers: Iterator[int], rows: bytes, widths: list[int]) -> None:
+def _take_rows(section: Section, rows: bytes, widths: list[int], ranges: Sequence[tuple[int, int]]) -> None:
     """The entries of a cross-reference stream, into its section."""
-    kind_width, place_width, width = widths[0], widths[0] + widths[1], sum(widths)
-    read = int.from_bytes
-    for number, at in zip(numbers, range(0, len(rows), width), strict=True):
-        kind = read(rows[at : at + kind_width], "big") if kind_width else 1
-        place = read(rows[at + kind_width : at + place_width], "big")
-        detail = read(rows[at + place_width : at + width], "big")
-        if number in section.listed or number in section.packed:
-            raise LayoutRefused("an object listed twice", section.at)
-        if kind == 1:
-            section.listed[number] = (place, detail)
-        elif kind == 2:  # noqa: PLR2004 - ISO 32000-1, table 18
-            section.packed[number] = (place, detail)
-        elif kind:
-            raise LayoutRefused("an entry of an unknown kind", section.at)
+    numbers = [number for first, count in ranges for number in range(first, first + count)]
+    kinds = _column(rows, widths, 0) if widths[0] else (1,) * len(numbers)
+    places, details = _column(rows, widths, 1), _column(rows, widths, 2)
+    if max(kinds, default=0) > 2:  # noqa: PLR2004 - ISO 32000-1, table 18
+        raise LayoutRefused("an entry of an unknown kind", section.at)
+    ordered = all(one[0] + one[1] <= two[0] for one, two in pairwise(ranges))
+    if not ordered and _is_told_twice(numbers, kinds):
+        raise LayoutRefused("an object listed twice", section.at)
+    section.freed += compress(zip(numbers, details, strict=True), [kind == 0 for kind in kinds])
+    plain = zip(numbers, zip(details, places, strict=True), strict=True)
+    section.listed.update(compress(plain, [kind == 1 for kind in kinds]))
+    packed = zip(numbers, zip(places, details, strict=True), strict=True)
+    section.packed.update(compress(packed, [kind == 2 for kind in kinds]))  # noqa: PLR2004
+    section.usual = (
+        ordered
+        and max(widths) <= _USUAL_FIELD_BYTES
+        and 0 not in section.packed
+        and _is_usual(section, details)
+    )
+
+
+def _column(rows: bytes, widths: Sequence[int], nth: int) -> tuple[int, ...]:
+    """The numbers of one field of every row."""
+    width, begin, step = widths[nth], sum(widths[:nth]), sum(widths)
+    padded = bytearray(len(rows) // step * _MOST_FIELD_BYTES)
+    for n in range(width):
+        padded[_MOST_FIELD_BYTES - width + n :: _MOST_FIELD_BYTES] = rows[begin + n :: step]
+    return unpack(f">{len(rows) // step}Q", padded)
+
+
+def _is_told_twice(numbers: Sequence[int], kinds: Sequence[int]) -> bool:
+    """Whether an object is listed that had been listed as in use."""
+    used: set[int] = set()
+    for number, kind in zip(numbers, kinds, strict=True):
+        if number in used:
+            return True
+        if kind:
+            used.add(number)
+    return False
 
 
 def _rooted(trailer: dict[str, Any]) -> bool:

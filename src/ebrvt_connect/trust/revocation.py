@@ -4,7 +4,8 @@ TT 15/2025 Phụ lục II mục 1.2 asks for the list that was newest at signing
 signing says as much, and so does an OCSP answer about the one certificate. Either answers for the signing
 time. What neither covers is unknown, and unknown is told loudly, never taken for good. An entry counts in
 whichever list it stands; that there is none counts only in a complete list, made while the certificate
-lived, and current. Where a list and an answer differ, the worse one counts.
+lived, and current. Where a list and an answer differ, the worse one counts. A digest that is weak by now
+(SHA-1) is a reason to doubt absence, and never an entry: whoever could make one up would harm himself only.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ _UNDERSTOOD_CRITICAL = frozenset({ExtensionOID.AUTHORITY_KEY_IDENTIFIER, Extensi
 _CLOCKS_DIFFER = timedelta(seconds=60)
 """How far a responder's clock may run ahead of ours: an answer just fetched may seem made in the future."""
 _NOTHING = "không có danh sách thu hồi của cơ quan cấp"
+_UNUSABLE = (
+    "danh sách thu hồi có điều kiện riêng, lập sau khi chứng thư hết hạn hoặc ký bằng hàm băm yếu (SHA-1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,8 @@ class RevocationArchive:
         """What was so at `used_at`, by what existed at `known_at` and `issuer` or its responder signed.
 
         With `proven` false nobody but the signer vouches for `used_at`: then a list or answer must also be
-        current at `known_at`, or a date made up would make any old list sufficient. Lists signed with SHA-1
-        count as far as they were made before `sha1_until`.
+        current at `known_at`, or a date made up would make any old list sufficient. What a list signed with
+        SHA-1 leaves out counts as far as the list was made before `sha1_until`; what is on it always.
         """
         stated = self.statements(certificate, issuer, known_at=known_at, sha1_until=sha1_until)
         if not stated:
@@ -119,9 +123,7 @@ class RevocationArchive:
             return self._dated(told, stated)
         usable = [s for s in stated if s.complete and s.covers]
         if not usable:
-            return RevocationState(
-                "unknown", reason="danh sách thu hồi có điều kiện riêng hoặc lập sau khi chứng thư hết hạn"
-            )
+            return RevocationState("unknown", reason=_UNUSABLE)
         later = None if told is None else told.revoked_at
         state = _covered(usable, used_at, later)
         if state.status == "good" and not proven:
@@ -140,13 +142,9 @@ class RevocationArchive:
     ) -> list[Statement]:
         """What counts of a certificate, in order of making: by `issuer`'s signature, and made by then."""
         by_then = known_at + _CLOCKS_DIFFER
-        lists = [
-            h
-            for h in self.held
-            if h.crl.last_update_utc <= by_then and _counts(h, sha1_until) and _holds_for(h, issuer)
-        ]
-        stated = [_stated(held, certificate) for held in lists]
-        asked = Asked(certificate, issuer, known_at, partial(_is_listed, lists=lists))
+        lists = [h for h in self.held if h.crl.last_update_utc <= by_then and _holds_for(h, issuer)]
+        stated = [_stated(held, certificate, sha1_until) for held in lists]
+        asked = Asked(certificate, issuer, known_at, partial(_is_listed, lists=lists, sha1_until=sha1_until))
         for answer in self.ocsp:
             if answer.response.produced_at_utc <= by_then:
                 stated += statements_of(answer, asked)
@@ -241,8 +239,8 @@ def _sha256_of(origin: x509.CertificateRevocationList | OcspAnswer) -> str:
 # --- what a list states ----------------------------------------------------------------------------
 
 
-def _stated(held: HeldList, certificate: x509.Certificate) -> Statement:
-    crl = held.crl
+def _stated(held: HeldList, certificate: x509.Certificate, sha1_until: datetime | None) -> Statement:
+    crl, doubted = held.crl, _is_doubted(held, sha1_until)
     entry = _entry(crl, certificate) if held.may_name(certificate.serial_number) else None
     reason = None if entry is None else _reason(entry)
     lifts = reason is x509.ReasonFlags.remove_from_crl
@@ -253,11 +251,11 @@ def _stated(held: HeldList, certificate: x509.Certificate) -> Statement:
         made=crl.last_update_utc,
         next_update=crl.next_update_utc,
         until=crl.next_update_utc,
-        complete=held.once("complete", _is_complete),
+        complete=held.once("complete", _is_complete) and not doubted,
         covers=_speaks_of(crl, certificate),
         revoked_at=None if entry is None or lifts else entry.revocation_date_utc,
         suspended=reason is x509.ReasonFlags.certificate_hold,
-        lifts=lifts,
+        lifts=lifts and not doubted,
     )
 
 
@@ -266,12 +264,13 @@ def _is_listed(
     at: datetime,
     *,
     lists: Sequence[HeldList],
+    sha1_until: datetime | None,
 ) -> bool | None:
     """Whether an OCSP responder's own certificate stands on a list; None where no list speaks for `at`.
 
     On any list, for any time: a key that was given up may have been in other hands before.
     """
-    stated = [_stated(held, responder) for held in lists]
+    stated = [_stated(held, responder, sha1_until) for held in lists]
     if any(s.revoked_at is not None for s in stated):
         return True
     usable = sorted((s for s in stated if s.complete and s.covers), key=lambda s: s.made)
@@ -326,10 +325,16 @@ def _is_indirect(crl: x509.CertificateRevocationList) -> bool:
     return point.indirect_crl
 
 
-def _counts(held: HeldList, sha1_until: datetime | None) -> bool:
-    """Whether the digest a list is signed with says anything."""
-    made = held.crl.last_update_utc
-    return (sha1_until is not None and made < sha1_until) or not held.once("sha1", is_signed_with_sha1)
+def _is_doubted(held: HeldList, sha1_until: datetime | None) -> bool:
+    """Whether the digest a list is signed with is too weak for what the list leaves out.
+
+    SHA-1 counts for lists from before `sha1_until`. Of one that came along with what is judged only a
+    timestamp over it says so: whoever makes up a list makes up its date.
+    """
+    if not held.once("sha1", is_signed_with_sha1):
+        return False
+    made = held.there_at if held.brought else held.crl.last_update_utc
+    return sha1_until is None or made is None or made >= sha1_until
 
 
 def is_signed_with_sha1(crl: x509.CertificateRevocationList) -> bool:

@@ -12,7 +12,7 @@ of paths below. Both only spare it questions; where they do not say yes, it is a
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -73,7 +73,8 @@ def validation_context(
 ) -> ValidationContext:
     """A context that trusts this chain's anchor at one moment; `vouched` when none of it is revoked."""
     certificates = () if chain is None else (chain.leaf, *chain.intermediates)
-    registry = CertificateRegistry.build([_asn1(c) for c in (*certificates, *embedded)])
+    hints = (c for c in embedded if not _is_unprepared(c))
+    registry = CertificateRegistry.build([_asn1(c) for c in (*certificates, *hints)])
     # One assertion about the leaf makes pyHanko skip revocation for the whole path: all or nothing.
     good = certificates if vouched else ()
     asserted = [NonRevokedStatusAssertion(c.fingerprint(_SHA256), moment) for c in good]
@@ -99,6 +100,27 @@ def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
 
 
+UNPREPARED_NAME = "tên trong chứng thư có ký tự mà phép so sánh tên (RFC 4518) không nhận"
+
+
+def _has_unprepared_name(leaf: x509.Certificate, chain: Chain | None) -> bool:
+    """Whether pyHanko could not look up the signer or its authorities by name."""
+    above = () if chain is None else (*chain.intermediates, chain.anchor.certificate)
+    return any(_is_unprepared(c) for c in (leaf, *above))
+
+
+def _is_unprepared(certificate: x509.Certificate) -> bool:
+    """Whether a name in it has a letter newer than Unicode 3.2, or none (RFC 4518, 2.4): asn1crypto stops."""
+    try:
+        names = (certificate.subject, certificate.issuer)
+        if all(str(attribute.value).isascii() for name in names for attribute in name):
+            return False
+        read = _asn1(certificate)
+        return not all(isinstance(name.hashable, str) for name in (read.subject, read.issuer))
+    except ValueError:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class CmsOpinion:
     """What is to be said of one CMS signature: pyHanko's status, or why it would not go on."""
@@ -108,6 +130,8 @@ class CmsOpinion:
     """Its sub-indication, or the class of its exception."""
     plain: bool = False
     """It holds in every respect, and needed no asking."""
+    unasked: str = ""
+    """Why pyHanko could not be asked about the certificates, in Vietnamese."""
 
     @property
     def intact(self) -> bool:
@@ -122,8 +146,8 @@ class CmsOpinion:
     @property
     def doubt(self) -> str:
         """Why it would not trust the signer; empty when it would."""
-        if self.plain:
-            return ""
+        if self.plain or self.unasked:
+            return self.unasked
         if self.status is None:
             return self.refusal
         if self.status.trust_problem_indic is not None:
@@ -148,6 +172,9 @@ def opinion_on_signer(
         doubt = doubt_about_signer(signed.leaf, signed.others, chain, moment, policy, vouched=vouched)
         if not doubt:
             return _PLAIN
+    if _has_unprepared_name(signed.leaf, chain):
+        nobodys = validation_context(None, moment, policy, vouched=False)
+        return replace(opinion_on_cms(signed.content, digest, nobodys), unasked=UNPREPARED_NAME)
     context = validation_context(chain, moment, policy, vouched=vouched, embedded=signed.others)
     return opinion_on_cms(signed.content, digest, context)
 
@@ -181,8 +208,8 @@ def opinion_on_token(
         doubt = doubt_about_signer(
             signed.leaf, signed.others, chain, moment, policy, vouched=True, stamping=True
         )
-        if not doubt:
-            return TokenOpinion(intact=True)
+        if not doubt or doubt == UNPREPARED_NAME:
+            return TokenOpinion(intact=True, doubt=doubt)
     context = validation_context(chain, moment, policy, vouched=vouched, embedded=signed.others)
     status = run_to_end(validate_tst_signed_data(signed.content, context, imprint_of))
     problem = status["trust_problem_indic"]
@@ -275,6 +302,8 @@ def _doubt_about_signer(
     vouched: bool,  # noqa: FBT001 - a part of the key
     stamping: bool,  # noqa: FBT001 - a part of the key
 ) -> str:
+    if _has_unprepared_name(leaf, chain):
+        return UNPREPARED_NAME
     context = validation_context(chain, standing.moment, policy, vouched=vouched, embedded=others)
     return doubt_about_path(leaf, context, STAMPING_USAGE if stamping else SIGNING_USAGE)
 

@@ -73,10 +73,10 @@ def signed_content(
 def _inside(data: bytes) -> tuple[SignedPart, ...]:
     """None for a detached signature: whoever has its content handed it in."""
     from ebrvt_connect.trust.cms_armour import unarmoured
-    from ebrvt_connect.trust.signed_data import content_inside, load_signed_data
+    from ebrvt_connect.trust.cms_content import open_signed_data
 
-    content = content_inside(load_signed_data(unarmoured(data)))
-    return () if content is None else (SignedPart("", content),)
+    content = open_signed_data(unarmoured(data)).content
+    return () if content is None else (SignedPart("", bytes(content)),)
 
 
 def _elements(data: bytes, grounds: Grounds) -> tuple[SignedPart, ...]:

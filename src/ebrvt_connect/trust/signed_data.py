@@ -18,6 +18,7 @@ from pyhanko.sign.general import check_ess_certid
 from ebrvt_connect.trust import findings, level_findings
 from ebrvt_connect.trust.catalogue import Refused
 from ebrvt_connect.trust.chain import SHAKE_SIGNATURES
+from ebrvt_connect.trust.cms_structure import is_strictly_built
 from ebrvt_connect.trust.der_count import has_more_than
 from ebrvt_connect.trust.remembered import read_certificate
 
@@ -190,6 +191,8 @@ def load_signed_data(data: bytes, *, padding: bytes = b"") -> cms.SignedData:
     rest = data[length:]
     if rest and (not padding or rest.strip(padding)):
         raise CmsMalformed("có dữ liệu lạ sau chữ ký")
+    if not is_strictly_built(data[:length]):
+        raise CmsMalformed("cấu trúc có thành phần thừa")
     try:
         info = cms.ContentInfo.load(data[:length])
         if info["content_type"].native != "signed_data":
@@ -252,8 +255,14 @@ def timestamp_info(content: cms.SignedData) -> tsp.TSTInfo:
 
 def _tokens(values: Iterable[cms.Any]) -> tuple[cms.SignedData, ...]:
     """The tokens of an attribute, the first ten; raises what asn1crypto raises for others."""
-    found = (value["content"] for value in values)
+    found = (_token(value) for value in values)
     return tuple(token for token, _ in zip(found, range(_MOST_TIMESTAMPS), strict=False))
+
+
+def _token(value: cms.Any) -> cms.SignedData:
+    if not is_strictly_built(value.dump()):
+        raise ValueError("a timestamp token with members of no place")
+    return value["content"]
 
 
 def _check_attributes(signer: cms.SignerInfo, content_type: str) -> None:

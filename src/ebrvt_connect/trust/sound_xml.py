@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
+from ebrvt_connect.trust.xml_alone import inherited
 from ebrvt_connect.trust.xml_words import CANONICALIZATIONS, DIGESTS, DS, ENVELOPED, EXCLUSIVE_C14N, METHODS
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _proven(signature: XmlSignature, leaf: x509.Certificate) -> Iterator[tuple[E
 def _verified_info(signature: XmlSignature, info: Element, leaf: x509.Certificate) -> Element:
     """SignedInfo read from the octets the value is right for."""
     exclusive = _exclusive(info[0])
-    octets = _canonical(_alone(info), exclusive=exclusive)
+    octets = _canonical(_alone(info, exclusive=exclusive), exclusive=exclusive)
     _check_value(signature, octets, leaf)
     verified = etree.fromstring(octets, _parser())
     _require(verified.tag == DS + "SignedInfo" and _exclusive(verified[0]) == exclusive)
@@ -187,7 +188,7 @@ def _check_target(uri: str, target: Element) -> None:
 def _octets_of(copied: Element, recipe: _Recipe, signature: XmlSignature, target: Element) -> bytes:
     """What the digest is about: the element by itself, the signature taken out of it where so told."""
     _check_target(recipe.uri, copied)
-    alone = copied if copied.getparent() is None else _alone(copied)
+    alone = copied if copied.getparent() is None else _alone(copied, exclusive=recipe.exclusive)
     if recipe.enveloped:
         _take_out(_at(alone, _way(signature.element, target)))
     return _canonical(alone, exclusive=recipe.exclusive)
@@ -224,8 +225,9 @@ def _take_out(element: Element) -> None:
         before.tail = (before.tail or "") + behind
 
 
-def _alone(element: Element) -> Element:
+def _alone(element: Element, *, exclusive: bool) -> Element:
     """As the root of a document of its own, with the namespaces that are declared further up."""
+    _require(exclusive or not inherited(element))
     return etree.fromstring(etree.tostring(element, encoding="utf-8", with_tail=False), _parser())
 
 

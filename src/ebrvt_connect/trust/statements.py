@@ -27,7 +27,7 @@ class Statement:
     until: datetime | None
     """How long it is current; None: at no time but its own."""
     complete: bool = True
-    """Whether saying nothing means something: no delta, no scope of its own."""
+    """Whether saying nothing means something: no delta, no scope of its own, a digest that still counts."""
     covers: bool = True
     """Whether it would still tell of a certificate as old as this one."""
     revoked_at: datetime | None = None

@@ -179,14 +179,16 @@ def _lapse(
         return "thuật toán không còn an toàn"
     if there > signed.leaf.not_valid_after_utc or chain.trouble_at(max(time, there)):
         return "chứng thư của tổ chức cấp dấu thời gian nay đã hết hạn, không có dấu thời gian mới hơn bảo vệ"
-    # All of them are asked after, so that whoever may ask further knows of all at once. Without a witness
-    # only the authority's own key vouches for `time`: a list must be current today, or a stolen key could
-    # backdate for ever under the last list before its revocation.
+    # All of them are asked after, so that whoever may ask further knows of all at once. Nobody but the
+    # authority's own key vouches for `time`, and a stolen one could backdate for ever under the last list
+    # before its revocation. So it must have been good when the token is known to have been there
+    # (EN 319 102-1, 5.6.2.2); without a witness, a list must be current today.
     proven = witness is not None
-    states = [grounds.state_of(c, issuer, time, proven=proven) for c, issuer in chain.links]
+    used_at = max(time, there) if proven else time
+    states = [grounds.state_of(c, issuer, used_at, proven=proven) for c, issuer in chain.links]
     for state, (certificate, _) in zip(states, chain.links, strict=True):
         # A timestamp key revoked later may have backdated: it counts if it was there before.
-        withdrawn = state.revoked_at is not None and (witness is None or state.revoked_at <= witness)
+        withdrawn = state.revoked_at is not None and not proven
         if state.status != "good" or withdrawn:
             unknown = f"{state.reason}, cơ quan cấp là “{issuer_name(certificate)}”"
             return unknown if state.reason else "chứng thư đã bị thu hồi"

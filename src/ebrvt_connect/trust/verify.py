@@ -70,7 +70,12 @@ def verify_bytes(  # noqa: PLR0913 - a verdict rests on as many things
         return report
     from ebrvt_connect.trust.packet_opening import with_attached
 
-    return with_attached(report, data, judge_alone(policy, trust, at, revocation, notes), policy)
+    whole = with_attached(report, data, judge_alone(policy, trust, at, revocation, notes), policy)
+    if kind is not DocumentKind.EDXML or whole.kind is kind:
+        return whole
+    # The word stands in it somewhere, but it is no packet.
+    other = _of_another_kind(Sighting(whole.kind, whole.kind.value.upper()), kind, policy)
+    return report_of(other, grounds, kind=whole.kind, name=name, data=data)
 
 
 def judge_alone(

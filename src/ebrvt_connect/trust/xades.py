@@ -15,6 +15,7 @@ from ebrvt_connect.trust import findings
 from ebrvt_connect.trust.examination import fenced
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.kind import is_web_page
+from ebrvt_connect.trust.signature_marks import holds_signature_element
 from ebrvt_connect.trust.xml_reading import XmlRefused, holds_signature, read_root, signature_elements
 from ebrvt_connect.trust.xml_signature import (
     ExaminedXml,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.trust.grounds import Grounds
 
-_XMLDSIG_NAMESPACE = b"www.w3.org/2000/09/xmldsig"
 _LARGE_BYTES = 1024 * 1024
 """Packets with large files are rarely signed themselves: it is looked before a tree is made of one."""
 
@@ -43,12 +43,17 @@ def judge_xml(data: bytes, grounds: Grounds) -> FileJudgement:
     except XmlRefused as refusal:
         # A page, or a drawing with a document type: nothing to verify in it. A damaged file may have lost it.
         no_xml = is_web_page(data) or refusal.facts.get("fault") == XML_DTD_FORBIDDEN.code
-        if no_xml and _XMLDSIG_NAMESPACE not in data:
+        if no_xml and not _may_show_signature(data):
             return FileJudgement((), (grounds.policy.notice(findings.SIGNED_DATA_NOT_FOUND),))
         return FileJudgement((), (grounds.policy.notice(refusal.code, **refusal.facts),))
     if not examined:
         return FileJudgement((), (grounds.policy.notice(findings.SIGNED_DATA_NOT_FOUND),))
     return FileJudgement(tuple(e.report for e in examined), ())
+
+
+def _may_show_signature(data: bytes) -> bool:
+    """Whether a signature stands in it, or may come out of an entity with a character reference in it."""
+    return holds_signature_element(data) or (b"<!ENTITY" in data and b"&#" in data)
 
 
 def examine_all(

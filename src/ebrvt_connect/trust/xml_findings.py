@@ -77,8 +77,8 @@ XML_CONTENT_UNSIGNED = kind(
 XML_ENVELOPE_UNSIGNED = kind(
     "XML_ENVELOPE_UNSIGNED",
     WARNING,
-    "Chữ ký bảo vệ {covered}; phần tử bao ngoài, kể cả tên của nó, không được ký.",
-    "The signature covers {covered}; the element around it is not signed, nor is its name.",
+    "Chữ ký bảo vệ {covered}; phần tử bao ngoài, kể cả tên của nó, không được ký: {outside}.",
+    "The signature covers {covered}; the element around it is not signed, nor is its name: {outside}.",
     TT15_6,
 )
 XML_WRAPPED_UNSIGNED = kind(

@@ -18,6 +18,7 @@ from lxml import etree
 from ebrvt_connect.trust.embedded import Embedded, EvidencePieces
 from ebrvt_connect.trust.signed_data import load_signed_data
 from ebrvt_connect.trust.times import in_utc
+from ebrvt_connect.trust.xml_alone import alone
 from ebrvt_connect.trust.xml_words import (
     ARCHIVE_STAMP,
     CANONICALIZATIONS,
@@ -59,7 +60,9 @@ _UNCOUNTED = frozenset(
 )
 """Timestamps over more than the signature value (EN 319 132-1, 5.5, annex A)."""
 _EVIDENCE = ("EncapsulatedX509Certificate", "EncapsulatedCRLValue", "EncapsulatedOCSPValue")
-_EVIDENCE_GROUPS = frozenset({"CertificateValues", "RevocationValues", "TimeStampValidationData"})
+_EVIDENCE_GROUPS = frozenset(
+    {"CertificateValues", "RevocationValues", "TimeStampValidationData", "AnyValidationData"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def timestamped_values(signature: XmlSignature) -> Iterator[tuple[cms.SignedData
         identifier = None if method is None else method.get("Algorithm")
         if identifier is not None and identifier not in CANONICALIZATIONS:
             raise ValueError("canonicalization of a timestamp")
-        value = etree.fromstring(etree.tostring(signature.element[1], encoding="utf-8", with_tail=False))
+        value = alone(signature.element[1], identifier)
         canonical = etree.tostring(value, method="c14n", exclusive=identifier == EXCLUSIVE_C14N)
         for token in stamp.iterfind(f"{XADES}EncapsulatedTimeStamp"):
             yield load_signed_data(_decoded(token)), canonical, stamp
@@ -169,6 +172,11 @@ def uncounted_timestamps(signature: XmlSignature) -> tuple[str, ...]:
     later = (e for e in unsigned_properties(signature) if not is_archive_stamp(e))
     found = (_local(e) for e in later)
     return tuple(dict.fromkeys(name for name in found if name in _UNCOUNTED))
+
+
+def is_countersigned(signature: XmlSignature) -> bool:
+    """Whether somebody put a countersignature to it (EN 319 132-1, 5.2.7), which is not judged."""
+    return any(e.tag == XADES + "CounterSignature" for e in unsigned_properties(signature))
 
 
 def is_archive_stamp(element: Element) -> bool:

@@ -28,9 +28,10 @@ from ebrvt_connect.codec.xml import (
     parse_tree,
 )
 from ebrvt_connect.errors import InvalidValue
-from ebrvt_connect.trust import findings, xml_findings
+from ebrvt_connect.trust import findings, level_findings, xml_findings
 from ebrvt_connect.trust.catalogue import Refused
 from ebrvt_connect.trust.remembered import read_certificate
+from ebrvt_connect.trust.xml_alone import needs_joined_base
 from ebrvt_connect.trust.xml_unsigned import (
     has_only_id,
     has_text,
@@ -47,6 +48,7 @@ from ebrvt_connect.trust.xml_words import (
     ENVELOPED,
     INCLUSIVE_NAMESPACES,
     METHODS,
+    NC_NAME,
     SIGNATURE,
 )
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
+    from ebrvt_connect.codec.xml import Event
     from ebrvt_connect.trust.policy import VerificationPolicy
 
 _LIMITS = XmlLimits()
@@ -69,7 +72,7 @@ _TIMES_HELD = 7.5
 _ELEMENT_BYTES = 500
 _MOST_HELD_BYTES = 105_000_000
 """Measured: how often the bytes stand in trees, copies and canonical forms, beside the room for two."""
-_SIGNATURE_BEGINS = Start(SIGNATURE)
+_ANY_SIGNATURE = "Signature"
 _DOCTYPE = b"<!DOCTYPE"
 _PLAIN_BEGINNING = re.compile(
     rb"""(?:<\?xml version="1\.0"(?: encoding="(?:UTF-8|utf-8)")?(?: standalone="(?:yes|no)")?\?>\s*)?"""
@@ -80,9 +83,10 @@ _WITH_NAMESPACES = etree.XPath("//*[@*[namespace-uri()]]")
 _MOST_CERTIFICATES = 100
 _MOST_WORK_BYTES = 64 * 1024 * 1024
 """Document size times references: each reference is digested over a copy of the whole."""
+_MOST_NAMESPACES = 1000
+"""In scope where a signature stands: whatever is cut out of it is written with all of them."""
 _USUAL_REFERENCES = 3
 """Of one signature: to the content, to its own properties, to its key."""
-_FRAGMENT = re.compile(r"#([A-Za-z_][\w.-]*)\Z")
 _SHOWN_CHARS = 60
 
 
@@ -138,13 +142,20 @@ def read_root(data: bytes) -> Element:
 
 
 def holds_signature(data: bytes) -> bool:
-    """Whether a ds:Signature stands in a file of any size, of which no tree is made; raises `XmlRefused`."""
+    """Whether a Signature stands in a file of any size, of which no tree is made; raises `XmlRefused`.
+
+    Of whatever namespace: the stream is read less strictly than a tree, and forgives an undeclared prefix.
+    """
     limits = XmlLimits(file_bytes=len(data), elements=_MOST_STREAMED_ELEMENTS)
     try:
-        found = [event for event in XmlStream((data,), limits) if event == _SIGNATURE_BEGINS]
+        found = [_begins_signature(event) for event in XmlStream((data,), limits)]
     except InvalidValue as failure:
         raise _unread(failure, data) from failure
-    return bool(found)
+    return any(found)
+
+
+def _begins_signature(event: Event) -> bool:
+    return isinstance(event, Start) and event.tag.endswith(_ANY_SIGNATURE)
 
 
 def _unread(failure: InvalidValue, data: bytes) -> XmlRefused:
@@ -209,6 +220,8 @@ def signature_elements(root: Element, size: int, policy: VerificationPolicy) -> 
     found = tuple(root.iter(SIGNATURE))
     if len(found) > policy.most_signatures:
         raise XmlRefused(xml_findings.XML_TOO_MANY_SIGNATURES, limit=policy.most_signatures)
+    if any(len(element.nsmap) > _MOST_NAMESPACES for element in found):
+        raise XmlRefused(xml_findings.XML_TOO_COMPLEX, reason=f"hơn {_MOST_NAMESPACES} không gian tên")
     counts = (len(element.findall(f"{DS}SignedInfo/{DS}Reference")) for element in found)
     references = sum(n for n in counts if n <= policy.most_references)  # the others are refused unread
     if references * size > _MOST_WORK_BYTES:
@@ -270,6 +283,7 @@ def _signed_info(info: Element, policy: VerificationPolicy) -> tuple[str, list[E
             xml_findings.XML_REFERENCE_REFUSED, reason=f"hơn {policy.most_references} tham chiếu"
         )
     _check_canonicalization(info[0])
+    _check_base(info, info[0])
     method = info[1].get("Algorithm", "")
     if method not in METHODS:
         raise XmlRefused(findings.SIGNATURE_METHOD_NOT_ALLOWED, algorithm=_shown(method))
@@ -288,7 +302,15 @@ def _reference(element: Element) -> Reference:
     identifier = element[-2].get("Algorithm", "")
     if identifier not in DIGESTS or len(element[-2]):
         raise XmlRefused(findings.SIGNATURE_METHOD_NOT_ALLOWED, algorithm=_shown(identifier))
-    return Reference(_target(element), DIGESTS[identifier][1])
+    target = _target(element)
+    if transforms is not None and len(transforms):
+        _check_base(target, transforms[-1])
+    return Reference(target, DIGESTS[identifier][1])
+
+
+def _check_base(element: Element, method: Element) -> None:
+    if needs_joined_base(element, method.get("Algorithm")):
+        raise XmlRefused(level_findings.ALGORITHM_NOT_CHECKED, reason="Canonical XML 1.1 (xml:base)")
 
 
 def _check_transforms(transforms: Element) -> None:
@@ -318,10 +340,9 @@ def _target(reference: Element) -> Element:
     root = reference.getroottree().getroot()
     if uri == "":
         return root
-    fragment = _FRAGMENT.match(uri or "")
-    if uri is None or fragment is None:
+    if uri is None or uri[:1] != "#" or not NC_NAME.match(uri, 1):
         raise _misdirected(f"URI “{_shown(uri or '')}”")
-    named = list(_with_id(root, fragment[1]))
+    named = list(_with_id(root, uri[1:]))
     if len(named) != 1:
         how_many = "không có" if not named else "có nhiều"
         raise XmlRefused(
@@ -403,6 +424,24 @@ def unsigned_parts(root: Element, targets: tuple[Element, ...], *, soap: bool = 
         _unsigned(root, signed, ancestors, soap=soap), _in_signatures(root, signed), _beside(root)
     )
     return tuple(path for path, _ in zip(left_open, range(_MOST_SHOWN), strict=False))
+
+
+def names_outside(root: Element, targets: tuple[Element, ...]) -> tuple[str, ...]:
+    """Elements that nobody signed, with their Ids, as a reader sees them; the first twenty."""
+    names = (_named(element) for element in _outside(root, frozenset(targets)))
+    return tuple(name for name, _ in zip(names, range(_MOST_SHOWN), strict=False))
+
+
+def _outside(element: Element, signed: frozenset[Element]) -> Iterator[Element]:
+    if element not in signed and element.tag != SIGNATURE:
+        yield element
+        for child in element.iterchildren(etree.Element):
+            yield from _outside(child, signed)
+
+
+def _named(element: Element) -> str:
+    own = (f' {local_name(str(name))}="{_shown(value)}"' for name, value in element.attrib.items())
+    return f"<{local_name(str(element.tag))[:_SHOWN_CHARS]}{''.join(own)}>"
 
 
 def is_plain_holder(root: Element, targets: tuple[Element, ...]) -> bool:

@@ -27,15 +27,18 @@ from ebrvt_connect.trust.examination import Proved, SignatureReading, Stamp, exa
 from ebrvt_connect.trust.second_opinion import doubt_about_signer
 from ebrvt_connect.trust.sound_xml import plainly_signed
 from ebrvt_connect.trust.verdict import Coverage, SignatureReport
+from ebrvt_connect.trust.xml_alone import adopt, alone, inherited
 from ebrvt_connect.trust.xml_properties import (
     SignedProperties,
     content_tokens,
     evidence_in_xml,
+    is_countersigned,
     timestamped_values,
     uncounted_timestamps,
 )
 from ebrvt_connect.trust.xml_reading import (
     is_plain_holder,
+    names_outside,
     path_of,
     read_signature,
     unsigned_parts,
@@ -136,7 +139,7 @@ def examine_xml_signature(
             integrity=not troubles and content.integrity,
             identity=identity_of_xml(signature),
             found=(*troubles, *_binding(properties, shown, policy)),
-            remarks=content.found,
+            remarks=(*content.found, *_additions(signature, policy)),
             doubt=partial(_doubt, shown, certificate, grounds.policy),
             facts={
                 "coverage": content.coverage,
@@ -156,6 +159,12 @@ def examine_xml_signature(
         bound=properties.names_a_certificate,
     )
     return ExaminedXml(examine(reading, index, grounds), outcome.signed)
+
+
+def _additions(signature: XmlSignature, policy: VerificationPolicy) -> Iterator[Finding]:
+    """What somebody added to the signature that is not judged."""
+    if is_countersigned(signature):
+        yield policy.notice(findings.COUNTERSIGNATURE_NOT_JUDGED)
 
 
 def _stamps(tokens: Iterator[tuple[cms.SignedData, bytes, Element]]) -> Iterator[Stamp]:
@@ -224,20 +233,27 @@ class _Engine(XMLVerifier):
     def __init__(self, place: tuple[int, ...]) -> None:
         super().__init__()
         self._place = place
+        self._inherited: dict[str, str] = {}
 
     def _get_signature(self, root: Any) -> Any:  # noqa: ANN401 - signxml's signature
         for position in self._place:
             root = root[position]
+        self._inherited = inherited(root)
         return root
+
+    def _apply_transforms(self, payload: Any, **how: Any) -> Any:  # noqa: ANN401 - signxml's signature
+        self._inherited = inherited(payload)
+        return super()._apply_transforms(payload, **how)
 
     def _tostring(self, xml_node: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
         # It would write ASCII and read that again: <giấy> becomes <gi&#7845;y>, which is no name any more.
         return etree.tostring(xml_node, encoding="utf-8", **kwargs)
 
-    def _c14n(self, nodes: Any, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
+    def _c14n(self, nodes: Any, algorithm: CanonicalizationMethod, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
         if nodes.getparent() is not None:
-            nodes = etree.fromstring(self._tostring(nodes, with_tail=False), self.parser)
-        canonical: bytes = super()._c14n(nodes, *args, **kwargs)
+            nodes = alone(nodes, algorithm.value)
+        adopt(nodes, self._inherited, algorithm.value)
+        canonical: bytes = super()._c14n(nodes, algorithm, *args, **kwargs)
         return canonical
 
 
@@ -324,4 +340,6 @@ def _coverage_findings(
         uncovered = ", ".join(map(str, coverage.uncovered))
         yield policy.notice(xml_findings.XML_CONTENT_UNSIGNED, covered=covered, uncovered=uncovered)
     elif coverage.level != "entire_file":
-        yield policy.notice(around, covered=covered)
+        root = signature.element.getroottree().getroot()
+        outside = ", ".join(names_outside(root, _content_targets(signature)))
+        yield policy.notice(around, covered=covered, outside=outside)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from ebrvt_connect.trust.xml_words import DS, XADES
+from ebrvt_connect.trust.xml_words import DS, NC_NAME, XADES
 from ebrvt_connect.trust.xml_words import XADES_141 as _XADES_141
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _DS_11 = "{http://www.w3.org/2009/xmldsig11#}"
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
-_NC_NAME = re.compile(r"[^\W\d][\w.-]*\Z")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*\Z")
 _INTEGER = re.compile(r"\s*-?\d{1,80}\s*\Z", re.ASCII)
 _TIME = re.compile(r"\s*[0-9T:.+Z-]{1,40}\s*\Z")
@@ -68,6 +67,7 @@ _LATER_STAMPS = (
     "ArchiveTimeStamp SigAndRefsTimeStamp SigAndRefsTimeStampV2 RefsOnlyTimeStamp RefsOnlyTimeStampV2"
 )
 _STAMPS = _of(XADES, f"SignatureTimeStamp {_LATER_STAMPS}") | _of(_XADES_141, _LATER_STAMPS)
+_VALIDATION_DATA = _of(_XADES_141, "TimeStampValidationData AnyValidationData")
 _CERTIFICATE_VALUES = _of(XADES, "CertificateValues AttrAuthoritiesCertValues")
 _REVOCATION_VALUES = _of(XADES, "RevocationValues AttributeRevocationValues")
 _CERTIFICATE_REFS = _of(XADES, "CompleteCertificateRefs AttributeCertificateRefs")
@@ -96,13 +96,13 @@ _PROPERTIES: _Forms = {
     | _CERTIFICATE_REFS
     | _CERTIFICATE_REFS_V2
     | _REVOCATION_REFS
-    | _of(_XADES_141, "TimeStampValidationData"),
+    | _VALIDATION_DATA,
     **dict.fromkeys(_STAMPS, _of(DS, "CanonicalizationMethod") | _of(XADES, "Include EncapsulatedTimeStamp")),
     **dict.fromkeys(_CERTIFICATE_VALUES, _of(XADES, "EncapsulatedX509Certificate")),
     **dict.fromkeys(_REVOCATION_VALUES, _of(XADES, "CRLValues OCSPValues")),
     XADES + "CRLValues": _of(XADES, "EncapsulatedCRLValue"),
     XADES + "OCSPValues": _of(XADES, "EncapsulatedOCSPValue"),
-    _XADES_141 + "TimeStampValidationData": _of(XADES, "CertificateValues RevocationValues"),
+    **dict.fromkeys(_VALIDATION_DATA, _of(XADES, "CertificateValues RevocationValues")),
     **dict.fromkeys(_CERTIFICATE_REFS, _of(XADES, "CertRefs")),
     **dict.fromkeys(_CERTIFICATE_REFS_V2, _of(_XADES_141, "CertRefs")),
     XADES + "CertRefs": _of(XADES, "Cert"),
@@ -133,6 +133,7 @@ _POINTERS = frozenset(
         *_of(XADES, "EncapsulatedCRLValue EncapsulatedOCSPValue"),
         *_CERTIFICATE_VALUES,
         *_REVOCATION_VALUES,
+        *_VALIDATION_DATA,
     }
 )
 
@@ -154,7 +155,7 @@ def has_only_id(element: Element) -> bool:
 
 def is_id(name: str, value: str) -> bool:
     """Whether the attribute is an Id: of no namespace or xml:id, and a name by its value."""
-    return (name == _XML_ID or name.lower() == "id") and bool(_NC_NAME.match(value))
+    return (name == _XML_ID or name.lower() == "id") and bool(NC_NAME.match(value))
 
 
 def properties_only(holder: Element, vouched: Container[Element]) -> bool:

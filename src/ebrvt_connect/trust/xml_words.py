@@ -6,6 +6,7 @@ or XSLT, no canonicalization that keeps comments (a reference within the documen
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
@@ -19,12 +20,20 @@ INCLUSIVE_NAMESPACES: Final = "{http://www.w3.org/2001/10/xml-exc-c14n#}Inclusiv
 
 SIGNATURE: Final = DS + "Signature"
 
+_STARTS = (
+    r"A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f"
+    r"\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+NC_NAME: Final = re.compile(rf"[{_STARTS}][{_STARTS}0-9.\u00b7\u0300-\u036f\u203f\u2040-]*\Z")
+"""An Id (Namespaces in XML 1.0, NCName): letters of Vietnamese, be they one character or two."""
+
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 EXCLUSIVE_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+CANONICAL_11: Final = "http://www.w3.org/2006/12/xml-c14n11"
 CANONICALIZATIONS: Final = frozenset(
     {
         "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
-        "http://www.w3.org/2006/12/xml-c14n11",
+        CANONICAL_11,
         EXCLUSIVE_C14N,
     }
 )

@@ -11,7 +11,6 @@ travel in any envelope and be cut out of it again. Re-formatting is what it does
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from lxml import etree
 from ebrvt_connect.codec.xml import parse_tree
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.trust.xades_claims import Claims
-from ebrvt_connect.trust.xml_words import ENVELOPED, EXCLUSIVE_C14N, SIGNATURE
+from ebrvt_connect.trust.xml_words import ENVELOPED, EXCLUSIVE_C14N, NC_NAME, SIGNATURE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.ports.signer import Signer
 
-_NAME = re.compile(r"[A-Za-z_][\w.-]*\Z", re.ASCII)
 _LINE_CHARS = 76
 _METHODS = {
     "rsa": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
@@ -146,8 +144,8 @@ def _claims(target: Element, signer: Signer, signed_at: datetime | None) -> Clai
 
 
 def _read(content: bytes, reference_id: str) -> Element:
-    if not _NAME.match(reference_id):
-        raise ValueError(f"reference_id: got {reference_id!r}, expected an XML name in ASCII")
+    if not NC_NAME.match(reference_id):
+        raise ValueError(f"reference_id: got {reference_id!r}, expected an XML name")
     root = _parsed(content)
     if _ids(root).count(reference_id) != 1 or root.xpath("//@Id").count(reference_id) != 1:
         raise ValueError(f"XML to be signed: expected Id={reference_id!r} exactly once")

@@ -237,3 +237,12 @@ def test_json_that_is_no_record_is_told_and_no_traceback(verify, tmp_path):
 
     assert answer.code not in (0, 70)
     assert "PACKET_RECORD_INVALID" in answer.err or "metadata.json" in answer.err
+
+
+def test_a_file_that_is_not_there_is_told_with_what_to_do(ebrvt, verify, packets, tmp_path):
+    ebrvt("edxml", "extract", packets / "good.edxml", "-o", tmp_path / "x")
+    answer = verify("--packet", tmp_path / "x" / "metadata.json", tmp_path / "thieu.pdf")
+
+    assert answer.code == 64
+    assert "thieu.pdf" in answer.err
+    assert "kiểm tra lại đường dẫn" in answer.err

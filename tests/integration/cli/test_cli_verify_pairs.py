@@ -1,10 +1,16 @@
 """`ebrvt verify a.p7s a`: signatures and their content find each other, and the report says which."""
 
+import hashlib
 import json
+import os
 
 import pytest
 
+from ebrvt_connect.ops.verify_pairs import Pairs
 from ebrvt_connect.transport.signing_cms import sign_cms
+from ebrvt_connect.transport.verify_items import ToVerify
+from ebrvt_connect.trust.policy import VN_2025
+from ebrvt_connect.trust.verify import verify_bytes
 from tests.unit.trust.samples import AGENCY, AT, plain_pdf
 
 WHEN = "2026-11-23T08:00:00+07:00"
@@ -99,3 +105,55 @@ def test_going_on_after_a_stop_judges_the_signature_of_what_is_left(verify, desk
     assert answer.code == 2  # what was skipped is not vouched for
     (document,) = json.loads((desk_top / "kq" / "a.pdf.ket-qua.json").read_text("utf-8"))["documents"]
     assert document["indication"] == "TOTAL_PASSED"
+
+
+@pytest.mark.parametrize(
+    ("forged", "genuine"),
+    [(b"qd\xd5.pdf", b"qd\xaa.pdf"), (b"qd\xd5.pdf", b"qd?.pdf"), (b"qd?.pdf", b"qd\xd5.pdf")],
+    ids=["two that are no text", "genuine is text", "forged is text"],
+)
+@pytest.mark.parametrize("first", ["forged", "genuine"])
+def test_a_forged_file_whose_name_is_shown_alike_has_no_verdict_of_the_genuine(
+    verify, tmp_path, signature, forged, genuine, first
+):
+    """Old archives have names that are no UTF-8: verdicts were kept by what is shown of them."""
+    contents = {forged: plain_pdf() + b"% sua", genuine: plain_pdf(), b"la.p7s": signature}
+    for name, content in contents.items():
+        (tmp_path / os.fsdecode(name)).write_bytes(content)
+    order = [forged, genuine] if first == "forged" else [genuine, forged]
+    answer = verify("--json", *(tmp_path / os.fsdecode(name) for name in (*order, b"la.p7s")))
+    told = {d["sha256"]: d["indication"] for d in answer.data["documents"]}
+
+    assert answer.code == 2
+    assert told[hashlib.sha256(contents[forged]).hexdigest()] == "INDETERMINATE"
+    assert told[hashlib.sha256(contents[genuine]).hexdigest()] == "TOTAL_PASSED"
+    assert len({d["file"] for d in answer.data["documents"]}) == 3
+
+
+def test_content_exchanged_after_its_signature_was_judged_has_no_verdict_of_it(desk_top, pki):
+    files = [desk_top / "la.p7s", desk_top / "a.pdf"]
+    found = [(file, ToVerify(source=file, name=file.name)) for file in files]
+    pairs, trust = Pairs.among(found, VN_2025), pki.trust_store()
+
+    def judged():
+        for path, item in pairs.placed(found):
+            beside = dict(item.detached)
+            yield verify_bytes(
+                path.read_bytes(), policy=VN_2025, trust=trust, at=AT, detached=beside, name=item.name
+            )
+            files[1].write_bytes(plain_pdf() + b"% sua")
+
+    told = {report.file: report.indication for report in pairs.told(judged(), VN_2025)}
+
+    assert told == {"la.p7s": "TOTAL_PASSED", "a.pdf": "INDETERMINATE"}
+
+
+def test_of_two_contents_of_one_name_none_is_dropped_in_silence(verify, desk_top):
+    (desk_top / "khac").mkdir()
+    (desk_top / "khac" / "a.pdf").write_bytes(plain_pdf() + b"% sua")
+    answer = verify(
+        desk_top / "la.p7s", "--detached", desk_top / "khac" / "a.pdf", "--detached", desk_top / "a.pdf"
+    )
+
+    assert answer.code == 64
+    assert "khác tên nhau" in answer.err

@@ -23,6 +23,7 @@ from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import archive_zip, workbook_xlsx
 from ebrvt_connect.testing.sample_pdf import Letter, letter_pdf
 from ebrvt_connect.testing.sample_signed import signed_cms
+from ebrvt_connect.transport.signing_cms import sign_cms
 from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.signers import SignerRegister
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
@@ -453,3 +454,13 @@ def test_an_unsigned_appendix_is_told_in_the_verdict(gate, good):
     files = json.loads(judgement.verdict)["packet"]["files"]
 
     assert [f["code"] for f in files[1]["findings"]] == ["APPENDIX_NOT_SIGNED"]
+
+
+@pytest.mark.parametrize("name", ["phu-luc.exe", "phu-luc.pdf"])
+def test_a_detached_signature_called_like_another_kind_is_held(gate, desk, pki, name):
+    """Its verdict is that of the letter, its name is its own: whoever opens it opens a program."""
+    signers = [pki.signer(AGENCY, role="person"), pki.signer(AGENCY, role="agency")]
+    both = sign_cms(LETTER, signers, signed_at=AT, detached=True, timestamper=desk.stamped())
+
+    assert gate.judge((MAIN, LETTER), (APPENDIX, both), names=("vb.pdf", "vb.pdf.p7s")).passed
+    assert_held(gate.judge((MAIN, LETTER), (APPENDIX, both), names=("vb.pdf", name)), "FILE_NAME_WRONG", name)

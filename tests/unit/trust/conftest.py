@@ -4,6 +4,7 @@ import pytest
 
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.unit.trust.both_ways import short_cuts_watched
+from tests.unit.trust.pdf_both_ways import pdf_short_cuts_watched
 from tests.unit.trust.samples import AGENCY, Desk
 
 
@@ -40,5 +41,13 @@ def issued(desk):
 def nothing_is_proven_that_signxml_denies():
     """Of every XML file in these tests, attacks above all."""
     with short_cuts_watched() as differences:
+        yield
+    assert not differences
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_read_that_pyhanko_reads_otherwise():
+    """Of every PDF in these tests, attacks above all."""
+    with pdf_short_cuts_watched() as differences:
         yield
     assert not differences

@@ -255,6 +255,18 @@ AMBIGUOUS = {
     "ids in capitals": on_tree(
         lambda root: setattr(nth(root, "ContentId"), "text", nth(root, "ContentId").text.upper())
     ),
+    # what the document says of itself, in places where nobody here reads it
+    "a date in the header": beside(
+        "PromulgationDate", text_of("PromulgationDate", "2019/01/01"), into="MessageHeader"
+    ),
+    "a number in the header": beside("CodeNumber", text_of("CodeNumber", "999"), into="MessageHeader"),
+    "a symbol in the header": beside(
+        "CodeNotation", text_of("CodeNotation", "QĐ-UBND"), into="MessageHeader"
+    ),
+    "an agency in the header": beside("OrganId", text_of("OrganId", OTHER_AGENCY), into="MessageHeader"),
+    "a sender's name in the header": beside("OrganName", text_of("OrganName", "UBND"), into="MessageHeader"),
+    "a subject in the envelope": beside("Subject", text_of("Subject", "khác"), into="edXMLEnvelope"),
+    "a number under the promulgation": beside("Code", into="PromulgationInfo"),
     # manifest
     "announced twice by other names": beside("Reference", text_of("AttachmentName", "khac.pdf")),
     "second manifest": beside("edXMLManifest", text_of("AttachmentName", "khac.pdf")),

@@ -341,3 +341,58 @@ def test_thousands_of_archive_timestamps_cost_little(desk, archived):
     report = desk.verdict(changed(archived(), many))
 
     assert "TIMESTAMP_BROKEN" in codes(report)
+
+
+# --- how much of it is judged --------------------------------------------------------------------------
+
+SPACES = " ".join(f'xmlns:n{n}="urn:n{n}"' for n in range(500))
+
+
+@pytest.mark.parametrize("count", [90, 500])
+def test_properties_under_namespaces_by_the_thousand_cost_little(desk, archived, count):
+    def many(holder):
+        for _ in range(count):
+            holder.insert(0, etree.Element(f"{{{XADES}}}CertificateValues"))
+
+    report = desk.verdict(changed(archived(xml=f"<goi {SPACES}><a>1</a></goi>".encode()), many))
+
+    (told,) = (f for f in report.all_findings() if f.code == "TIMESTAMP_BROKEN")
+    assert "hơn 100" in told.message_vi
+
+
+@pytest.mark.parametrize("name", ["TimeStampValidationData", "AnyValidationData"])
+@pytest.mark.parametrize("more", [{}, {"Id": "id-1"}, {"URI": "#TS-1"}], ids=["bare", "id", "uri"])
+def test_evidence_as_eu_software_writes_it_answers(desk, signed, name, more):
+    def wrapped(holder):
+        (values,) = holder.iterfind(f"{{{XADES}}}RevocationValues")
+        group = etree.Element(f"{{{XADES_141}}}{name}", more)
+        holder.replace(values, group)
+        group.append(values)
+
+    data = with_archive_timestamp(changed(signed("revoked"), wrapped), desk.stamped(SOON))
+    report = desk.without_revocation_lists().verdict(data)
+
+    assert (told(report), level(report)) == ((PASSED, set()), "B-LTA")
+
+
+@pytest.mark.parametrize("name", ["SignaturePolicyStore", "RenewedDigests", "RenewedDigestsV2"])
+def test_places_for_anything_stay_refused(desk, signed, name):
+    def added(holder):
+        etree.SubElement(holder, f"{{{XADES_141}}}{name}").text = "chữ"
+
+    assert "XML_CONTENT_UNSIGNED" in codes(desk.verdict(changed(signed(), added)))
+
+
+@pytest.mark.parametrize("text", ["chữ", None])
+def test_evidence_groups_hold_no_text(desk, signed, text):
+    def added(holder):
+        group = etree.SubElement(holder, f"{{{XADES_141}}}AnyValidationData", URI="#a" if text else "a b")
+        group.text = text
+
+    assert "XML_CONTENT_UNSIGNED" in codes(desk.verdict(changed(signed(), added)))
+
+
+def test_a_countersignature_is_named(desk, signed):
+    report = desk.verdict(changed(signed(), lambda h: etree.SubElement(h, f"{{{XADES}}}CounterSignature")))
+
+    assert "COUNTERSIGNATURE_NOT_JUDGED" in codes(report)

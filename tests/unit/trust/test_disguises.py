@@ -319,3 +319,13 @@ def test_properties_nobody_signed_weigh_where_they_are_shown(desk, both, shown, 
     assert "OOXML_PROPERTIES_UNSIGNED" in codes
     assert ("OOXML_PROPERTIES_SHOWN" in codes) is weighs
     assert report.indication is (UNCLEAR if weighs else PASSED)
+
+
+def test_xml_that_only_mentions_edxml_is_no_packet_for_who_asks_for_one(desk, pki):
+    paper = signed_xml(result_paper_xml("Gửi theo edXML", {"Số": "1"}), [pki.signer(AGENCY)])
+    facts = {"policy": VN_2025, "trust": desk.trust, "at": AT}
+    asked = verify_bytes(paper, kind=DocumentKind.EDXML, **facts)
+
+    assert verify_bytes(paper, **facts).indication is Indication.TOTAL_PASSED
+    assert asked.indication is Indication.TOTAL_FAILED
+    assert [f.code for f in asked.findings] == ["KIND_NOT_AS_NAMED"]

@@ -18,6 +18,7 @@ from ebrvt_connect.testing.pki_issue import Identity, Request, issue, new_key, r
 from ebrvt_connect.testing.revocation_authority import Misbehaviour, RevocationAuthority
 from ebrvt_connect.trust.ocsp import LARGEST_BYTES, OcspAnswer, OcspRefused
 from ebrvt_connect.trust.revocation import RevocationArchive
+from tests.unit.trust.samples import signed_with_sha1
 
 NOON = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 OCSP_SIGNING = ExtendedKeyUsageOID.OCSP_SIGNING
@@ -262,11 +263,30 @@ def test_an_answer_that_is_not_the_issuers_word_on_it_is_none(authority, state, 
     assert state(authority.answer_about(leaf)).status == "unknown"
 
 
-def test_an_answer_signed_with_sha1_is_none(authority, state, leaf, issuer):
+def test_an_answer_signed_with_sha1_says_nothing_good(authority, state, leaf, issuer):
     answer = authority.answer_about(leaf)
 
     assert state(resigned(answer, issuer.key)).status == "good"
     assert state(resigned(answer, issuer.key, digest="sha1")).status == "unknown"
+
+
+def test_a_revocation_told_by_an_answer_signed_with_sha1_counts(authority, state, leaf, issuer):
+    """Once thrown away for its digest, and the list of the day before said good."""
+    good = revocation_list(issuer, [], issued_at=NOON - timedelta(days=1))
+    authority.revoke(leaf, NOON - timedelta(days=1))
+    revoked = resigned(authority.answer_about(leaf), issuer.key, digest="sha1")
+
+    assert state(crls=[good]).status == "good"
+    assert state(revoked, crls=[good]).status == "revoked"
+
+
+def test_a_responder_certified_with_sha1_says_nothing_good(authority, state, leaf, issuer, key):
+    made = responder(issuer, key)
+    authority.responder = replace(made, certificate=signed_with_sha1(made.certificate, issuer.key))
+
+    assert state(authority.answer_about(leaf)).status == "unknown"
+    authority.revoke(leaf, NOON - timedelta(days=1))
+    assert state(authority.answer_about(leaf)).status == "revoked"
 
 
 @pytest.mark.parametrize(

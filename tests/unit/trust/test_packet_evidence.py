@@ -10,6 +10,7 @@ from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.model.ids import AgencyHistory, CodeSuccession
 from ebrvt_connect.store.evidence import EvidenceFolder
 from ebrvt_connect.testing.sample_files import workbook_xlsx
+from ebrvt_connect.trust.evidence import read_record
 from ebrvt_connect.trust.packet_evidence import PacketRecord, packet_replayed
 from ebrvt_connect.trust.verdict import Indication
 from tests.unit.trust.packet_samples import Clerk, edxml, record_of, sealed_edxml
@@ -141,3 +142,23 @@ def test_deleting_a_packet_takes_what_only_it_named(clerk, folder, issued, seale
     assert folder.replay(two, second).differences == ()
     folder.delete(two)
     assert not [p for p in (folder.folder / "objects").rglob("*") if p.is_file()]
+
+
+def test_a_verdict_edited_in_the_record_is_damage_and_not_a_verdict(clerk, folder, issued):
+    """A record's name is its digest, and whoever edits it can give it the new one."""
+    bad = edxml({"cv.pdf": issued.replace(b"Van ban mau", b"Van ban xau", 1)})
+    clerk.judge(bad, evidence=folder, name="125.edxml")
+    (name,) = folder.names()
+    edited = folder.record(name).model_copy(update={"indication": Indication.TOTAL_PASSED})
+    part = read_record(folder.content(edited.parts[-1].record))
+    edited_part = part.model_copy(update={"indication": Indication.TOTAL_PASSED})
+
+    assert folder.indication(folder.record(name)) is Indication.TOTAL_FAILED
+    for run in (
+        lambda: packet_replayed(edited, folder.content, bad),
+        lambda: folder.indication(edited),
+        lambda: folder.indication(edited_part),
+    ):
+        with pytest.raises(InvalidValue) as refusal:
+            run()
+        assert refusal.value.code == "EVIDENCE_DAMAGED"

@@ -3,9 +3,10 @@
 import hashlib
 
 import pytest
+from asn1crypto import cms as asn1_cms
 
 from ebrvt_connect.transport.signing_cms import sign_cms
-from ebrvt_connect.trust.packet_siblings import NamedFile, judge_together
+from ebrvt_connect.trust.packet_siblings import NamedFile, SignedBeside, judge_together, with_signatures
 from ebrvt_connect.trust.pairing import pairings, wanted_by
 from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.verdict import Indication
@@ -117,3 +118,38 @@ def test_a_digest_somebody_wrote_into_a_signature_gives_its_file_no_verdict(deta
 
     assert signature.signs == 0
     assert {signature.report.indication, content.report.indication} == {Indication.TOTAL_FAILED}
+
+
+def test_every_copy_of_the_signed_content_has_its_verdict(detached, trust):
+    """Once only the first had it, and the gate held a letter for a copy of itself."""
+    signed = detached(plain_pdf())
+    named = files(a__pdf=plain_pdf(), b__pdf=plain_pdf(), c__pdf=plain_pdf() + b"% khac", la__p7s=signed)
+
+    one, copy, other, signature = judge_together(named, judge_alone(VN_2025, trust, AT), VN_2025)
+
+    assert {j.report.indication for j in (one, copy, signature)} == {Indication.TOTAL_PASSED}
+    assert other.report.indication is Indication.INDETERMINATE
+    assert [f.code for f in signature.report.findings].count("DETACHED_CONTENT_FOUND") == 2
+
+
+def test_contents_that_different_signers_name_are_no_copies_of_each_other(pki):
+    """One message with two signers, each about another file: neither speaks for both."""
+    one, other = (asn1_cms.ContentInfo.load(detached_by(pki, data)) for data in (TEXT, b"khac"))
+    one["content"]["signer_infos"].append(other["content"]["signer_infos"][0])
+    named = files(a__txt=TEXT, b__txt=b"khac", la__p7s=one.dump(force=True))
+
+    assert len(pairings(named)[2].contents) == 1
+
+
+def detached_by(pki, content):
+    return sign_cms(content, [pki.signer(AGENCY)], signed_at=AT, detached=True)
+
+
+def test_content_that_was_exchanged_after_its_signature_was_judged_has_no_verdict_of_it(detached, trust):
+    judge = judge_alone(VN_2025, trust, AT)
+    signature = judge(detached(plain_pdf()), "a.pdf.p7s", {"a.pdf": plain_pdf()})
+    judged_with = SignedBeside(signature, hashlib.sha256(plain_pdf()).hexdigest())
+    exchanged = judge(plain_pdf() + b"% sua", "a.pdf", {})
+
+    assert signature.indication is Indication.TOTAL_PASSED
+    assert with_signatures(exchanged, [judged_with], VN_2025) == exchanged

@@ -12,10 +12,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from ebrvt_connect.trust import revisions
 from ebrvt_connect.trust.pdf_reader import StrictReader, _ObjectStream
-from ebrvt_connect.trust.revisions import LayoutRefused, _behind_number, _head, _inflated
+from ebrvt_connect.trust.revisions import LayoutRefused, _head, _inflated
 
 _STREAM = re.compile(rb">>[\0\t\n\f\r ]{0,8}stream(?:\r\n|\n)")
-_BLANKS = b"\0\t\n\x0b\f\r "
 
 
 def strewn(chosen, words, pieces):
@@ -51,26 +50,6 @@ def test_a_head_ends_where_looking_all_the_way_would_end_it(seed, monkeypatch):
     data = strewn(chosen, words, 200)
     for offset in range(len(data)):
         assert _head(data, offset) == plain_head(data, offset, 64)
-
-
-def plainly_behind_number(data, begin, at):
-    window = data[max(begin, at - 64) : at]
-    before = window.rstrip(_BLANKS)
-    if not before or before[-1:].isdigit():
-        return True
-    if not window[len(before) :].strip(b"\0\t\x0b\f "):
-        return False
-    line = max(data.rfind(b"\n", begin, at - len(window) + len(before)), begin)
-    return b"%" in data[line : at - len(window) + len(before)]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_word_stands_behind_a_number_where_the_plain_way_says_so(seed):
-    chosen = random.Random(seed)
-    data = strewn(chosen, [b"1", b" ", b"\n", b"\r", b"%", b"x", b"obj", b"\0", b"0 obj", b" " * 70], 300)
-    for begin in (0, 1, 5, 50):
-        for at in range(begin, len(data)):
-            assert _behind_number(data, begin, at) == plainly_behind_number(data, begin, at)
 
 
 def plainly_inflated(data, at, room):

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ebrvt_connect.testing.pki_issue import Request, issue, revocation_list
+from ebrvt_connect.trust.embedded import Embedded
 from ebrvt_connect.trust.revocation import RevocationArchive
 from tests.unit.trust.samples import list_signed_with_sha1
 
@@ -255,12 +256,13 @@ def test_a_claimed_date_does_not_freshen_an_old_list(issuer, leaf):
     ("until", "revoked", "expected"),
     [
         (None, False, "unknown"),
-        (None, True, "unknown"),
+        (None, True, "revoked"),
         (day(1), False, "unknown"),
+        (day(1), True, "revoked"),
         (day(2), False, "good"),
         (day(2), True, "revoked"),
     ],
-    ids=["never", "never, and revoked", "made later", "made before", "made before, and revoked"],
+    ids=["never", "never, revoked", "made later", "made later, revoked", "made before", "before, revoked"],
 )
 def test_a_list_signed_with_sha1_counts_where_sha1_does(issuer, leaf, until, revoked, expected):
     made = revocation_list(issuer, [leaf] if revoked else [], issued_at=day(1), revoked_at=day(1))
@@ -278,6 +280,40 @@ def test_a_list_signed_with_sha1_by_another_key_says_nothing(issuer, leaf, pki):
     state = archive.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31), sha1_until=day(31))
 
     assert state.status == "unknown"
+
+
+def test_a_newer_list_signed_with_sha1_that_tells_of_a_revocation_outweighs_an_older_good_one(issuer, leaf):
+    """Once thrown away for its digest, and the certificate was good."""
+    good = revocation_list(issuer, [], issued_at=day(1), next_at=day(5))
+    later = revocation_list(issuer, [leaf], issued_at=day(10), revoked_at=day(1))
+    archive = RevocationArchive.of([good, list_signed_with_sha1(later, issuer.key)])
+
+    for until in (None, day(5)):
+        state = archive.state_of(leaf, issuer.certificate, used_at=day(3), known_at=day(31), sha1_until=until)
+        assert (state.status, state.revoked_at) == ("revoked", day(1))
+
+
+@pytest.mark.parametrize(
+    ("there_at", "expected"),
+    [(None, "unknown"), (day(20), "unknown"), (day(5), "good")],
+    ids=["no timestamp", "timestamp too late", "timestamp of then"],
+)
+def test_a_list_signed_with_sha1_that_a_file_brought_needs_a_timestamp_of_then(
+    issuer, leaf, there_at, expected
+):
+    """Its thisUpdate says an early day as well if it was made up today."""
+    der = list_signed_with_sha1(revocation_list(issuer, [], issued_at=day(1)), issuer.key)
+    found = Embedded.of(crls=[der], there_at=there_at).revocation
+
+    state = found.state_of(leaf, issuer.certificate, used_at=day(1), known_at=day(31), sha1_until=day(10))
+
+    assert state.status == expected
+
+
+def test_only_lists_signed_with_sha1_are_read_again_under_a_timestamp(issuer):
+    der = revocation_list(issuer, [], issued_at=day(1))
+
+    assert Embedded.of(crls=[der], there_at=day(5)).revocation is None
 
 
 def test_threads_that_ask_together_all_hear_of_a_revocation(issuer, leaf):
