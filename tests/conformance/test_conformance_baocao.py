@@ -7,7 +7,7 @@ from ebrvt_adapters.baocao import Baocao, BaocaoCredentials, BaocaoSettings
 from ebrvt_adapters.baocao.sandbox import BaocaoSimulator
 
 from ebrvt_connect.model.ids import AgencyCode
-from ebrvt_connect.testing.conformance import AdapterConformance
+from ebrvt_connect.testing.conformance_faults import FaultConformance
 from ebrvt_connect.testing.pki_issue import Request, issue
 from ebrvt_connect.transport.http import HttpSettings
 from tests.contract.baocao.ministry import SENDER, report, work
@@ -17,9 +17,13 @@ PASSWORD, KEY_PASSWORD = "opens the simulator", "opens the key"
 
 @pytest.fixture(autouse=True, scope="module")
 def seal(tmp_path_factory):
+    make_seal(tmp_path_factory.mktemp("seal"))
+
+
+def make_seal(folder):
     """A seal of its own, known to the simulated ministry."""
     made = issue(Request("Sở mẫu"))
-    path = tmp_path_factory.mktemp("seal") / "seal.p12"
+    path = folder / "seal.p12"
     locked = BestAvailableEncryption(KEY_PASSWORD.encode())
     path.write_bytes(pkcs12.serialize_key_and_certificates(b"seal", made.key, made.certificate, None, locked))
     TestBaocao.key_file = path
@@ -31,7 +35,7 @@ def seal(tmp_path_factory):
     }
 
 
-class TestBaocao(AdapterConformance):
+class TestBaocao(FaultConformance):
     adapter = Baocao
     simulator = BaocaoSimulator
     secrets = (PASSWORD, KEY_PASSWORD)

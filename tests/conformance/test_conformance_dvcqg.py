@@ -4,7 +4,7 @@ from ebrvt_adapters.dvcqg import Dvcqg
 from ebrvt_adapters.dvcqg.sandbox import DvcqgSimulator
 
 from ebrvt_connect.model.dossier import DossierCode, DossierStage
-from ebrvt_connect.testing.conformance import AdapterConformance
+from ebrvt_connect.testing.conformance_faults import FaultConformance
 from tests.contract.dvcqg.desk import (
     ACCOUNT,
     PASSWORD,
@@ -19,7 +19,7 @@ CODES = ("000.00.15.H06-230315-0007", "000.00.15.H06-230315-0008")
 ELSEWHERE = PROCEDURE.model_copy(update={"code": "9.999999.000.00.00.H06", "name": "Thủ tục cổng không có"})
 
 
-class TestDvcqg(AdapterConformance):
+class TestDvcqg(FaultConformance):
     adapter = Dvcqg
     simulator = DvcqgSimulator
     sandbox_config = [ACCOUNT]

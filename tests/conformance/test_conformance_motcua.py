@@ -5,7 +5,7 @@ from ebrvt_adapters.motcua.sandbox import MotcuaSimulator
 
 from ebrvt_connect.model.dossier import DossierCode, DossierExchange, DossierStatus
 from ebrvt_connect.ports.adapter import Work
-from ebrvt_connect.testing.conformance import AdapterConformance
+from ebrvt_connect.testing.conformance_faults import FaultConformance
 from ebrvt_connect.testing.conformance_stage import UNHEARD_OF
 from ebrvt_connect.transport.http import HttpSettings
 from tests.contract.motcua.shop import NOW, dossier, kept, message, result, step
@@ -13,7 +13,7 @@ from tests.contract.motcua.shop import NOW, dossier, kept, message, result, step
 RESULT = b"%PDF-1.7 permit"
 
 
-class TestMotcua(AdapterConformance):
+class TestMotcua(FaultConformance):
     adapter = Motcua
     simulator = MotcuaSimulator
     sandbox_config = {"username": "ebrvt", "password": "opens the simulator"}

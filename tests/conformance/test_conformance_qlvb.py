@@ -4,7 +4,7 @@ from ebrvt_adapters.qlvb import Qlvb, QlvbCredentials, QlvbSettings
 from ebrvt_adapters.qlvb.sandbox import QlvbSimulator
 
 from ebrvt_connect.ports.adapter import Work
-from ebrvt_connect.testing.conformance import AdapterConformance
+from ebrvt_connect.testing.conformance_faults import FaultConformance
 from ebrvt_connect.testing.conformance_stage import UNHEARD_OF
 from ebrvt_connect.transport.http import HttpSettings
 from tests.contract.qlvb.office import ISSUER, RECIPIENTS, incoming_document, message, outgoing
@@ -12,7 +12,7 @@ from tests.contract.qlvb.office import ISSUER, RECIPIENTS, incoming_document, me
 LETTER = b"%PDF-1.7 letter"
 
 
-class TestQlvb(AdapterConformance):
+class TestQlvb(FaultConformance):
     adapter = Qlvb
     simulator = QlvbSimulator
     sandbox_config = {"username": "ebrvt", "password": "opens the simulator"}

@@ -3,7 +3,7 @@
 from ebrvt_adapters.vxp import Vxp
 from ebrvt_adapters.vxp.sandbox import VxpSimulator
 
-from ebrvt_connect.testing.conformance import AdapterConformance
+from ebrvt_connect.testing.conformance_faults import FaultConformance
 from ebrvt_connect.testing.conformance_stage import UNHEARD_OF
 from tests.contract.vxp.exchange import (
     ACCOUNT,
@@ -20,7 +20,7 @@ from tests.contract.vxp.exchange import (
 )
 
 
-class TestVxp(AdapterConformance):
+class TestVxp(FaultConformance):
     adapter = Vxp
     simulator = VxpSimulator
     sandbox_config = [ACCOUNT]

@@ -6,6 +6,7 @@ What is broken is the template, whose own test (`test_conformance_template`) say
 import json
 import re
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,9 +14,9 @@ import pytest
 from ebrvt_adapters._template import faults
 from ebrvt_adapters._template.adapter import Khuonmau
 
-from ebrvt_connect.errors import ConnectError, HeldForPerson
+from ebrvt_connect.errors import ConnectError, HeldForPerson, ReconcileFirst, Rejected, RetryLater
 from ebrvt_connect.model.message import Receipt
-from ebrvt_connect.ports.adapter import Batch, Settled
+from ebrvt_connect.ports.adapter import Batch, NotThere, Settled
 from tests.conformance.written import written_suite
 
 
@@ -126,3 +127,66 @@ def test_defect_is_found(broken, promise, said, tmp_path):
 
     with pytest.raises(AssertionError, match=re.escape(said)):
         getattr(suite, f"test_{promise}")(tmp_path)
+
+
+class Guessing(Khuonmau):
+    """Whatever is in doubt counts as not arrived, and is sent under a new key."""
+
+    def _submit(self, work, payload):
+        content = self._blobs.read(payload.blob.sha256, limit_bytes=payload.blob.size_bytes)
+        try:
+            name, raw = self.client.tell(content, key=uuid.uuid4().hex)
+        except RetryLater as failure:
+            raise ReconcileFirst(faults.REPLY_UNREADABLE, "in doubt", system="khuonmau") from failure
+        return Receipt(external_id=name, raw=raw)
+
+    def _ask_after(self, work, payload):
+        return NotThere()
+
+
+class Trying(Khuonmau):
+    """Tries again and again, as if there were no deadline."""
+
+    def _submit(self, work, payload):
+        for _ in range(60):
+            with suppress(ConnectError):
+                return super()._submit(work, payload)
+        return super()._submit(work, payload)
+
+
+class Refusing(Khuonmau):
+    """Takes a broken line for a no."""
+
+    def _submit(self, work, payload):
+        try:
+            return super()._submit(work, payload)
+        except ConnectError as failure:
+            raise Rejected(faults.REPLY_UNREADABLE, "no", system="khuonmau") from failure
+
+
+BAD_LINES = [
+    (Doubling, "line-reset", "2 effects after"),
+    (Guessing, "slow-reply-lost", "effects after"),
+    (Believing, "line-limit-asking", "called accepted, and the remote has not got it"),
+    (Trying, "line-down", "took "),
+    (Refusing, "line-timeout-asking", "Rejected"),
+]
+
+
+@pytest.mark.parametrize(("broken", "case", "said"), BAD_LINES, ids=[one.__name__ for one, *_ in BAD_LINES])
+def test_defect_is_found_over_a_bad_line(broken, case, said, tmp_path):
+    broken.__module__ = Khuonmau.__module__
+    suite = type("Broken", (written_suite(),), {"adapter": broken})()
+
+    with pytest.raises(AssertionError, match=f"{case}, message 1: .*{said}"):
+        suite.through(case, tmp_path)
+
+
+def test_a_failure_tells_what_the_line_did_by_which_seed(tmp_path):
+    Refusing.__module__ = Khuonmau.__module__
+    suite = type("Broken", (written_suite(),), {"adapter": Refusing, "seed": 7})()
+
+    with pytest.raises(
+        AssertionError, match="seed 7, connection 1: reset_peer: reset_peer downstream, after 0"
+    ):
+        suite.through("line-reset", tmp_path)

@@ -1,5 +1,7 @@
 """`./dev torture [FORMAT ...]`: 10,000 mutations of each format, and every byte of it flipped; minutes each.
 
+`./dev torture R6 R7 R8`: every shipped adapter over bad lines, against slow, endless and meaningless answers.
+
 Tells what became of them; ends with 1 if a mutation raised, or passed though what is signed had changed.
 `--write FORMAT:INDEX` writes one mutation to standard output instead, for a look.
 """
@@ -14,6 +16,7 @@ from pathlib import Path
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.torture.run import flips, mutation, torture
 from tests.torture.samples import MAKERS, Verifier
+from tests.torture.wire import RECIPES, TORTURE_SEEDS, wire
 from tests.unit.trust.samples import Desk
 
 _KEYS = Path("var") / "torture" / "pki"
@@ -22,17 +25,23 @@ _KEYS = Path("var") / "torture" / "pki"
 def main(arguments: list[str]) -> int:
     """Torture what is named, else everything."""
     parser = argparse.ArgumentParser(prog="./dev torture", description=__doc__)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join(MAKERS))
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join((*MAKERS, *RECIPES)))
     parser.add_argument("--count", type=int, default=10_000, help="mutations of each format")
     parser.add_argument("--seed", default="1", help="another seed, other mutations")
     parser.add_argument("--every", type=int, default=1, help="flip every n-th byte; 0: none")
+    parser.add_argument("--seeds", type=int, default=TORTURE_SEEDS, help="R6: drawn toxics for each adapter")
     parser.add_argument("--keys", type=Path, default=_KEYS, help="folder of the sandbox's keys")
     parser.add_argument("--keep", type=Path, help="folder for mutations that passed and should not have")
     parser.add_argument("--write", metavar="FORMAT:INDEX", help="one mutation to standard output")
     asked = parser.parse_args(arguments)
-    if unknown := set(asked.formats) - set(MAKERS):
+    if unknown := set(asked.formats) - {*MAKERS, *RECIPES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     logging.disable(logging.CRITICAL)
+    recipes = [name for name in RECIPES if name in asked.formats or not asked.formats]
+    failed = bool(recipes and not asked.write and wire(recipes, asked.seeds))
+    formats = [name for name in MAKERS if name in asked.formats or not asked.formats]
+    if not formats and not asked.write:
+        return int(failed)
     pki = SandboxPki.open(asked.keys.absolute())
     desk = Desk(pki, pki.trust_store())
     judge = Verifier(desk.trust)
@@ -40,8 +49,7 @@ def main(arguments: list[str]) -> int:
         name, _, index = asked.write.partition(":")
         sys.stdout.buffer.write(mutation(MAKERS[name](desk), asked.seed, int(index))[0])
         return 0
-    failed = False
-    for name in asked.formats or MAKERS:
+    for name in formats:
         sample = MAKERS[name](desk)
         outcomes = [("mutations", torture(sample, judge, asked.seed, range(asked.count)))]
         if asked.every:

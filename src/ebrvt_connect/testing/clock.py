@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -53,3 +54,20 @@ class FakeClock:
         """Set the wall clock, backwards too, as an operator or a time server would; no time passes."""
         with self._lock:
             self._now = to.astimezone(UTC)
+
+
+class RunningClock(FakeClock):
+    """A fake clock whose time also passes by itself, and ends what hangs; waits still take none."""
+
+    def __init__(self, at: datetime = START) -> None:
+        """Start at `at`, and run."""
+        super().__init__(at)
+        self._started = time.monotonic()
+
+    def now(self) -> datetime:
+        """The wall time, aware, in UTC."""
+        return super().now() + timedelta(seconds=time.monotonic() - self._started)
+
+    def monotonic(self) -> float:
+        """Seconds passed, really or by waiting, since the clock was made."""
+        return super().monotonic() + time.monotonic() - self._started

@@ -43,12 +43,8 @@ from ebrvt_connect.model.record import kind_of
 from ebrvt_connect.ports.adapter import Outcome, Sink, Source, Surroundings, Work
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.conformance_stage import (
-    DONE,
     ELSEWHERE,
-    HOSTILE_NAMES,
-    LARGE,
     SYSTEM,
-    UNDONE,
     UNHEARD_OF,
     SettingsOfSomebodyElse,
     Stage,
@@ -56,7 +52,6 @@ from ebrvt_connect.testing.conformance_stage import (
     as_source,
     fetched,
     is_said,
-    made_hostile,
     message_of,
     named,
     nowhere,
@@ -64,7 +59,9 @@ from ebrvt_connect.testing.conformance_stage import (
     without,
 )
 from ebrvt_connect.testing.memory import MemoryBlobs
+from ebrvt_connect.testing.sandbox_faults import WRONG_ANSWER
 from ebrvt_connect.testing.sandbox_host import SandboxHost
+from ebrvt_connect.testing.wrong_answers import WRONG_ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -385,13 +382,13 @@ class AdapterConformance(ABC):
 
     def test_an_answer_that_means_nothing_is_never_taken_for_success(self, tmp_path: Path) -> None:
         """Log-in pages with status 200, NUL bytes, entities, 50 MB: a coded error, and it arrives later."""
-        with self._stage(tmp_path, FakeClock(), MemoryBlobs(), hostile=True) as stage:
+        with self.stage(tmp_path) as stage:
             works, tried = self._works(stage), set[Kind]()
             for work in works:
                 known = stage.memory.known(work)
                 payload = stage.sink().prepare(known)
-                for name in HOSTILE_NAMES if work.message.kind not in tried else ():
-                    self._play_on_writes(stage, UNDONE + name)
+                for name in WRONG_ANSWERS if work.message.kind not in tried else ():
+                    self._play_on_writes(stage, WRONG_ANSWER, answer=name)
                     with self._fails(*_UNKNOWN):
                         stage.sink().submit(stage.sending(known), payload)
                     stage.calm()
@@ -402,18 +399,18 @@ class AdapterConformance(ABC):
     def test_an_answer_that_means_nothing_after_acting_is_asked_after(self, tmp_path: Path) -> None:
         """The remote has it and says so in words nobody understands: never `Rejected`, never twice."""
         for name in ("page", "nothing", "deep-json", "deep-xml", "broken-utf-8"):
-            self._through(tmp_path / name, DONE + name, *_UNKNOWN, hostile=True)
+            self._through(tmp_path / name, WRONG_ANSWER, *_UNKNOWN, answer=name, acted=True)
 
     def test_reading_survives_hostile_answers(self, tmp_path: Path) -> None:
         """Ping and fetch end with a coded error, and the next attempt brings everything."""
-        with self._stage(tmp_path, FakeClock(), MemoryBlobs(), hostile=True) as stage:
-            for name in HOSTILE_NAMES:
-                large = name in LARGE  # sent once only, so patience may mend it
-                stage.play(UNDONE + name, count=1 if large else 9)
-                with self._fails(*_UNKNOWN, at_most_once=large):
+        with self.stage(tmp_path) as stage:
+            for name, wrong in WRONG_ANSWERS.items():
+                # What is large is sent once only, so patience may mend it.
+                stage.play_wrong(name, count=1 if wrong.large else 9)
+                with self._fails(*_UNKNOWN, at_most_once=wrong.large):
                     stage.adapter.ping()
                 for kind in self._kinds("source"):
-                    with self._fails(*_UNKNOWN, at_most_once=large):
+                    with self._fails(*_UNKNOWN, at_most_once=wrong.large):
                         list(stage.source().fetch(kind, None))
                 stage.calm()
             assert stage.adapter.ping()
@@ -452,12 +449,10 @@ class AdapterConformance(ABC):
         blobs: MemoryBlobs,
         *,
         config: object = None,
-        hostile: bool = False,
         fill: bool = True,
     ) -> Iterator[Stage]:
-        simulator = made_hostile(self.simulator) if hostile else self.simulator
         table = {SYSTEM: self.sandbox_config if config is None else config}
-        with SandboxHost(folder, {SYSTEM: simulator}, table, now=clock.now, tick_seconds=0) as host:
+        with SandboxHost(folder, {SYSTEM: self.simulator}, table, now=clock.now, tick_seconds=0) as host:
             if fill:
                 with host.held(SYSTEM) as seated:
                     self.fill(seated, clock.now())
@@ -467,14 +462,14 @@ class AdapterConformance(ABC):
             finally:
                 opened.close()
 
-    def _through(self, folder: Path, fault: str, *effects: type[ConnectError], hostile: bool = False) -> None:
+    def _through(self, folder: Path, fault: str, *effects: type[ConnectError], **more: object) -> None:
         """Play a fault on each message's writing; whatever happens, one effect for each in the end."""
-        with self._stage(folder, FakeClock(), MemoryBlobs(), hostile=hostile) as stage:
+        with self.stage(folder) as stage:
             works = self._works(stage)
             for work in works:
                 known = stage.memory.known(work)
                 payload = stage.sink().prepare(known)
-                self._play_on_writes(stage, fault)
+                self._play_on_writes(stage, fault, **more)
                 sent = None
                 with self._fails(*effects, at_most_once=True):
                     sent = stage.sink().submit(stage.sending(known), payload)
@@ -483,10 +478,10 @@ class AdapterConformance(ABC):
                 assert arrived, f"message {work.message.id} did not come to an end"
             self._each_had_its_effect(stage, works)
 
-    def _play_on_writes(self, stage: Stage, fault: str) -> None:
+    def _play_on_writes(self, stage: Stage, fault: str, **more: object) -> None:
         for operation in self.writes or ("*",):
             # Seconds-long patience inside an adapter sends up to three times.
-            stage.play(fault, count=3, operation=operation)
+            stage.play(fault, count=3, operation=operation, **more)
 
     def _feedbacks(self, stage: Stage, items: Iterable[Item]) -> Iterator[Work]:
         """What the source wants to be told of things that were delivered, held and refused."""

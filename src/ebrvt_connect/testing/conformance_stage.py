@@ -1,12 +1,11 @@
-"""What the conformance suite plays on: an adapter at its simulator, a small ledger, hostile answers."""
+"""What the conformance suite plays on: an adapter at its simulator, and a small ledger."""
 
 from __future__ import annotations
 
-import gzip
 import socket
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
@@ -14,17 +13,15 @@ from ebrvt_connect.errors import ReconcileFirst, RetryLater
 from ebrvt_connect.model.message import Kind, Message, Receipt, State
 from ebrvt_connect.model.record import kind_of
 from ebrvt_connect.ports.adapter import AskAgain, NotThere, Pending, Settled, Sink, Source, Work
-from ebrvt_connect.ports.simulator import SimReply
-from ebrvt_connect.testing.sandbox_faults import Fault, disarm_all
+from ebrvt_connect.testing.sandbox_faults import WRONG_ANSWER, Fault, disarm_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from ebrvt_connect.model.message import Payload
     from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.adapter import Adapter, Item
-    from ebrvt_connect.ports.simulator import SimRequest, Simulator
     from ebrvt_connect.testing.clock import FakeClock
     from ebrvt_connect.testing.memory import MemoryBlobs
     from ebrvt_connect.testing.sandbox_host import SandboxHost
@@ -70,9 +67,13 @@ class Stage:
     clock: FakeClock
     memory: Memory = field(default_factory=Memory)
 
-    def play(self, kind: str, *, count: int = 1, operation: str = "*") -> None:
-        """Let the next calls fail."""
-        self.host.arm([Fault(system=SYSTEM, kind=kind, count=count, operation=operation)])
+    def play(self, kind: str, **more: Any) -> None:  # noqa: ANN401 - any field of a fault
+        """Let the next call fail, or the next `count` ones; `more` are the fields of `Fault`."""
+        self.host.arm([Fault(system=SYSTEM, kind=kind, **more)])
+
+    def play_wrong(self, answer: str, **more: Any) -> None:  # noqa: ANN401 - any field of a fault
+        """Let the next call, or `count` calls, be answered with one of `WRONG_ANSWERS`."""
+        self.play(WRONG_ANSWER, answer=answer, **more)
 
     def calm(self) -> None:
         """Forget the faults that have not been played."""
@@ -248,74 +249,3 @@ def without(config: object, secrets: Sequence[str]) -> object:
     if isinstance(config, (list, tuple)):
         return [without(value, secrets) for value in config]
     return config
-
-
-# --- hostile answers --------------------------------------------------------------------------------------
-
-UNDONE, DONE = "hostile:", "hostile-after:"
-"""A hostile answer in place of the simulator, and one after the simulator has acted."""
-
-_JSON, _XML, _HTML = "application/json; charset=utf-8", "text/xml; charset=utf-8", "text/html"
-_PAGE = b"<!DOCTYPE html><html><head><title>Login</title></head><body><form>Password</form></body></html>"
-_DEEP = 200_000
-_HUGE_BYTES = 50 * 1024 * 1024
-_BOMB = (
-    b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">'
-    b'<!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;">]><a>&e;</a>'
-)
-_READS_A_FILE = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]><a>&b;</a>'
-
-HOSTILE: Mapping[str, tuple[str, bytes]] = {
-    "nothing": (_JSON, b""),
-    "page": (_HTML, _PAGE),
-    "page-said-to-be-json": (_JSON, _PAGE),
-    "page-said-to-be-xml": (_XML, _PAGE),
-    "null": (_JSON, b"null"),
-    "bare-text": (_JSON, b'"ok"'),
-    "nan": (_JSON, b'{"items": NaN, "data": NaN}'),
-    "long-number": (_JSON, b'{"items": ' + b"9" * 10_000 + b"}"),
-    "deep-json": (_JSON, b"[" * _DEEP),
-    "deep-objects": (_JSON, b'{"a":' * _DEEP),
-    "deep-xml": (_XML, b"<a>" * _DEEP + b"</a>" * _DEEP),
-    "entities": (_XML, _BOMB),
-    "file-entity": (_XML, _READS_A_FILE),
-    "nul-bytes": (_JSON, b"\0" * 4096),
-    "nul-in-xml": (_XML, b"<a>\0</a>"),
-    "utf-16": (_JSON, '{"message": "Đã nhận"}'.encode("utf-16")),
-    "broken-utf-8": (_JSON, b'{"message": "\xc3\x28\xff"}'),
-    "unknown-charset": ("text/xml; charset=x-none", b'<?xml version="1.0" encoding="x-none"?><a>\xff</a>'),
-    "no-type": ("", b"\x89PNG\r\n\x1a\n"),
-}
-"""Answers with status 200 that mean nothing: media type and body."""
-HUGE, PACKED, BROKEN_PACKING, AWAY = "huge", "packed", "broken-packing", "away"
-LARGE = frozenset({HUGE, PACKED})
-HOSTILE_NAMES = (*HOSTILE, HUGE, PACKED, BROKEN_PACKING, AWAY)
-"""All of them: with 50 MB, 50 MB packed into a few, said to be packed, and leading elsewhere."""
-
-
-def made_hostile(simulator: type[Simulator]) -> type[Simulator]:
-    """The simulator with faults `hostile:NAME` and `hostile-after:NAME`."""
-
-    def answer(self: Simulator, request: SimRequest, now: datetime) -> SimReply:
-        mode, _, name = request.fault.rpartition(":")
-        if not mode.startswith("hostile"):
-            return simulator.answer(self, request, now)
-        if mode + ":" == DONE:
-            simulator.answer(self, replace(request, fault=""), now)
-        return _hostile_reply(name)
-
-    return cast("type[Simulator]", type("Hostile", (simulator,), {"answer": answer}))
-
-
-def _hostile_reply(name: str) -> SimReply:
-    if name == HUGE:
-        return SimReply(200, b" " * _HUGE_BYTES, headers=(("content-type", _JSON),))
-    if name == PACKED:
-        packed = gzip.compress(b" " * _HUGE_BYTES, 1)
-        return SimReply(200, packed, headers=(("content-type", _JSON), ("content-encoding", "gzip")))
-    if name == BROKEN_PACKING:
-        return SimReply(200, b"not gzip", headers=(("content-type", _JSON), ("content-encoding", "gzip")))
-    if name == AWAY:
-        return SimReply(302, b"", headers=(("location", "http://127.0.0.1:9/elsewhere"),))
-    media_type, body = HOSTILE[name]
-    return SimReply(200, body, headers=(("content-type", media_type),) if media_type else ())

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ebrvt_connect.testing.wrong_answers import WRONG_ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +32,19 @@ SLOW = "slow"
 """The request is processed and committed; the answer leaves `seconds` later."""
 TRUNCATE = "truncate"
 """The answer announces its whole length and stops in the middle."""
+DRIP = "drip"
+"""The request is processed and committed; its answer comes one byte each `seconds`."""
+DUPLICATE_REPLY = "duplicate-reply"
+"""The request is processed and committed once, and the same answer sent twice on the connection."""
+WRONG_ANSWER = "wrong-answer"
+"""Status 200 and something that means nothing, named by `answer` (see `wrong_answers`)."""
+ENDLESS_HEADERS = "endless-headers"
+"""Header after header, `seconds` between two, and never an end."""
 UNASKED_KINDS = frozenset({DOWN, HTML_502, STATUS, CUT_BEFORE})
 """The kinds at which the simulator never sees the request."""
-HOST_KINDS = UNASKED_KINDS | {LOSE_REPLY, SLOW, TRUNCATE}
+EITHER_KINDS = frozenset({WRONG_ANSWER, ENDLESS_HEADERS})
+"""The kinds at which it sees the request if the fault is `acted`, and else not."""
+HOST_KINDS = UNASKED_KINDS | EITHER_KINDS | {LOSE_REPLY, SLOW, TRUNCATE, DRIP, DUPLICATE_REPLY}
 
 FAULTS_TABLE = "_sandbox_faults"
 FAULT_EVENT = "sandbox-fault"
@@ -55,13 +67,28 @@ class Fault(BaseModel):
     count: int = Field(default=1, ge=1)
     """On how many calls it is played."""
     seconds: float = Field(default=1.0, ge=0, le=3600)
-    """For `down` and `slow`: how long."""
+    """For `down` and `slow`: how long. For `drip` and `endless-headers`: the pause between two."""
     code: int = Field(default=503, ge=200, le=599)
     """For `status`: the HTTP status."""
     retry_after: int | None = Field(default=None, ge=0)
     """For `status`: seconds told in `Retry-After`."""
+    answer: str = ""
+    """For `wrong-answer`: one of the names of `WRONG_ANSWERS` (`page`, `huge`, `packed`, `utf-16`)."""
+    acted: bool = False
+    """For `wrong-answer` and `endless-headers`: whether the request was processed before."""
     id: str = ""
     """A name of its own; a number is given where it is empty."""
+
+    @model_validator(mode="after")
+    def _names_an_answer(self) -> Fault:
+        if (self.kind == WRONG_ANSWER) != bool(self.answer) or not {self.answer} <= {"", *WRONG_ANSWERS}:
+            raise ValueError(f"a {WRONG_ANSWER}, and nothing else, has an answer: {', '.join(WRONG_ANSWERS)}")
+        return self
+
+    @property
+    def asked(self) -> bool:
+        """Whether the simulator sees the request."""
+        return self.acted if self.kind in EITHER_KINDS else self.kind not in UNASKED_KINDS
 
     @property
     def at_once(self) -> bool:
@@ -104,7 +131,7 @@ def draw(world: World, operation: str) -> Fault | None:
         row["seen"] += 1
         world.put(FAULTS_TABLE, key, row)
         if drawn is None and row["seen"] >= (row["after"] or 1):
-            drawn = Fault.model_validate({name: row[name] for name in Fault.model_fields})
+            drawn = Fault.model_validate({name: row[name] for name in Fault.model_fields if name in row})
             _fired(world, key, operation)
     return drawn
 

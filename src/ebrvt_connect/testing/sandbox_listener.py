@@ -23,8 +23,40 @@ LONGEST_HEADERS = 4 * 1024 * 1024
 """Recipient lists travel in headers; h11's own limit is 64 KiB."""
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 512
+_MOST_WAITING_BYTES = 64 * 1024
+_SHORTLY_SECONDS = 0.01
 
 _log = logging.getLogger(__name__)
+
+
+class Connected:
+    """One client's connection below HTTP: for what no well-behaved server sends."""
+
+    def __init__(self, transport: asyncio.Transport | None) -> None:
+        """None: it has gone already."""
+        self._transport = transport
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is closed."""
+        return self._transport is None or self._transport.is_closing()
+
+    async def write(self, raw: bytes) -> None:
+        """Send bytes as they are, once those before have mostly left."""
+        if self._transport is None:
+            return
+        self._transport.write(raw)
+        while not self.gone and self._transport.get_write_buffer_size() > _MOST_WAITING_BYTES:  # noqa: ASYNC110 - see below
+            await asyncio.sleep(_SHORTLY_SECONDS)  # only its protocol is told by the transport
+
+    async def cut(self) -> None:
+        """Close it after what is already written to it."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        # Two turns of the loop let the protocol learn of it, or it would answer 500 by itself.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 class Listener:
@@ -96,14 +128,14 @@ class Listener:
         self.close()
         self._socket.close()
 
-    async def cut(self, client: object) -> None:
-        """Close one client's connection after what is already written to it."""
-        for connection in list(self._state.connections):
-            if isinstance(connection, H11Protocol) and connection.client == client:
-                connection.transport.close()
-                # Two turns of the loop let the protocol learn of it, or it would answer 500 by itself.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+    def client(self, address: object) -> Connected:
+        """The connection a request came over, below HTTP."""
+        found = (
+            connection.transport
+            for connection in self._state.connections
+            if isinstance(connection, H11Protocol) and connection.client == address
+        )
+        return Connected(next(found, None))
 
     def _protocol(self) -> asyncio.Protocol:
         return H11Protocol(self._config, self._state, _app_state())

@@ -10,8 +10,8 @@ What it promises:
 * an HTTP status is an answer, never an exception; what failed below HTTP is told as what must happen
   next (`failures`).
 
-A connection is reused only while the remote can be assumed to hold it open; where a cut could not be
-repaired by sending again (`safe=False`) it must have been used within the last second.
+A connection is reused only while the remote can be assumed to hold it open. A request that must not be sent
+twice (`safe=False`) gets a new one: on a used one a close may cross it, or a reply sent twice answer it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.clock import Clock
 
 MIB = 1024 * 1024
-FRESH_SECONDS = 1.0
-"""How long a connection may have rested to carry a request that must not be sent twice."""
+_NEW_ONLY = -1.0
+"""No connection has rested for less: none is used again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +271,7 @@ class HttpTransport:
             deadline_seconds=request.deadline_seconds,
             connect_seconds=settings.connect_seconds,
             read_seconds=settings.read_seconds,
-            idle_seconds=settings.idle_seconds if request.safe else min(settings.idle_seconds, FRESH_SECONDS),
+            idle_seconds=settings.idle_seconds if request.safe else _NEW_ONLY,
             admits=self._admits,
         )
 
@@ -405,7 +405,8 @@ def _inflated(inflate: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
         unfolded = inflate.decompress(piece, PIECE_BYTES)
         yield unfolded
         piece = inflate.unconsumed_tail
-        if not piece and len(unfolded) < PIECE_BYTES:
+        # At its end the tail repeats `unused_data`, the next member: given back here, it would grow for ever.
+        if inflate.eof or (not piece and len(unfolded) < PIECE_BYTES):
             return
 
 

@@ -229,7 +229,7 @@ def test_one_connection_carries_several_calls(serve, connect, ask):
     remote = serve(answering())
     transport = connect(remote.url)
     for _ in range(3):
-        transport.send(ask(safe=False))
+        transport.send(ask(safe=True))
     assert (remote.connections, len(remote.requests)) == (1, 3)
 
 
