@@ -19,18 +19,19 @@ import logging
 import queue
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine.pressure import Crowded, Early, Resting, Ticket
 from ebrvt_connect.errors import ConnectError, Scope
 from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.ledger import Decisions, Due, Pause
+from ebrvt_connect.resilience.sharing import Spent
 from ebrvt_connect.store.crash_points import crash_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
-    from datetime import datetime
 
     from ebrvt_connect.engine.pressure import Pressure
     from ebrvt_connect.engine.settings import EngineSettings
@@ -46,6 +47,8 @@ _GRAIN_SECONDS = 0.001
 _UNTOLD_AT_ONCE = 200
 _ASKED_AFTER = frozenset({State.IN_DOUBT, State.AWAITING})
 """What has left, or may have: never sent before the remote has been asked, whatever the deadline says."""
+
+_NO_DEADLINE = datetime.max.replace(tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +100,9 @@ class Drain:
         self._arrived: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._pause: Pause | None = None
         self._unread = True
-        self._resting = False
+        self._resting = self._pressure.closed() is not None
+        self._spent: Spent | None = None
+        """Something did not fit into what is left of the day's bytes."""
         self._begun: set[int] = set()
         self._until = shared.clock.monotonic() + shared.settings.drain_seconds
 
@@ -120,9 +125,10 @@ class Drain:
                 self._shard,
                 now=self._now(),
                 sendable=not self._paused(),
-                not_before=self._pressure.resting_until(),
+                not_before=self._not_before(),
                 holder=holder,
             )
+            self._pressure.leave()
         except ConnectError as error:
             self._shared.standing.store_trouble(error)
         finally:
@@ -166,6 +172,13 @@ class Drain:
         self._ready.extend(due for due in heads if due.message.id not in in_hand)
         self._unread = False
 
+    def _not_before(self) -> datetime | None:
+        """When what is left may be sent, if not at once."""
+        until = self._pressure.resting_until()
+        if until is None and self._spent is not None and not (self._stopping() or self._full()):
+            return self._spent.until
+        return until
+
     # Choosing.
 
     def _choose(self) -> tuple[list[_Job], Crowded | Early | None]:
@@ -179,6 +192,7 @@ class Drain:
         hindrance: Crowded | Early | None = None
         paused = self._paused() if self._ready else False
         judging = sum(job.ticket is None for job in self._jobs.values())
+        ahead = sum(map(_size, self._ready))
         for due in sorted(self._ready, key=_turn):
             state = due.message.state
             if self._settled_at_once(due):
@@ -194,7 +208,7 @@ class Drain:
             elif hindrance is not None:
                 kept.append(due)
             else:
-                job, hindrance = self._admitted(due)
+                job, hindrance = self._admitted(due, ahead)
                 if job is not None:
                     chosen.append(job)
                 elif hindrance is not None:
@@ -204,7 +218,7 @@ class Drain:
         return chosen, hindrance
 
     def _settled_at_once(self, due: Due) -> bool:
-        """What needs no call: found cut off by a crash, or past its deadline before it could arrive."""
+        """What needs no call: cut off by a crash, past its deadline, or more than the limits ever allow."""
         message = due.message
         if message.state is State.SENDING:
             self._results.append(self._steps.interrupted(due))
@@ -213,17 +227,25 @@ class Drain:
         if late and message.state not in _ASKED_AFTER:
             self._results.append(self._steps.expire(due))
             return True
+        if message.state not in _ASKED_AFTER and self._pressure.never(_size(due)):
+            self._results.append(self._steps.oversized(due))
+            return True
         return False
 
-    def _admitted(self, due: Due) -> tuple[_Job | None, Crowded | Early | None]:
-        """A job with its ticket; or why there is none yet; or neither, when the system rests."""
-        match self._pressure.admit():
-            case Ticket() as ticket if due.message.state in _ASKED_AFTER:
+    def _admitted(self, due: Due, ahead: int) -> tuple[_Job | None, Crowded | Early | None]:
+        """A job with its ticket; or why there is none yet; or neither, when it is let go for now."""
+        asks = due.message.state in _ASKED_AFTER
+        match self._pressure.admit(0 if asks else _size(due), ready=len(self._ready), ahead=ahead):
+            case Ticket() as ticket if asks:
                 return _Job(due, self._steps.ask, ticket), None
             case Ticket() as ticket:
                 return _Job(due, self._steps.submit, ticket, marked=True), None
             case Resting():
-                self._resting = True
+                # What has come meanwhile may stand behind a window full of what is not to be sent.
+                self._resting = self._unread = True
+                return None, None
+            case Spent() as spent:
+                self._spent = spent
                 return None, None
             case hindrance:
                 return None, hindrance
@@ -261,7 +283,6 @@ class Drain:
         self._results.clear()
         self._unread = True
         if self._pause is not None:
-            _log.error("%s is paused: %s (%s)", self._system, self._pause.code, self._pause.reason_vi)
             self._pause = None
             self._shared.standing.look_again()
 
@@ -301,6 +322,7 @@ class Drain:
         wait = _LONGEST_WAIT_SECONDS
         if isinstance(hindrance, Early):
             wait = min(hindrance.seconds, wait)
+        self._pressure.keep()
         try:
             self._heed(self._arrived.get(timeout=wait))
             while True:
@@ -346,15 +368,23 @@ class Drain:
 
     def _reading(self) -> bool:
         """Whether there may be more to read, and this drain has not had its fill."""
-        return self._unread and len(self._begun) < self._shared.settings.drain_messages
+        return self._unread and not self._full()
+
+    def _full(self) -> bool:
+        return len(self._begun) >= self._shared.settings.drain_messages
 
     def _paused(self) -> bool:
         return self._shared.standing.paused(self._system)
 
 
-def _turn(due: Due) -> tuple[int, int]:
-    """Higher priority first, then in the order of their places."""
-    return -due.message.priority, due.place
+def _turn(due: Due) -> tuple[int, datetime, int]:
+    """Higher priority first, then what must be there soonest, then in the order of their places."""
+    return -due.message.priority, due.message.deadline or _NO_DEADLINE, due.place
+
+
+def _size(due: Due) -> int:
+    """The bytes of what is sent, as far as it is made."""
+    return due.message.payload.blob.size_bytes if due.message.payload else 0
 
 
 def _as_marked(message: Message, now: datetime) -> Message:

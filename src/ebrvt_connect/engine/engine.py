@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine.drain import Drain, Shared
 from ebrvt_connect.engine.intake import Intake
-from ebrvt_connect.engine.pressure import Pressure
+from ebrvt_connect.engine.pressure import Pressure, Turn
+from ebrvt_connect.engine.proof import Patience, ProofKeeper
 from ebrvt_connect.engine.schedule import Schedule
 from ebrvt_connect.engine.standing import Standing
 from ebrvt_connect.engine.sweep import Duties, Sweep
@@ -24,6 +25,7 @@ from ebrvt_connect.ports.adapter import Sink, Source
 from ebrvt_connect.ports.ledger import Pause
 from ebrvt_connect.resilience.breaker import Position
 from ebrvt_connect.store.instance import Instance
+from ebrvt_connect.store.proof import ProofLog
 from ebrvt_connect.store.seat import Seat
 
 if TYPE_CHECKING:
@@ -57,8 +59,11 @@ class Engine:
         clock: Clock,
         *,
         reopen: Callable[[str], Adapter] | None = None,
+        stamp: Callable[[bytes], bytes] | None = None,
     ) -> None:
         """`gates` by link name; `reopen` opens a system anew when it is taken up again after a pause.
+
+        `stamp` has a SHA-256 of the evidence log stamped (RFC 3161); without it seals wait.
 
         Raises `ValueError` for links that contradict each other or the systems.
         """
@@ -71,7 +76,9 @@ class Engine:
         self._systems = systems
         self._reopen = reopen
         self._standing = Standing(ledger, clock, settings.store_rest, late_after=settings.dead_after / 2)
-        self._intake = Intake(ledger, systems, links, clock, self._standing)
+        self._intake = Intake(
+            ledger, systems, links, clock, self._standing, closed=lambda name: name in self.closed()
+        )
         self._schedule = Schedule(
             links, self._tick, self._intake, self._standing, clock, at_work=self._fetch_at_work
         )
@@ -94,6 +101,16 @@ class Engine:
         )
         self._seat = Seat(ledger.url)
         self._instance = Instance(ledger.database, wanted=settings.executor, host=socket.gethostname())
+        self._proof = ProofKeeper(
+            ProofLog(ledger.database),
+            stamp,
+            clock,
+            Patience(
+                every=settings.seal_every,
+                ladder=settings.ladder,
+                jitter=lambda most: jitter.uniform(0.0, most),
+            ),
+        )
         self._newest = 0
         self._knock = ""
         self._look = threading.Event()
@@ -141,7 +158,7 @@ class Engine:
             self._standing,
             self._systems,
             self._instance,
-            Duties(company=self._share, turn=self._look_around),
+            Duties(company=self._share, turn=self._look_around, closed=self.closed),
         )
         if self._reopen is not None:
             self._standing.open_anew()
@@ -158,6 +175,7 @@ class Engine:
         self._schedule.join(1.0)
         if self._sweep is not None:
             self._sweep.join(1.0)
+            self._proof.stop()
         if self._dispatcher is not None:
             self._ledger.activate_with(None)
             self._dispatcher.destroy()
@@ -178,8 +196,8 @@ class Engine:
     def run_until_settled(self, timeout: timedelta) -> bool:
         """Wait until everything is settled and every link's source, asked since, had nothing new.
 
-        A link whose source is paused is not waited for. False when the time ran out first; waiting in
-        several short turns comes to the same as waiting in one long one.
+        A link whose source is paused or closed is not waited for. False when the time ran out first; waiting
+        in several short turns comes to the same as waiting in one long one.
         """
         return self._until(self._quiet, timeout)
 
@@ -212,7 +230,7 @@ class Engine:
 
     def _had_nothing_new(self, link: LinkSpec) -> bool:
         """Since anything last moved, as far as anybody looked."""
-        if self._standing.paused(link.source):
+        if self._standing.paused(link.source) or link.source in self.closed():
             return True
         last = self._intake.last(link.name)
         return last is not None and last.began >= self._moved_at and last.new == 0 and last.failures == 0
@@ -246,6 +264,7 @@ class Engine:
         before, self._knock = self._knock, self._ledger.knocks()
         if self._knock != before:
             self._standing.sweep_wanted.set()
+        self._proof.turn()
 
     def _take_up(self, system: str) -> None:
         """A system is taken up again with what its settings and secrets are now."""
@@ -262,24 +281,33 @@ class Engine:
 
     def _share(self, daemons: int) -> None:
         for pressure in self._shared.pressures.values():
-            pressure.share(daemons)
+            pressure.company(daemons)
 
     def _pressure(self, system: str) -> Pressure:
         return Pressure(
+            system,
             self._settings.limits_of(system),
             self._settings.breaker,
             self._clock,
-            lambda position: self._turned(system, position),
+            self._ledger,
+            holder=lambda: self._instance.name,
+            turned=lambda turn: self._turned(system, turn),
         )
 
-    def _turned(self, system: str, position: Position) -> None:
+    def closed(self) -> frozenset[str]:
+        """The systems that their calendars leave alone now (đang ngừng giao dịch)."""
+        pressures = self._shared.pressures.items()
+        return frozenset(name for name, pressure in pressures if pressure.closed() is not None)
+
+    def _turned(self, system: str, turn: Turn) -> None:
         """The breaker of a system has turned: for people to see, and to wake its shards when it is well."""
-        log = _log.info if position is Position.CLOSED else _log.warning
-        log("breaker of %s: %s", system, position)
+        well = turn.position is Position.CLOSED
+        level = logging.WARNING if turn.first else logging.INFO if well else logging.DEBUG
+        _log.log(level, "breaker of %s: %s", system, turn.position)
         try:
-            self._ledger.note_breaker(system, position.value, self._clock.now())
-            if position is Position.CLOSED:
-                self._ledger.wake_system(system)
+            self._ledger.note_breaker(system, turn.position.value, self._clock.now())
+            if well:
+                self._ledger.wake_system(system, hurry=turn.long)
         except ConnectError as error:
             self._standing.store_trouble(error)
 

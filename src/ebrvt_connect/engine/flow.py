@@ -69,7 +69,7 @@ class Event(StrEnum):
     PASSED = "passed"
     """Judged, and its payload made."""
     STOPPED = "stopped"
-    """A gate, a mapping or a remote wants a person to look."""
+    """A gate, a mapping, a remote or a limit wants a person to look."""
     DEPARTED = "departed"
     """Marked as being sent, before the first byte."""
     ACCEPTED = "accepted"
@@ -121,6 +121,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.QUEUED: {
         _E.DEPARTED: _S.SENDING,
+        _E.STOPPED: _S.HELD,
         _E.EXPIRED: _S.DEAD,
         _E.SKIPPED: _S.CANCELLED,
     },
@@ -153,6 +154,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.WAITING: {
         _E.DEPARTED: _S.SENDING,
+        _E.STOPPED: _S.HELD,
         _E.EXPIRED: _S.DEAD,
         _E.SKIPPED: _S.CANCELLED,
     },

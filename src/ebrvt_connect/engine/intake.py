@@ -24,7 +24,7 @@ from ebrvt_connect.ports.ledger import Origin, Pause
 from ebrvt_connect.store.crash_points import crash_point
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ebrvt_connect.engine.settings import LinkSpec
     from ebrvt_connect.engine.standing import Standing
@@ -79,13 +79,19 @@ class Intake:
         links: Sequence[LinkSpec],
         clock: Clock,
         standing: Standing,
+        *,
+        closed: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`links` by whatever order; `fetch` takes their names."""
+        """`links` by whatever order; `fetch` takes their names.
+
+        `closed`: whether a system's calendar leaves it alone.
+        """
         self._ledger = ledger
         self._systems = systems
         self._links = {link.name: link for link in links}
         self._clock = clock
         self._standing = standing
+        self._closed = closed
         self._lock = threading.Lock()
         self._last: dict[str, Fetched] = {}
 
@@ -97,7 +103,7 @@ class Intake:
     def fetch(self, name: str) -> None:
         """Fetch a link once, to its end. Failures are noted in the ledger and make the next fetch wait."""
         link = self._links.get(name)
-        if link is None or self._standing.stopping() or self._standing.paused(link.source):
+        if link is None or self._standing.stopping() or self._left_alone(link.source):
             return
         tick = _Tick(self._clock.monotonic())
         try:
@@ -105,6 +111,10 @@ class Intake:
         except ConnectError as failure:
             tick.failure = failure
         self._note(link, tick)
+
+    def _left_alone(self, system: str) -> bool:
+        """Whether a person, the engine or the calendar wants it left alone."""
+        return self._standing.paused(system) or self._closed(system)
 
     def _fetch_all(self, link: LinkSpec, tick: _Tick) -> None:
         source = self._systems[link.source]

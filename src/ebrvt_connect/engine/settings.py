@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.resilience.breaker import BreakerPolicy
+from ebrvt_connect.resilience.calendar import Calendar
 from ebrvt_connect.resilience.retry import DEFAULT_LADDER, Ladder
+from ebrvt_connect.resilience.sharing import Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,15 @@ class SystemLimits:
 
     in_flight: int = 4
     per_second: float = 50.0
+    bytes_per_day: int | None = None
+    """Of payloads, within a day of Vietnam; None: as many as there are."""
+    calendar: Calendar = field(default_factory=Calendar)
+    """When it is left alone."""
+
+    @property
+    def quota(self) -> Quota:
+        """What of it daemons share."""
+        return Quota(self.in_flight, self.per_second, self.bytes_per_day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +74,8 @@ class EngineSettings:
     heartbeat_every: timedelta = timedelta(seconds=5)
     dead_after: timedelta = timedelta(seconds=60)
     """A daemon silent for so long is taken for dead, and its drains are taken over."""
+    seal_every: timedelta = timedelta(hours=1)
+    """How long the run of evidence is that one timestamp covers."""
     keep_finished: timedelta = timedelta(minutes=10)
     """How long finished workflows of the dispatcher are kept."""
     store_rest: timedelta = timedelta(seconds=5)

@@ -120,8 +120,12 @@ class Standing:
             if self._opens_anew:
                 self._resumed |= self._pauses.keys() - pauses.keys()
                 self._resumed -= pauses.keys()
+            new = [pause for system, pause in pauses.items() if system not in self._pauses]
             self._pauses = pauses
             self._pauses_until = self._clock.monotonic() + _PAUSES_KEPT_SECONDS
+        for pause in new:  # once, whoever paused it and however many calls had met the same trouble
+            level = logging.ERROR if pause.code else logging.WARNING
+            _log.log(level, "%s is paused: %s (%s)", pause.system, pause.code or pause.by, pause.reason_vi)
 
     def open_anew(self) -> None:
         """From now on a system that is taken up again waits until somebody has opened it anew."""

@@ -10,14 +10,13 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ebrvt_connect.errors import ConnectError, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
@@ -40,8 +39,8 @@ _log = logging.getLogger(__name__)
 class SweepLedger(Protocol):
     """What housekeeping asks of the ledger."""
 
-    def due_shards(self, now: datetime) -> list[tuple[str, int]]:
-        """All (system, shard) with work due now."""
+    def due_shards(self, now: datetime, *, closed: Collection[str] = ()) -> list[tuple[str, int]]:
+        """All (system, shard) with work due now; of closed systems what is to be judged."""
         ...
 
     def revive(self, shards: Collection[tuple[str, int]]) -> None:
@@ -118,6 +117,8 @@ class Duties:
     """Told after each beat how many daemons live, this one included."""
     turn: Callable[[], None] = lambda: None
     """Done twice a second."""
+    closed: Callable[[], Collection[str]] = tuple
+    """The systems that their calendars leave alone now: what waits for them is not asleep."""
 
 
 class Sweep:
@@ -173,7 +174,8 @@ class Sweep:
         Read in this order, a drain that ends in between costs one idle run, and none is missed.
         """
         self._dispatcher.take_up_ended()
-        due = {shard for shard in self._ledger.due_shards(self._clock.now()) if shard[0] in self._systems}
+        found = self._ledger.due_shards(self._clock.now(), closed=self._duties.closed())
+        due = {shard for shard in found if shard[0] in self._systems}
         asleep = due - self._dispatcher.drains_at_work() if due else set()
         if asleep:
             self._ledger.revive(asleep)

@@ -66,6 +66,11 @@ DEADLINE_PASSED = explain(
     "Đã quá thời hạn gửi mà hệ thống {system} vẫn chưa nhận được.",
     "Kiểm tra hệ thống nhận; nếu vẫn cần gửi thì yêu cầu gửi lại, nếu không thì bỏ qua.",
 )
+PAYLOAD_OVER_DAY = explain(
+    "PAYLOAD_OVER_DAY",
+    "Thông điệp này lớn hơn cả dung lượng được gửi mỗi ngày tới hệ thống {system}.",
+    "Tăng limits.bytes_per_day của hệ thống đó rồi cho gửi tiếp, hoặc yêu cầu bên gửi tách nhỏ.",
+)
 RECORD_UNREADABLE = explain(
     "RECORD_UNREADABLE",
     "Nội dung nhận được không đọc được nên không thể chuyển tiếp.",
@@ -205,6 +210,15 @@ class Steps:
             system=due.message.target,
         )
         return self._told(due, Event.EXPIRED, error, Step.SUBMIT, self._clock.now())
+
+    def oversized(self, due: Due) -> Result:
+        """No day's allowance will ever reach for it."""
+        error = HeldForPerson(
+            PAYLOAD_OVER_DAY,
+            f"the payload of message {due.message.id} is more than the bytes of a day",
+            system=due.message.target,
+        )
+        return self._told(due, Event.STOPPED, error, Step.SUBMIT, self._clock.now())
 
     def interrupted(self, due: Due) -> Result:
         """Found as being sent when nobody is sending: a crash came between."""

@@ -16,10 +16,12 @@ from ebrvt_connect.errors import ConnectError, Effect
 from ebrvt_connect.model.message import State
 from ebrvt_connect.ops import trust_desk_checks
 from ebrvt_connect.ops.built_in import built_in
+from ebrvt_connect.ops.calendars import load_calendars, unannounced
 from ebrvt_connect.ops.catalogue import provenance
 from ebrvt_connect.ops.composition import exposures, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import load_agencies
 from ebrvt_connect.ops.named_check import CheckResult, Grade
+from ebrvt_connect.ops.standing import closed_text
 from ebrvt_connect.ops.trust_desk_checks import fenced
 from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
 from ebrvt_connect.store.connect import ServerFacts, server_facts
@@ -183,6 +185,22 @@ def _links(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
         yield CheckResult("links", Grade.WARN, said, "Khai báo các mục [[links]].")
 
 
+def _calendars(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
+    """Which systems are left alone now, and whether the holidays they count on are known."""
+    now, kept = clock.now(), 0
+    for name, calendar in load_calendars(loaded, now).items():
+        kept += bool(calendar.closings)
+        if closed := calendar.closed(now):
+            yield CheckResult(f"closed-{name}", Grade.WARN, closed_text(name, closed))
+    if year := unannounced(loaded, now):
+        said = f"Lịch nghỉ lễ, Tết năm {year} chưa theo thông báo chính thức."
+        cure = "Khai báo province.holidays bằng tệp theo thông báo của Bộ Nội vụ, hoặc nâng cấp chương trình."
+        yield CheckResult("calendars", Grade.WARN, said, cure)
+    else:
+        said = f"{kept or 'Không'} hệ thống{'' if kept else ' nào'} có lịch ngừng giao dịch."
+        yield CheckResult("calendars", Grade.PASS, said)
+
+
 def _system(loaded: LoadedConfig, clock: Clock, name: str, *, reach: bool) -> Iterator[CheckResult]:
     """Whether its settings can be used, how its dialect is known, and whether it answers."""
     # A daemon may be at work: its blobs are not to be opened by a second writer.
@@ -231,12 +249,14 @@ _TITLES_VI = {
     "database-server": "Máy chủ cơ sở dữ liệu",
     "disk": "Ổ đĩa",
     "links": "Liên kết",
+    "calendars": "Lịch ngừng giao dịch",
 }
 _SYSTEM_TITLES_VI = {
     "system-": "Hệ thống {}",
     "transport-": "Đường truyền tới {}",
     "reach-": "Kết nối tới {}",
     "paused-": "Tạm dừng {}",
+    "closed-": "Ngừng giao dịch với {}",
 }
 
 
@@ -262,4 +282,5 @@ _CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[CheckResult]]] = {
     "store": _store,
     "disk": _disk,
     "links": _links,
+    "calendars": _calendars,
 }

@@ -43,6 +43,7 @@ _COMMANDS = {
     "run": "The daemon: carry messages between the configured systems.",
     "status": "What has been carried, what waits, what is held.",
     "explain": "The story of one document or message, in Vietnamese.",
+    "proof": "Export and check evidence of what was exchanged (bằng chứng liên thông).",
     "held": "List, release, return, refuse or confirm what waits for a person.",
     "report": "Build a period's report from the ledger, show it, have it sent.",
     "pause": "Leave a linked system alone.",
@@ -54,7 +55,15 @@ _COMMANDS = {
 }
 _CONFIGURATION_CODES = ("CONFIG_", "TRUST_", "SIGNER_REGISTER_", "ONLINE_SETTINGS_", "TLS_FILE_")
 """The trust folder, the register of signers and the files for TLS are configuration, too."""
-_WRONG_CALL_CODES = ("ADAPTER_NAME_", "ADAPTER_FOLDER_", "SYSTEM_UNKNOWN", "DISK_FULL", "FILE_UNUSABLE")
+_WRONG_CALL_CODES = (
+    "ADAPTER_NAME_",
+    "ADAPTER_FOLDER_",
+    "SYSTEM_UNKNOWN",
+    "DISK_FULL",
+    "FILE_UNUSABLE",
+    "PROOF_OUT_TAKEN",
+    "PROOF_NOT_A_BUNDLE",
+)
 """What was asked for cannot be meant: another name or place has to be given."""
 _HELP_WANTED = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """A group called without a command: its help is the answer. Older click has no such exception."""

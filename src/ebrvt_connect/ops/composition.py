@@ -16,6 +16,7 @@ from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
 from ebrvt_connect.errors import ConnectError, Scope, explain
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops.built_in import built_in
+from ebrvt_connect.ops.calendars import load_calendars
 from ebrvt_connect.ops.catalogue import CONFIG_DIALECT_UNKNOWN, adapter_class, directions, provenance
 from ebrvt_connect.ops.config import (
     CONFIG_INVALID,
@@ -40,6 +41,7 @@ from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.seat import Seat
 from ebrvt_connect.transport.clock import SystemClock
+from ebrvt_connect.transport.http import HttpSettings
 from ebrvt_connect.transport.trust_folder import load_trust_folder
 from ebrvt_connect.trust.policy import POLICIES
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.blobs import Blobs
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.ports.gate import Gate
+    from ebrvt_connect.resilience.calendar import Calendar
     from ebrvt_connect.trust.anchors import TrustStore
 
 CONFIG_LINK_INVALID = explain(
@@ -133,7 +136,8 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
             closing.callback(opened.close)
             return opened
 
-        engine = _engine(loaded, ledger, systems, gates, clock, reopen)
+        stamp = _stamping(loaded, closing)
+        engine = _engine(loaded, ledger, systems, gates, clock, reopen, stamp)
         yield Composition(loaded, ledger, blobs, systems, engine, tuple(warnings))
 
 
@@ -446,6 +450,24 @@ def _gate(
     return made(link.gates, policy=policy, trust=trust, history=history, blobs=blobs, clock=clock)
 
 
+def _stamping(loaded: LoadedConfig, closing: ExitStack) -> Callable[[bytes], bytes] | None:
+    """Who stamps the evidence log; None where no authority is configured."""
+    wanted = loaded.config.proof.timestamp
+    if wanted is None:
+        return None
+    # Not above: whoever has no authority need not load what reads its answers.
+    from ebrvt_connect.transport.timestamp import TimestampClient, TimestampSettings
+
+    place = urlsplit(wanted.url)
+    ca = None if wanted.ca is None else loaded.resolve(wanted.ca)
+    settings = TimestampSettings(
+        transport=HttpSettings(url=f"{place.scheme}://{place.netloc}", ca=ca),
+        path=place.path or "/",
+        policy_oid=wanted.policy_oid,
+    )
+    return closing.enter_context(TimestampClient.opened(settings)).token_for
+
+
 def _engine(
     loaded: LoadedConfig,
     ledger: Ledger,
@@ -453,16 +475,18 @@ def _engine(
     gates: Mapping[str, Gate | None],
     clock: Clock,
     reopen: Callable[[str], Adapter],
+    stamp: Callable[[bytes], bytes] | None,
 ) -> Engine:
     links = [_link_spec(link) for link in loaded.config.links]
+    settings = _engine_settings(loaded, load_calendars(loaded, clock.now()))
     try:
-        return Engine(ledger, systems, links, gates, _engine_settings(loaded), clock, reopen=reopen)
+        return Engine(ledger, systems, links, gates, settings, clock, reopen=reopen, stamp=stamp)
     except ValueError as failure:
         place = str(loaded.path)
         raise ConfigInvalid(CONFIG_LINKS_CONTRADICT, f"{place}: {failure}", place=place) from failure
 
 
-def _engine_settings(loaded: LoadedConfig) -> EngineSettings:
+def _engine_settings(loaded: LoadedConfig, calendars: Mapping[str, Calendar]) -> EngineSettings:
     config = loaded.config
     return EngineSettings(
         executor=config.engine.instance,
@@ -477,7 +501,7 @@ def _engine_settings(loaded: LoadedConfig) -> EngineSettings:
             longest_rest=config.retry.breaker_longest_rest,
         ),
         limits={
-            name: SystemLimits(system.limits.in_flight, system.limits.per_second)
+            name: SystemLimits(**system.limits.model_dump(), calendar=calendars[name])
             for name, system in config.systems.items()
         },
     )

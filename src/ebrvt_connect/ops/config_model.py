@@ -16,6 +16,7 @@ from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops.config_words import perhaps
+from ebrvt_connect.resilience.calendar import closing_of
 from ebrvt_connect.trust.policy import PolicyId
 
 CONFIG_DURATION = explain(
@@ -32,6 +33,17 @@ CONFIG_BREAKER_RESTS = explain(
     "CONFIG_BREAKER_RESTS",
     "Mục breaker_rest không được dài hơn breaker_longest_rest.",
     "Giảm breaker_rest hoặc tăng breaker_longest_rest.",
+)
+CONFIG_SIZE = explain(
+    "CONFIG_SIZE",
+    "Dung lượng phải kèm đơn vị và lớn hơn 0.",
+    "Viết ví dụ “500kB”, “200MB”, “2GB” hoặc “1TB”.",
+)
+CONFIG_CLOSING = explain(
+    "CONFIG_CLOSING",
+    "Không hiểu khoảng ngừng giao dịch “{text}”.",
+    "Viết theo một trong các mẫu (giờ Việt Nam): “Sat 22:00-Sun 06:00”, “daily 23:00-01:00”, "
+    "“Mon-Fri 11:30-13:00”, “2026-12-01 08:00/2026-12-02 17:00”, “public holidays”.",
 )
 CONFIG_KINDS = explain(
     "CONFIG_KINDS",
@@ -52,6 +64,24 @@ def parse_duration(value: object) -> object:
     # A bare number would have no unit; pydantic would take it for seconds.
     detail = 'expected a duration with its unit, such as "500ms", "10s", "5m", "2h" or "1d"'
     raise InvalidValue(CONFIG_DURATION, detail)
+
+
+_SIZES = {"kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4}
+_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(kb|mb|gb|tb)", re.IGNORECASE)
+
+
+def parse_size(value: object) -> object:
+    """`"500kB"`, `"200MB"`, `"2GB"`, `"1TB"` as bytes (thousands, not 1024s); anything else is refused."""
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+        return int(float(match[1]) * _SIZES[match[2].lower()])
+    raise InvalidValue(CONFIG_SIZE, 'expected a size with its unit, such as "500kB", "200MB", "2GB" or "1TB"')
+
+
+def _a_closing(value: str) -> str:
+    try:
+        return closing_of(value).words
+    except ValueError as failure:
+        raise InvalidValue(CONFIG_CLOSING, str(failure), text=value) from failure
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
@@ -85,6 +115,8 @@ class ProvinceConfig(Section):
     timezone: Literal["Asia/Ho_Chi_Minh"] = "Asia/Ho_Chi_Minh"
     agencies: Path | None = None
     """Data file with the successions of agency codes and their dates."""
+    holidays: Path | None = None
+    """Data file with the public holidays of each year, in place of the one that comes with the program."""
 
 
 class RetryConfig(Section):
@@ -129,7 +161,11 @@ class Limits(Section):
     """How hard a system may be pressed, by all workers together."""
 
     in_flight: int = Field(default=4, ge=1, le=64)
+    """Calls at a time."""
     per_second: float = Field(default=50.0, gt=0)
+    """Calls begun a second, evenly; `in_flight` may come together after a quiet time."""
+    bytes_per_day: Annotated[int, BeforeValidator(parse_size), Field(gt=0)] | None = None
+    """Payload bytes sent within a day of Vietnam, such as `"2GB"`; what does not fit waits for midnight."""
 
 
 class SystemConfig(Section):
@@ -140,6 +176,9 @@ class SystemConfig(Section):
     transport: dict[str, Any] = {}
     credentials: dict[str, Any] = {}
     limits: Limits = Limits()
+    closed: tuple[Annotated[str, AfterValidator(_a_closing)], ...] = ()
+    """When it is left alone, in Vietnam's time: `"Sat 22:00-Sun 06:00"`, `"daily 23:00-01:00"`,
+    `"2026-12-01 08:00/2026-12-02 17:00"`, `"public holidays"`."""
     settings: dict[str, Any] = {}
     """Further settings of the adapter; its README names them."""
 
@@ -196,6 +235,27 @@ class EngineConfig(Section):
     """Threads that verify and prepare."""
 
 
+_TSA_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s@?#]*)?$"
+
+
+class ProofTimestampConfig(Section):
+    """The authority that stamps the evidence log (tổ chức cấp dấu thời gian)."""
+
+    url: Annotated[str, Field(pattern=_TSA_URL)]
+    """Where it answers RFC 3161, path included; it is only told a digest."""
+    ca: Path | None = None
+    """The authorities to trust for its HTTPS (PEM). Without it: the machine's store."""
+    policy_oid: Annotated[str, Field(pattern=r"^[0-2](\.\d+)+$")] | None = None
+    """Ask for this policy, and insist on it."""
+
+
+class ProofConfig(Section):
+    """The evidence log; it is kept with or without this table."""
+
+    timestamp: ProofTimestampConfig | None = None
+    """Without it seals wait; they are stamped when there is one."""
+
+
 class Config(Section):
     """The whole file."""
 
@@ -210,6 +270,7 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     trust: TrustConfig = TrustConfig()
     engine: EngineConfig = EngineConfig()
+    proof: ProofConfig = ProofConfig()
     systems: dict[str, SystemConfig] = {}
     links: tuple[LinkConfig, ...] = ()
     signing: dict[str, dict[str, Any]] = {}
@@ -232,3 +293,27 @@ class AgenciesFile(Section):
     """The agencies data file."""
 
     succession: tuple[CodeSuccessionRow, ...] = ()
+
+
+class HolidayRow(Section):
+    """Days off in a row."""
+
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date | None, Field(alias="to")] = None
+    """The last of them; a single day has none."""
+    name: str
+
+
+class HolidayYear(Section):
+    """The public holidays of a year."""
+
+    year: int
+    notice: str = ""
+    """The government's notice that fixes them; empty: by the law alone, they may still change."""
+    days: tuple[HolidayRow, ...]
+
+
+class HolidaysFile(Section):
+    """The holidays data file."""
+
+    year: tuple[HolidayYear, ...] = ()

@@ -233,7 +233,8 @@ class DrainLedger(Protocol):
     def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
         """The heads of the shard's lanes that are due; lanes waiting, in doubt or held are left out.
 
-        `judging_only`: only what is still to be judged, whatever stands before it in its lane.
+        `judging_only`: only what is still to be judged, whatever stands before it in its lane, and heads that
+        could not leave before their deadline.
         """
         ...
 
@@ -257,7 +258,7 @@ class DrainLedger(Protocol):
     ) -> Rest:
         """Let go of the shard; activate it again if due work is left, or set its waking for what is later.
 
-        `sendable` is False while the system is paused; `not_before` holds the rest back until then.
+        `sendable` is False while the system is paused; `not_before` holds back what is to be sent until then.
         """
         ...
 

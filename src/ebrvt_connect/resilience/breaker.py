@@ -118,6 +118,12 @@ def settled(
     return _opened(counted, now, policy, retry_after)
 
 
+def was_long(breaker: Breaker, policy: BreakerPolicy) -> bool:
+    """Whether the trouble lasted until the rests had grown to their longest: an outage, not a hiccup."""
+    rest: timedelta = policy.rest * 2 ** min(max(breaker.trips - 1, 0), 16)
+    return rest >= policy.longest_rest
+
+
 def counts(effect: Effect | None) -> bool:
     """Whether a result says that the system, not the message, is in trouble."""
     return effect in {Effect.RETRY_LATER, Effect.RECONCILE_FIRST}

@@ -29,6 +29,12 @@ POINTS = (
     "after_ask_before_settle",
     "before_shard_closed",
     "after_shard_closed",
+    "in_link_before_commit",
+    "after_link",
+    "in_seal_before_commit",
+    "after_seal",
+    "after_stamp_before_kept",
+    "after_stamp_kept",
 )
 
 _lock = threading.Lock()

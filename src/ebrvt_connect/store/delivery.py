@@ -15,7 +15,9 @@ from ebrvt_connect.model.report import ReportStatus
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
-from ebrvt_connect.store.shards import Shards, due_heads, insert_for
+from ebrvt_connect.store.limit_rows import LimitRows
+from ebrvt_connect.store.proof_rows import enter_changes
+from ebrvt_connect.store.shards import due_heads, insert_for
 from ebrvt_connect.store.superseding import heir_of, let_corrections_pass, supersede
 
 if TYPE_CHECKING:
@@ -79,16 +81,16 @@ class _SomebodyElse(Exception):
     """A group met a fence; it is written again one by one to find out whose."""
 
 
-class Delivery(Shards):
+class Delivery(LimitRows):
     """The ledger as drains use it."""
 
     def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
-        """The shard's lane heads that are due: higher priority first, then in the order of their places."""
+        """The shard's lane heads that are due: by priority, then by deadline, then by their places."""
         query = (
             sa.select(_M)
             .where(_M.c.target == system, _M.c.shard == shard, _M.c.in_lane == 1)
             .where(*due_heads(now, judging_only=judging_only))
-            .order_by(_M.c.priority.desc(), _M.c.place)
+            .order_by(_M.c.priority.desc(), _M.c.deadline.nulls_last(), _M.c.place)
             .limit(limit)
         )
         with reading(self.database) as tx:
@@ -127,6 +129,7 @@ class Delivery(Shards):
         _all_of(tx, _TOLD, [{"was_id": change.was.id} for change in told])
         _all_of(tx, _MARK, [_mark_values(message, now) for message in decisions.sending])
         self._write_story(tx, decisions.changes)
+        enter_changes(tx, kept, now)
         self._let_newer_pass(tx, kept, now)
         if decisions.pause is not None:
             pause_row(tx, decisions.pause)
@@ -150,6 +153,7 @@ class Delivery(Shards):
                 fenced.add(message.id)
         self._insert_messages(tx, [new for change in applied for new in change.feedback], now)
         self._write_story(tx, applied)
+        enter_changes(tx, [change for change in applied if not change.told], now)
         self._let_newer_pass(tx, applied, now)
         if decisions.pause is not None:
             pause_row(tx, decisions.pause)

@@ -31,6 +31,7 @@ from ebrvt_connect.trust.evidence import (
     Evidence,
     EvidenceRecord,
     Replay,
+    indication_told,
     read_record,
     replayed,
     written_record,
@@ -39,6 +40,7 @@ from ebrvt_connect.trust.packet_evidence import (
     PacketEvidence,
     PacketRecord,
     PacketReplay,
+    packet_indication_told,
     packet_replayed,
     read_packet_record,
     written_packet_record,
@@ -46,6 +48,8 @@ from ebrvt_connect.trust.packet_evidence import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ebrvt_connect.trust.verdict import Indication
 
 EVIDENCE_RECORD_UNKNOWN = explain(
     "EVIDENCE_RECORD_UNKNOWN",
@@ -116,6 +120,12 @@ class EvidenceFolder:
         if hashlib.sha256(content).hexdigest() != name[-69:-5]:
             raise _damaged(name)
         return read_packet_record(content) if _is_of_packet(content) else read_record(content)
+
+    def indication(self, record: EvidenceRecord | PacketRecord) -> Indication:
+        """The verdict as the report kept with the record has it; raises as `content`."""
+        if isinstance(record, PacketRecord):
+            return packet_indication_told(record, self.content)
+        return indication_told(record, self.content)
 
     def content(self, sha256: str) -> bytes:
         """One piece of evidence; raises `InvalidValue` `EVIDENCE_DAMAGED` when missing or changed."""

@@ -164,6 +164,14 @@ system = sa.Table(
 )
 """The linked systems: which are paused, by whom and why, and how their breakers stand."""
 
+limit_state = sa.Table(
+    "limit_state",
+    metadata,
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text),
+)
+"""What all daemons share of each system's limits: calls lent out, pace, bytes of the day, breaker."""
+
 executor = sa.Table(
     "executor",
     metadata,
@@ -198,6 +206,38 @@ report_snapshot = sa.Table(
     sa.Column("receipt_id", sa.Text),
 )
 """Frozen reports: all but where they stand is written once."""
+
+proof_entry = sa.Table(
+    "proof_entry",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("message_id", sa.BigInteger),
+    sa.Column("body", sa.Text),
+    sa.Column("nth", sa.BigInteger),  # NULL until it is linked, as are the rest
+    sa.Column("previous", sa.Text),
+    sa.Column("hash", sa.Text),
+    sa.Column("linked_at", Instant),
+)
+"""The evidence log: what has taken effect, and its place in the chain."""
+
+proof_seal = sa.Table(
+    "proof_seal",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("first", sa.BigInteger),
+    sa.Column("last", sa.BigInteger),
+    sa.Column("statement", sa.Text),
+)
+"""Statements about runs of entries, to be stamped."""
+
+proof_stamp = sa.Table(
+    "proof_stamp",
+    metadata,
+    sa.Column("seal", sa.BigInteger, primary_key=True),
+    sa.Column("token", sa.LargeBinary),
+    sa.Column("stamped_at", Instant),
+)
+"""The timestamp tokens (RFC 3161) that came for seals."""
 
 store_meta = sa.Table(
     "store_meta",

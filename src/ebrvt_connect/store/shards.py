@@ -56,6 +56,8 @@ BY_ITSELF = tuple(
     )
 )
 """States a message leaves without a person."""
+_NOT_LEFT = (State.QUEUED.value, State.WAITING.value)
+"""States in which a deadline ends a message that was judged."""
 _PARTS = (Kind.PROGRESS.value,)
 """Kinds that are judged only when what they belong to has been taken: its message is their origin."""
 
@@ -202,9 +204,7 @@ class Shards:
                 .where(flags.c.system == system, flags.c.shard == shard, flags.c.holder == holder)
                 .values(holder=None)
             )
-            due, later = self._outlook(tx, system, shard, now, sendable=sendable)
-            if due and not_before is not None:
-                due, later = False, min(filter(None, (later, not_before)))
+            due, later = self._outlook(tx, system, shard, now, sendable=sendable, not_before=not_before)
             rest = Rest(activated=due)
             if due:
                 self.raise_flags(tx, [(system, shard)])
@@ -214,20 +214,37 @@ class Shards:
         return rest
 
     def _outlook(
-        self, tx: sa.Connection, system: str, shard: int, now: datetime, *, sendable: bool
+        self,
+        tx: sa.Connection,
+        system: str,
+        shard: int,
+        now: datetime,
+        *,
+        sendable: bool,
+        not_before: datetime | None,
     ) -> tuple[bool, datetime | None]:
+        """Whether anything is due now, and when the next thing is; `not_before` for what may be sent then."""
         m = schema.message
         here = (m.c.target == system, m.c.shard == shard, m.c.in_lane == 1)
+        judging_only = not sendable or not_before is not None
         due = bool(
-            tx.scalar(sa.select(sa.exists().where(*here, *due_heads(now, judging_only=not sendable))))
+            tx.scalar(sa.select(sa.exists().where(*here, *due_heads(now, judging_only=judging_only))))
         ) or bool(
             tx.scalar(sa.select(sa.exists().where(m.c.target == system, m.c.shard == shard, m.c.untold == 1)))
         )
         wanted = BY_ITSELF if sendable else (_RECEIVED,)
-        later = tx.scalar(
-            sa.select(sa.func.min(m.c.next_at)).where(*here, m.c.state.in_(wanted), m.c.next_at > now)
-        )
-        return due, later
+        later = [
+            tx.scalar(
+                sa.select(sa.func.min(m.c.next_at)).where(*here, m.c.state.in_(wanted), m.c.next_at > now)
+            )
+        ]
+        if judging_only:
+            still = sa.select(sa.func.min(m.c.deadline)).where(*here, m.c.state.in_(_NOT_LEFT))
+            later.append(tx.scalar(still.where(m.c.deadline > now)))
+        if sendable and not_before is not None:
+            sending = sa.exists().where(*here, *due_heads(now, judging_only=False))
+            later.append(not_before if tx.scalar(sa.select(sending)) else None)
+        return due, min(filter(None, later), default=None)
 
     def _wake(self, tx: sa.Connection, system: str, shard: int, at: datetime, now: datetime) -> datetime:
         """One delayed activation, unless an earlier one stands."""
@@ -248,16 +265,18 @@ class Shards:
         self._activate(tx, system, shard, seq, at)
         return at
 
-    def due_shards(self, now: datetime) -> list[tuple[str, int]]:
-        """All (system, shard) with work due now, for the sweep; of a paused system what is to be judged.
+    def due_shards(self, now: datetime, *, closed: Collection[str] = ()) -> list[tuple[str, int]]:
+        """All (system, shard) with work due now, for the sweep.
+
+        Of a paused system, and of those `closed` by their calendars, only what is to be judged or is overdue.
 
         A flag left up counts as work: with its activation gone, whatever is stored next would not raise it
         again and the shard would sleep.
         """
         m, s, f = schema.message, schema.system, schema.shard
-        paused = sa.select(s.c.name).where(s.c.paused == 1)
         query = sa.select(m.c.target, m.c.shard).distinct()
         with reading(self.database) as tx:
+            paused = {*closed, *tx.scalars(sa.select(s.c.name).where(s.c.paused == 1))}
             found = {
                 *tx.execute(
                     query.where(
@@ -287,12 +306,14 @@ def due_heads(now: datetime, *, judging_only: bool) -> tuple[sa.ColumnElement[bo
     """The condition on `message`: due now, and nothing before it in its lane keeps its place.
 
     A lane whose head waits, is in doubt or is held is left out altogether, or one poison lane would
-    fill every window. What is only to be judged need not be the head: judging sends nothing.
+    fill every window. What is only to be judged need not be the head: judging sends nothing. While nothing
+    may be sent, a deadline still passes: who could not leave in time is due to be told so.
     """
     m = schema.message
     timely = sa.or_(m.c.next_at.is_(None), m.c.next_at <= now)
     if judging_only:
-        return (judgeable(), timely)
+        late = sa.and_(m.c.state.in_(_NOT_LEFT), m.c.deadline <= now, ~sa.exists().where(*standing_before()))
+        return (sa.or_(sa.and_(judgeable(), timely), late),)
     return (m.c.state.in_(BY_ITSELF), timely, ~sa.exists().where(*standing_before()))
 
 

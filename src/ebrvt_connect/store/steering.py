@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from ebrvt_connect.errors import HeldForPerson, explain
+from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.ledger import KEEPS_PLACE, Act, Exchange, Pause, Step
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import writing
 from ebrvt_connect.store.delivery import pause_row
 from ebrvt_connect.store.intake_rows import IntakeRows
+from ebrvt_connect.store.proof_rows import enter_act
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,8 @@ MESSAGE_UNKNOWN = explain(
 )
 
 _M = schema.message
+_CLIMBING = (State.WAITING.value, State.IN_DOUBT.value)
+"""States in which a message waits along the ladder."""
 
 
 class Steering(IntakeRows):
@@ -51,7 +55,9 @@ class Steering(IntakeRows):
             tx.execute(_M.update().where(_M.c.id == message_id).values(**_act_values(message, act, now)))
             tx.execute(schema.attempt.insert().values(**_act_line(message, act, f"{by}: {why}", now)))
             self.raise_flags(tx, [(message.target, message.shard)])
-            return rows.message_of(tx.execute(sa.select(_M).where(_M.c.id == message_id)).one())
+            acted = rows.message_of(tx.execute(sa.select(_M).where(_M.c.id == message_id)).one())
+            enter_act(tx, acted, now)
+            return acted
 
     def pause_system(self, system: str, *, by: str, why: str, now: datetime) -> bool:
         """Leave a system alone (tạm dừng); False when it already was. Judging goes on meanwhile."""
@@ -70,9 +76,15 @@ class Steering(IntakeRows):
             )
             return bool(resumed.rowcount)
 
-    def wake_system(self, system: str) -> None:
-        """Wake every shard of the system that has anything open: it is well again."""
+    def wake_system(self, system: str, *, hurry: bool = False) -> None:
+        """Wake every shard of the system that has anything open: it is well again.
+
+        `hurry`: what has climbed the ladder meanwhile is due now, or it would wait on for hours.
+        """
         with writing(self.database) as tx:
+            if hurry:
+                waiting = (_M.c.state.in_(_CLIMBING), _M.c.rung > 0, _M.c.next_at.is_not(None))
+                tx.execute(_M.update().where(_M.c.target == system, *waiting).values(next_at=None))
             self._wake_open(tx, system)
 
     def _wake_open(self, tx: sa.Connection, system: str) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from asn1crypto import cms, core, tsp, x509
@@ -35,6 +36,9 @@ from ebrvt_connect.trust.timestamps import is_for_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from cryptography.x509 import Certificate
 
     from ebrvt_connect.ports.clock import Clock
 
@@ -153,8 +157,15 @@ class TimestampClient(TimeStamper):
         Raises `HeldForPerson` `TIMESTAMP_REFUSED` (scope system) when the authority says no for good,
         `RetryLater` for anything that may pass and has not within the tries.
         """
+        return self._patiently(message_digest, md_algorithm)
+
+    def token_for(self, sha256: bytes) -> bytes:
+        """A token (DER) for a SHA-256; raises as `async_timestamp`."""
+        return bytes(self._patiently(sha256, "sha256").dump())
+
+    def _patiently(self, digest: bytes, algorithm: str) -> cms.ContentInfo:
         return with_patience(
-            lambda: self._one_try(message_digest, md_algorithm),
+            lambda: self._one_try(digest, algorithm),
             clock=self._clock,
             tries=self._tries,
             limit_seconds=self._timeout_seconds * self._tries,
@@ -215,6 +226,34 @@ def _posted(
     if not reply.ok:
         raise status_failure(reply, safe=True, system=SYSTEM, operation=OPERATION)
     return reply.body
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A token that holds by itself: its time, who made it, and the certificates that came along."""
+
+    time: datetime
+    authority: Certificate
+    others: tuple[Certificate, ...]
+
+
+def read_token(token: bytes, sha256: bytes) -> Stamped:
+    """Read a kept token (DER) about this SHA-256; whether its authority is trusted is not looked at.
+
+    Raises `RetryLater` `TIMESTAMP_UNUSABLE` for one about something else, changed or not readable.
+    """
+    try:
+        content = cms.ContentInfo.load(token, strict=True)["content"]
+        info = content["encap_content_info"]["content"].parsed
+        _check_token(info, sha256, "sha256", info["nonce"].native, None)
+        _check_signed(content)
+        signed = read_signed_data(content, timestamp=True)
+        return Stamped(info["gen_time"].native, signed.leaf, signed.others)
+    except ConnectError:
+        raise
+    except Exception as failure:
+        # As above: a changed token shows itself anywhere, in many ways.
+        raise _unusable(type(failure).__name__) from failure
 
 
 def _check_no_page(answer: bytes) -> None:

@@ -30,7 +30,9 @@ from ebrvt_connect.errors import ReconcileFirst, RetryLater
 from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt, State
 from ebrvt_connect.ports.adapter import AskAgain, Batch, NotThere, Pending, Settled, Sink, Source
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.crash_points import CRASH_AT
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.proof import ProofLog
 from ebrvt_connect.testing.memory import NoSettings
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT, TROUBLE, item, told
@@ -159,6 +161,23 @@ IN_COMPANY = replace(
 )
 
 
+OF_EVIDENCE = (
+    "in_link_before_commit",
+    "after_link",
+    "in_seal_before_commit",
+    "after_seal",
+    "after_stamp_before_kept",
+    "after_stamp_kept",
+)
+"""Crash points that come by themselves, some time after all else is settled."""
+
+
+def until_stamped(log: ProofLog) -> None:
+    deadline = time.monotonic() + 30
+    while (at := log.standing()).stamped_until < at.entries and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def main(folder: Path, items: int, url: str | None = None) -> int:
     """Run until settled; the exit code is 0 then, and 1 when that takes too long."""
     clock = SystemClock()
@@ -166,9 +185,12 @@ def main(folder: Path, items: int, url: str | None = None) -> int:
     blobs = LocalBlobs(folder / "blobs")
     seconds = 0.02 if url else 0.0
     systems = {name: DurableRemote(name, folder, blobs, items, seconds) for name in ("dms", "axis")}
-    engine = Engine(ledger, systems, [OUT], {}, IN_COMPANY if url else FAST, clock)
+    settings = replace(IN_COMPANY if url else FAST, seal_every=timedelta(milliseconds=50))
+    engine = Engine(ledger, systems, [OUT], {}, settings, clock, stamp=lambda digest: b"token:" + digest)
     engine.start()
     settled = engine.run_until_settled(timedelta(seconds=60))
+    if os.environ.get(CRASH_AT, "").partition(":")[0] in OF_EVIDENCE:
+        until_stamped(ProofLog(ledger.database))
     engine.stop()
     sys.stdout.write(json.dumps({"settled": settled, "counts": ledger.counts()}) + "\n")
     return 0 if settled else 1

@@ -12,7 +12,8 @@ from ebrvt_connect.engine.schedule import Schedule
 from ebrvt_connect.engine.standing import Standing
 from ebrvt_connect.engine.sweep import Sweep
 from ebrvt_connect.errors import RetryLater, Scope
-from ebrvt_connect.testing.clock import FakeClock
+from ebrvt_connect.ports.ledger import Pause
+from ebrvt_connect.testing.clock import START, FakeClock
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import BACK, FAST, OUT, TROUBLE, held
 from tests.integration.engine.test_engine import until
@@ -142,9 +143,21 @@ def test_pauses_are_read_once_a_second(standing):
     for _ in range(50):
         standing.paused("axis")
     assert standing._ledger.looks == 1
-    standing._ledger.systems = {"axis": None}
+    standing._ledger.systems = {"axis": Pause("axis", "engine", "Hệ thống hỏng.", "TROUBLE", START)}
     standing.look_again()
     assert standing.paused("axis")
+
+
+def test_a_pause_is_said_once_however_often_it_is_read(standing, caplog):
+    standing._ledger.systems = {"axis": Pause("axis", "engine", "Chứng thư hết hạn.", "CERT_EXPIRED", START)}
+    for _ in range(5):
+        standing.look_again()
+    assert caplog.text.count("axis is paused: CERT_EXPIRED (Chứng thư hết hạn.)") == 1
+    standing._ledger.systems = {}
+    standing.look_again()
+    standing._ledger.systems = {"axis": Pause("axis", "an", "Bảo trì.", "", START)}
+    standing.look_again()
+    assert caplog.text.count("axis is paused") == 2
 
 
 def test_a_daemon_frozen_for_long_begins_nothing_until_it_has_told_that_it_lives():
@@ -177,7 +190,7 @@ class Books:
         self.fail = None
         self.tidied = 0
 
-    def due_shards(self, _now):
+    def due_shards(self, _now, **_closed):
         if self.fail is not None:
             raise self.fail
         return self.due

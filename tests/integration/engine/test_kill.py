@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from ebrvt_connect.codec.proof import entry_facts
 from ebrvt_connect.model.message import State
 from ebrvt_connect.store.crash_points import CRASH_AT, KILLED, POINTS
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.proof import ProofLog
+from ebrvt_connect.store.proof_audit import altered
 from ebrvt_connect.testing.clock import FakeClock
-from tests.integration.engine.crashing_daemon import DECIDES_AFTER
+from tests.integration.engine.crashing_daemon import DECIDES_AFTER, OF_EVIDENCE
 
 DAEMON = Path(__file__).with_name("crashing_daemon.py")
 A_RUN = 12
@@ -65,10 +68,27 @@ def assert_nothing_lost_or_doubled(folder: Path, items: int) -> None:
     assert acknowledged == {f"d{n}" for n in range(items)}
 
 
+def assert_every_effect_is_proven_once(ledger: Ledger) -> None:
+    log = ProofLog(ledger.database)
+    while log.link(FakeClock().now()):
+        pass
+    assert list(log.breaks()) == []
+    assert list(altered(ledger.database)) == []
+    messages = [message.id for message in ledger.messages()]
+    entries = log.entries_of(messages)
+    counted = Counter((entry.message_id, entry_facts(entry.body)["state"]) for entry in entries)
+    assert set(counted.values()) <= {1}
+    assert {message for message, state in counted if state == "done"} == set(messages)
+    assert [entry.link.number for entry in sorted(entries, key=lambda e: e.link.number)] == [
+        *range(1, len(entries) + 1)
+    ]
+
+
 def assert_the_books_agree(folder: Path, items: int) -> None:
     ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", FakeClock().now())
     try:
         assert ledger.counts() == {"out": {State.DONE: items}, "out~feedback": {State.DONE: items}}
+        assert_every_effect_is_proven_once(ledger)
     finally:
         ledger.close()
     with closing(sqlite3.connect(folder / "ledger.db")) as database:
@@ -85,7 +105,8 @@ def test_killed_at_every_named_point_in_turn(tmp_path):
     items = 0
     for point in points:
         items += A_RUN
-        crash_at = f"{point}:{chance.randint(1, 2)}"
+        times = chance.randint(1, 2)
+        crash_at = f"{point}:{1 if point in OF_EVIDENCE else times}"
         assert run(tmp_path, items, crash_at) == KILLED, f"{crash_at} was not reached"
     assert run(tmp_path, items) == 0, (tmp_path / "daemon.log").read_text()
     assert_nothing_lost_or_doubled(tmp_path, items)

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from ebrvt_connect.engine.drain import Drain
+from ebrvt_connect.engine.pressure import Turn
 from ebrvt_connect.errors import HeldForPerson, RetryLater, Scope
 from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.adapter import Source
 from ebrvt_connect.ports.gate import Judgement
 from ebrvt_connect.ports.ledger import Due, Step
+from ebrvt_connect.resilience.breaker import Position
 from ebrvt_connect.store.connect import STORE_BUSY
 from tests.integration.engine.bench import failing, held, item, reconcile_first, rejected, retry_later
 
@@ -251,10 +253,8 @@ def test_a_system_that_cannot_be_noted_goes_on_all_the_same(bench, monkeypatch):
     def busy(*_given):
         raise RetryLater(STORE_BUSY, "locked")
 
-    from ebrvt_connect.resilience.breaker import Position
-
     monkeypatch.setattr(bench.ledger, "note_breaker", busy)
-    bench.engine._turned("axis", Position.OPEN)
+    bench.engine._turned("axis", Turn(Position.OPEN))
     assert bench.engine._standing.sweep_wanted.is_set()
 
 

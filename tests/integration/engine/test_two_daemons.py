@@ -13,7 +13,11 @@ import sqlalchemy as sa
 
 from ebrvt_connect.model.message import State
 from ebrvt_connect.store.ledger import Ledger
-from tests.integration.engine.test_kill import DAEMON, assert_nothing_lost_or_doubled
+from tests.integration.engine.test_kill import (
+    DAEMON,
+    assert_every_effect_is_proven_once,
+    assert_nothing_lost_or_doubled,
+)
 
 pytestmark = pytest.mark.postgres
 ITEMS = 80
@@ -66,6 +70,7 @@ def assert_all_is_done(folder, url, items=ITEMS):
     ledger = Ledger.open(url, datetime.now(UTC))
     try:
         assert ledger.counts() == {"out": {State.DONE: items}, "out~feedback": {State.DONE: items}}
+        assert_every_effect_is_proven_once(ledger)
     finally:
         ledger.close()
 

@@ -56,12 +56,13 @@ def list_records(folder: Path, *, json_out: bool) -> None:
 
     kept = EvidenceFolder(folder)
     with _told():
-        rows = [(name, kept.record(name)) for name in kept.names()]
+        records = [(name, kept.record(name)) for name in kept.names()]
+        rows = [(name, record, kept.indication(record)) for name, record in records]
     if json_out:
-        say_json({"records": [{"record": n, **r.model_dump(mode="json")} for n, r in rows]})
+        say_json({"records": [{"record": n, **r.model_dump(mode="json")} for n, r, _ in rows]})
         return
-    for name, record in rows:
-        said = f"{record.indication.headline_vi} ({_moment_vi(record.at)})"
+    for name, record, indication in rows:
+        said = f"{indication.headline_vi} ({_moment_vi(record.at)})"
         say(f"{name}\n  {record.file}{_standing_vi(record)}: {said}")
         for part in getattr(record, "parts", ()):
             say(f"    - {part.name} (SHA-256 {part.sha256[:16]}…)")

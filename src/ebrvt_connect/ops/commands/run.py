@@ -90,10 +90,11 @@ def _nothing_more_now(province: Composition, clock: Clock, since: datetime) -> b
     ledger = province.ledger
     systems = ledger.systems()
     paused = {s.system for s in systems if s.pause}
-    resting = {s.system for s in systems if s.breaker == Position.OPEN}
+    closed = province.engine.closed()
+    resting = {s.system for s in systems if s.breaker == Position.OPEN} | closed
     fetched = {s.link for s in ledger.link_statistics() if s.fetched_at and s.fetched_at >= since}
-    asked = {link.name for link in province.loaded.config.links if link.source not in paused}
-    due = {system for system, _ in ledger.due_shards(clock.now())} - resting
+    asked = {link.name for link in province.loaded.config.links if link.source not in paused | closed}
+    due = {system for system, _ in ledger.due_shards(clock.now(), closed=closed)} - resting
     return asked <= fetched and not due and not ledger.messages(states=(State.SENDING,), limit=1)
 
 

@@ -16,6 +16,7 @@ from ebrvt_connect.errors import ReconcileFirst
 from ebrvt_connect.ops.console import as_json, config_path, note, say, say_json, shown_path
 from ebrvt_connect.ops.sign_look import Look
 from ebrvt_connect.ops.sign_secret import SecretSource, keep_out_of_cores
+from ebrvt_connect.ops.sign_words import advising_the_caller
 from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
             timestamper=timestamper,
             on_unstamped=unstamped.append if allow_unstamped else None,
         )
-        with _saying_how_to_ask_again(named, ordered):
+        with _saying_how_to_ask_again(named, ordered), advising_the_caller(look):
             done = sign(asked, hand)
     _write(out, done.data, mode)
     _warn(unstamped, out, asked.form)
@@ -192,6 +193,8 @@ def _source(file: Path) -> tuple[bytes, int]:
     """The content, a byte past the limit at most, and the mode of the file."""
     from ebrvt_connect.trust.policy import VN_2025
 
+    if file == Path("-") and not file.exists():
+        raise click.UsageError("lệnh này không đọc đầu vào chuẩn (stdin); nêu tên tệp cần ký")
     with file.open("rb") as stream:
         return read_bounded(stream, VN_2025.largest_bytes), os.fstat(stream.fileno()).st_mode
 

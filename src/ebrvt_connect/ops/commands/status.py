@@ -28,10 +28,13 @@ def command(context: click.Context, *, config: Path | None, json_out: bool) -> N
 
     Exit code: 0 all is well, 1 something is dead, 2 something waits for a person or a system is paused.
     """
+    from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.ledger_access import opened_ledger
+    from ebrvt_connect.ops.standing import standings
+    from ebrvt_connect.transport.clock import SystemClock
 
     with opened_ledger(config) as ledger:
-        told = _told(ledger)
+        told = _told(ledger) | {"limits": list(standings(load_config(config), ledger, SystemClock().now()))}
     if json_out:
         say_json(told)
     else:
@@ -53,6 +56,7 @@ def _told(ledger: Ledger) -> dict[str, Any]:
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
+    from ebrvt_connect.ops.standing import limits_text
     from ebrvt_connect.ops.words import brief_text, paused_text
 
     if not told["links"]:
@@ -63,6 +67,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         if system["pause"]:
             pause = system["pause"]
             yield paused_text(system["system"], pause["reason_vi"], pause["code"])
+    yield from (limits_text(standing) for standing in told["limits"] if standing["used"])
     for name, heading in (("held", "Chờ người quyết định"), ("dead", "Đã bỏ cuộc")):
         if told[name]:
             yield f"\n{heading}:"

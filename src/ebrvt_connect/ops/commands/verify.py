@@ -98,7 +98,7 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     and a file cannot be read, which is told on stderr and keeps none of the others from being judged.
     """
     from ebrvt_connect.ops.verdict_stream import judged, watched
-    from ebrvt_connect.ops.verify_packet import PacketAsked, opened
+    from ebrvt_connect.ops.verify_packet import PacketAsked, named_apart, opened
     from ebrvt_connect.ops.verify_pairs import Pairs
     from ebrvt_connect.ops.verify_tally import Tally
     from ebrvt_connect.trust.policy import POLICIES
@@ -113,13 +113,15 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
         whole = asked.judge(asking, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
         context.exit(int(asked.tell(whole)))
     _check_files(files, beside, agencies)
+    named_apart(beside, "các tệp nêu ở --detached")
     detached = {path.name: _content(path, policy.largest_bytes) for path in beside}
-    pairs = Pairs() if beside else Pairs.among(files, policy)
     found = opened(files, detached, policy, workers=workers, hint=form == "text" and not json_out)
-    items = pairs.placed(found, policy)
-    output = Output.asked(form, out, [p for p, _ in items], json_out=json_out, skip=skip_existing)
+    pairs = Pairs() if beside else Pairs.among(found, policy)
+    items = pairs.placed(found)
+    named = [(path, item.name or "") for path, item in items]
+    output = Output.asked(form, out, named, json_out=json_out, skip=skip_existing)
     skipped = output.skipped - pairs.needed(output.skipped)
-    left = [item for path, item in items if shown_path(path) not in skipped]
+    left = [item for _, item in items if item.name not in skipped]
     reports = asking.reports(left, policy=policy, trust=trust, folder=folder, at=when, workers=workers)
     asked_for = len(items) - len(output.skipped)
     tally = Tally(
