@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _USUAL_BYTES = 2048
 """Within which a small dictionary ends."""
-_PLAIN_HEAD = re.compile(rb"(?:\d{1,10}[ \r\n\t]++)*+")
+_PLAIN_HEAD = re.compile(rb"(?:\d{1,10}[ \r\n\t]++)*")
 
 
 class StrictReader(PdfFileReader):

@@ -37,14 +37,16 @@ _BLANKS = b"\0\t\n\x0b\f\r "
 _SPACE = rb"[\0\t\n\f\r ]"
 _TABLE = re.compile(rb"xref\r?\n")
 _SUBSECTION = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,9})" + rb" ?\r?\n")
-_ENTRIES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+")
+_ENTRIES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*")
 _ENTRY_BYTES = 20
+_ENTRIES_AT_ONCE = 5000
+"""An expression remembers each time it repeats."""
 _HIGHEST_GENERATION = 65_535
 _TRAILER = re.compile(rb"trailer" + _SPACE + rb"{0,4}(?=<<)")
 _OBJECT = re.compile(rb"(0|[1-9]\d{0,9}) (0|[1-9]\d{0,4}) obj(?=[\0\t\n\f\r <\[(/%0-9tfn+.-])")
 _STREAM = re.compile(rb">>" + _SPACE + rb"{0,8}stream(?:\r\n|\n)")
 _STREAM_END = re.compile(_SPACE + rb"{0,4}endstream" + _SPACE + rb"{1,8}endobj")
-_NOTES = _SPACE + rb"{0,16}+(?:%[^\r\n]{0,400}+" + _EOL + _SPACE + rb"{0,16}+){0,8}+"
+_NOTES = _SPACE + rb"{0,16}+(?:%[^\r\n]{0,400}+[\r\n]" + _SPACE + rb"{0,17}+){0,8}"
 _CLOSE = re.compile(_NOTES + rb"startxref" + _EOL + rb"(0|[1-9]\d{0,9})" + _EOL + rb"%%EOF(?:\r\n|\n|\r|\Z)")
 _LAST_START = re.compile(rb"startxref[\0\t\n\f\r +]*(\d{1,12})")
 _TRAILER_WORD = re.compile(rb"trailer")
@@ -457,10 +459,15 @@ def _table(data: bytes, at: int, position: int) -> Section:
     return section
 
 
+def _are_canonical(entries: bytes) -> bool:
+    step = _ENTRIES_AT_ONCE * _ENTRY_BYTES
+    return all(_ENTRIES.fullmatch(entries, at, at + step) for at in range(0, len(entries), step))
+
+
 def _take_entries(section: Section, entries: bytes, first: int, count: int) -> None:
     """One subsection of a table, into its section."""
     numbers = range(first, first + count)
-    if not _ENTRIES.fullmatch(entries) or not section.listed.keys().isdisjoint(numbers):
+    if not _are_canonical(entries) or not section.listed.keys().isdisjoint(numbers):
         raise LayoutRefused("an entry that is not canonical", section.at)
     words = entries.split()
     generations = list(map(int, words[1::3]))

@@ -116,7 +116,7 @@ def test_a_certificate_out_of_its_time_signs_nothing(certified, since, until, co
         check_certificate(certified(since=since, until=until), AT)
 
     assert refusal.value.code == code
-    assert "CN=Người ký mẫu" in refusal.value.sentence_vi
+    assert "“Người ký mẫu”" in refusal.value.sentence_vi
     assert "23/11/2026 0" in refusal.value.sentence_vi, "Vietnam's time"
 
 

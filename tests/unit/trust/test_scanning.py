@@ -9,7 +9,7 @@ import pytest
 
 from ebrvt_connect.trust import scanning
 from ebrvt_connect.trust.file_digests import FileDigests
-from ebrvt_connect.trust.revisions import _keywords
+from ebrvt_connect.trust.revisions import _CLOSE, _keywords
 from ebrvt_connect.trust.scanning import BYTE_RANGE, TRAILER, XREF, Landmarks, places_of
 from ebrvt_connect.trust.structure import Gap, labels_of, masked
 
@@ -145,3 +145,10 @@ def test_whoever_reads_backwards_through_a_comment_gets_out_of_it():
         read.append(view.read(1))
 
     assert b"".join(reversed(read)) == whole[601:]
+
+
+@pytest.mark.parametrize("before", [b"", b"\n", b"\n%note\n", b"%\r\n%\r"])
+def test_a_startxref_within_a_comment_is_none(before):
+    """Python before 3.11.5 took the comment's sign for a part of the note before it."""
+    assert not _CLOSE.match(before + b"%startxref\n12\n%%EOF")
+    assert _CLOSE.match(before + b"%\nstartxref\n12\n%%EOF")
