@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from ebrvt_connect.ports.durable import sync_folder
+
 _EVERYBODY = 0o666
 _OWNER = 0o600
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
@@ -28,7 +30,7 @@ def write_whole(path: Path, content: bytes, *, like: int = _EVERYBODY) -> None:
             out.flush()
             os.fsync(out.fileno())
         _named(beside, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -45,11 +47,3 @@ def _named(beside: Path, path: Path) -> None:
         # A memory stick, for instance, knows no links: the name is taken first, the content put under it.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _OWNER))
         beside.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

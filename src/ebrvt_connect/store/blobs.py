@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ebrvt_connect.model.message import BlobRef
 from ebrvt_connect.ports.blobs import Blobs
+from ebrvt_connect.ports.durable import sync_folder
 from ebrvt_connect.store.crash_points import crash_point
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LocalBlobs(Blobs):
                 return self._spill(bytes(held), flow, digest)
         sha256 = digest.hexdigest()
         if self.has(sha256):
-            _sync_folder(self.path_of(sha256).parent)
+            sync_folder(self.path_of(sha256).parent)
         else:
             self._spill(bytes(held), iter(()), digest)
         return BlobRef(sha256=sha256, size_bytes=len(held))
@@ -97,12 +98,12 @@ class LocalBlobs(Blobs):
         What is there already may have been moved by another thread that has not come to syncing yet.
         """
         if final.is_file():
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
             return
         crash_point("after_blob_written_before_rename")
         self._make_folder(final.parent)
         temporary.replace(final)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
         crash_point("after_blob_renamed")
 
     def _make_folder(self, folder: Path) -> None:
@@ -115,7 +116,7 @@ class LocalBlobs(Blobs):
             for new in (folder.parent, folder):
                 if new not in self._synced:
                     new.mkdir(exist_ok=True)
-                    _sync_folder(new.parent)
+                    sync_folder(new.parent)
                     self._synced.add(new)
 
     def _open(self, sha256: str) -> BinaryIO:
@@ -137,11 +138,3 @@ def _remove_unless_written(leftover: Path) -> None:
     with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         leftover.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope, explain
 from ebrvt_connect.ports.blobs import STORE_FULL
 from ebrvt_connect.ports.bounded import read_bounded
+from ebrvt_connect.ports.durable import sync_folder
 from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.trust.evidence import (
     EVIDENCE_DAMAGED,
@@ -162,11 +163,11 @@ class EvidenceFolder:
             # A record that does not read would lose what it names: then nothing is deleted.
             named = {sha256 for other in kept for sha256 in self.record(other).digests()}
             (self._records / name).unlink()
-            _sync(self._records)
+            sync_folder(self._records)
             gone = [path for path in self._pieces() if path.name not in named]
             for path in gone:
                 path.unlink()
-                _sync(path.parent)
+                sync_folder(path.parent)
         return len(gone)
 
     def _pieces(self) -> Iterator[Path]:
@@ -184,8 +185,8 @@ class EvidenceFolder:
                 os.link(beside, self._records / name)
             except FileExistsError:
                 self.record(name)  # the same verdict, told again; its name says that it is the same
-            _sync(self._records)
-            _sync(self.folder)
+            sync_folder(self._records)
+            sync_folder(self.folder)
         finally:
             Path(beside).unlink(missing_ok=True)
 
@@ -230,14 +231,6 @@ def _disk_told() -> Iterator[None]:
         raise HeldForPerson(
             STORE_FULL, f"cannot write evidence: {failure.strerror}", scope=Scope.STORE
         ) from failure
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _damaged(what: str) -> InvalidValue:

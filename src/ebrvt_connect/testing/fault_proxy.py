@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
 from ebrvt_connect.testing.fault_pipe import PIECE_BYTES, Ended, Pipe, Played, Rules
+from ebrvt_connect.testing.loopback import LOOPBACK, bound_socket
 from ebrvt_connect.testing.toxics import Direction, FaultPlan, Toxic
 from ebrvt_connect.transport.clock import SystemClock
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOOPBACK = "127.0.0.1"
 _BACKLOG = 128
 _AT_ONCE = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: what is not sent yet is dropped, and the other side told by RST."""
@@ -92,7 +92,7 @@ class FaultProxy:
         self._scheme, self._remote = _place(upstream)
         self._most_seconds, self._most_connections = most_seconds, most_connections
         self._rules = Rules(plan or FaultPlan(seed=seed), clock or SystemClock(), most_bytes)
-        self._socket = _bound(port)
+        self._socket = bound_socket(port)
         self.port: int = self._socket.getsockname()[1]
         self._taken = 0
         self._links: dict[asyncio.Task[None], _Link] = {}
@@ -223,7 +223,7 @@ class FaultProxy:
         if self._rules.down and self._accepting:
             self._close_port()
             # Bound anew at once, so that nobody else takes the port while it is down.
-            self._socket = _bound(self.port)
+            self._socket = bound_socket(self.port)
             self._cut()
         elif not self._rules.down and not self._accepting:
             self._socket.listen(_BACKLOG)
@@ -312,16 +312,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _bound(port: int) -> socket.socket:
-    # Without IPPROTO_TCP asyncio does not switch Nagle off: 44 ms a request.
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.settimeout(0.0)
-    try:
-        made.bind((LOOPBACK, port))
-    except OSError:
-        made.close()
-        raise
-    return made

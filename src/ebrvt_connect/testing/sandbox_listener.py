@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING, Any
 
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from ebrvt_connect.testing.loopback import LOOPBACK, bound_socket
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-LOOPBACK = "127.0.0.1"
 LONGEST_HEADERS = 4 * 1024 * 1024
 """Recipient lists travel in headers; h11's own limit is 64 KiB."""
 _KEEP_ALIVE_SECONDS = 75
@@ -78,7 +78,7 @@ class Listener:
             h11_max_incomplete_event_size=LONGEST_HEADERS,
         )
         self._state = ServerState()
-        self._socket = _bound(port)
+        self._socket = bound_socket(port)
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._coming_back: asyncio.Task[None] | None = None
@@ -112,7 +112,7 @@ class Listener:
         self._server = None
         for connection in list(self._state.connections):
             connection.transport.abort()
-        self._socket = _bound(self.port)
+        self._socket = bound_socket(self.port)
 
     def go_down(self, seconds: float) -> None:
         """Be away for that long; a second call while away begins the time anew."""
@@ -150,15 +150,3 @@ class Listener:
 
 def _app_state() -> dict[str, Any]:
     return {}
-
-
-def _bound(port: int) -> socket.socket:
-    # Without IPPROTO_TCP asyncio does not switch Nagle off: 44 ms a request.
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((LOOPBACK, port))
-    except OSError:
-        made.close()
-        raise
-    return made

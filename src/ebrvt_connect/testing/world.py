@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ebrvt_connect.model.message import BlobRef
+from ebrvt_connect.ports.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 INLINE_BYTES = 64 * 1024
-_COPY_BYTES = 256 * 1024
 _PART_SUFFIX = ".part"
 
 _TABLES = """
@@ -234,7 +234,7 @@ class Spool:
             os.fsync(self._file.fileno())
             self._file.close()
             self._path.replace(self._path.with_name(sha256))
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
             self._file = self._path = None
         else:
             self._world._keep_inline(sha256, bytes(self._memory))  # noqa: SLF001 - one pair of classes
@@ -249,11 +249,3 @@ def memory_world(now: Callable[[], datetime] = utc_now) -> SqliteWorld:
 def _row(body: str) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(body)
     return row
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.faults_vi import os_fault_vi
 from ebrvt_connect.errors import HeldForPerson, InvalidValue, Scope
+from ebrvt_connect.ports.durable import sync_folder
 from ebrvt_connect.trust.anchors import TRUST_FOLDER_INVALID, TrustStore, store_of_files
 from ebrvt_connect.trust.pins import TRUST_FOLDER_MISSING
 
@@ -110,14 +111,14 @@ def write_trust_file(folder: Path, path: str, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def remove_trust_file(folder: Path, path: str) -> None:
     """Take one file away, durably. Raises `OSError`."""
     target = folder / path
     target.unlink()
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def _like_the_folder(handle: int, folder: Path, target: Path) -> None:
@@ -138,7 +139,7 @@ def _make_folder(folder: Path) -> None:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         above = folder.parent.stat()
         os.chown(folder, above.st_uid, above.st_gid)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _make_branch(branch: Path, folder: Path) -> None:
@@ -147,16 +148,7 @@ def _make_branch(branch: Path, folder: Path) -> None:
         return
     _make_folder(branch)
     branch.chmod(stat.S_IMODE(folder.stat().st_mode) & ~stat.S_IWOTH)
-    _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    """A rename or removal is durable once the folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder)
 
 
 def _files(folder: Path) -> list[Path]:

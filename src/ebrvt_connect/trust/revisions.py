@@ -68,7 +68,6 @@ _MOST_RATIO = 20
 """All object streams together, to the file: structure seldom packs to less than a tenth."""
 _MOST_FIELD_BYTES = 8
 _USUAL_FIELD_BYTES = 4
-_PREDICTOR_UP = 12
 
 
 class LayoutRefused(Exception):

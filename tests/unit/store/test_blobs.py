@@ -157,7 +157,7 @@ def test_what_another_thread_has_moved_but_not_yet_synced_is_synced_before_it_co
     """Whichever way a blob is found to be there already: known before writing, or only after."""
     small, big = blobs.put([b"x"], limit_bytes=LIMIT), blobs.put([BIG], limit_bytes=LIMIT)
     synced = []
-    monkeypatch.setattr("ebrvt_connect.store.blobs._sync_folder", synced.append)
+    monkeypatch.setattr("ebrvt_connect.store.blobs.sync_folder", synced.append)
     blobs.put([b"x"], limit_bytes=LIMIT)
     blobs.put([BIG], limit_bytes=LIMIT)
     assert synced == [blobs.path_of(small.sha256).parent, blobs.path_of(big.sha256).parent]
