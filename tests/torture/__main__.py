@@ -1,9 +1,11 @@
 """`./dev torture [FORMAT ...]`: 10,000 mutations of each format, and every byte of it flipped; minutes each.
 
-`./dev torture R6 R7 R8`: every shipped adapter over bad lines, against slow, endless and meaningless answers.
+`./dev torture R1 R2 ...`: the recipes of reliability in full; what was tried, lost and doubled is summed at
+the end. R1, R2: a daemon killed at random moments and at every named crash point. R6, R7, R8: every shipped
+adapter over bad lines, against slow, endless and meaningless answers.
 
-Tells what became of them; ends with 1 if a mutation raised, or passed though what is signed had changed.
-`--write FORMAT:INDEX` writes one mutation to standard output instead, for a look.
+Ends with 1 if a mutation raised, or passed though what is signed had changed, or if a recipe lost or doubled
+anything. `--write FORMAT:INDEX` writes one mutation to standard output instead.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ import sys
 from pathlib import Path
 
 from ebrvt_connect.testing.pki import SandboxPki
+from tests.torture.recipes import RECIPES, play
 from tests.torture.run import flips, mutation, torture
 from tests.torture.samples import MAKERS, Verifier
-from tests.torture.wire import RECIPES, TORTURE_SEEDS, wire
 from tests.unit.trust.samples import Desk
 
 _KEYS = Path("var") / "torture" / "pki"
@@ -29,7 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--count", type=int, default=10_000, help="mutations of each format")
     parser.add_argument("--seed", default="1", help="another seed, other mutations")
     parser.add_argument("--every", type=int, default=1, help="flip every n-th byte; 0: none")
-    parser.add_argument("--seeds", type=int, default=TORTURE_SEEDS, help="R6: drawn toxics for each adapter")
+    parser.add_argument("--seeds", type=int, help="recipes: fewer (or more) seeds than in full")
     parser.add_argument("--keys", type=Path, default=_KEYS, help="folder of the sandbox's keys")
     parser.add_argument("--keep", type=Path, help="folder for mutations that passed and should not have")
     parser.add_argument("--write", metavar="FORMAT:INDEX", help="one mutation to standard output")
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     logging.disable(logging.CRITICAL)
     recipes = [name for name in RECIPES if name in asked.formats or not asked.formats]
-    failed = bool(recipes and not asked.write and wire(recipes, asked.seeds))
+    failed = bool(recipes and not asked.write and play(recipes, asked.seeds))
     formats = [name for name in MAKERS if name in asked.formats or not asked.formats]
     if not formats and not asked.write:
         return int(failed)

@@ -5,12 +5,9 @@ import subprocess
 
 import pytest
 
+from tests.integration.engine.reckoning import start
 from tests.integration.engine.test_engine import until
-from tests.integration.engine.test_kill import (
-    assert_nothing_lost_or_doubled,
-    assert_the_books_agree,
-    start,
-)
+from tests.integration.engine.test_kill import assert_nothing_lost_or_doubled, assert_the_books_agree
 
 ITEMS = 300
 

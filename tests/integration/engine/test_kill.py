@@ -3,11 +3,9 @@
 The remote's effects are journalled by the remote itself, and every effect counts, whatever its key.
 """
 
-import os
 import random
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -16,56 +14,25 @@ import pytest
 
 from ebrvt_connect.codec.proof import entry_facts
 from ebrvt_connect.model.message import State
-from ebrvt_connect.store.crash_points import CRASH_AT, KILLED, POINTS
+from ebrvt_connect.store.crash_points import KILLED, POINTS
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.proof import ProofLog
 from ebrvt_connect.store.proof_audit import altered
 from ebrvt_connect.testing.clock import FakeClock
-from tests.integration.engine.crashing_daemon import DECIDES_AFTER, OF_EVIDENCE
+from tests.integration.engine.crashing_daemon import OF_EVIDENCE
+from tests.integration.engine.reckoning import Reckoning, reckoned, start
 
-DAEMON = Path(__file__).with_name("crashing_daemon.py")
 A_RUN = 12
 """New documents offered at each run."""
-
-
-def start(folder: Path, items: int, crash_at: str | None = None) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    if crash_at is not None:
-        environment[CRASH_AT] = crash_at
-    with (folder / "daemon.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, str(DAEMON), str(folder), str(items)], env=environment, stdout=log, stderr=log
-        )
 
 
 def run(folder: Path, items: int, crash_at: str | None = None) -> int:
     return start(folder, items, crash_at).wait(90)
 
 
-def effects(folder: Path, system: str) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(folder / f"{system}.db")) as journal:
-        return journal.execute("SELECT key, lane FROM effect ORDER BY id").fetchall()
-
-
 def assert_nothing_lost_or_doubled(folder: Path, items: int) -> None:
-    log = (folder / "daemon.log").read_text()
-    for system, suffix in (("axis", ""), ("dms", ">SENT")):
-        counted = Counter(key for key, _lane in effects(folder, system))
-        wanted = {f"out:d{n}:1{suffix}" for n in range(items)}
-        assert wanted - counted.keys() == set(), f"lost at {system}\n{log}"
-        assert {key: n for key, n in counted.items() if n > 1} == {}, f"doubled at {system}\n{log}"
-        assert counted.keys() == wanted
-    lanes: dict[str, list[int]] = {}
-    for key, lane in effects(folder, "axis"):
-        lanes.setdefault(lane, []).append(int(key.split(":")[1][1:]))
-    assert all(order == sorted(order) for order in lanes.values())
-    with closing(sqlite3.connect(folder / "axis.db")) as journal:
-        asked = dict(journal.execute("SELECT key, count(*) FROM asked GROUP BY key"))
-    later = {f"out:d{n}:1" for n in range(0, items, 3)}
-    assert {key for key in later if asked.get(key, 0) < DECIDES_AFTER} == set(), "done without a decision"
-    with closing(sqlite3.connect(folder / "dms.db")) as journal:
-        acknowledged = {row[0] for row in journal.execute("SELECT external_id FROM acknowledged")}
-    assert acknowledged == {f"d{n}" for n in range(items)}
+    nothing = Reckoning((), (), (), (), (), ())
+    assert reckoned(folder, items) == nothing, (folder / "daemon.log").read_text()
 
 
 def assert_every_effect_is_proven_once(ledger: Ledger) -> None:

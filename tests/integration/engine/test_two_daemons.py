@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from ebrvt_connect.model.message import State
 from ebrvt_connect.store.ledger import Ledger
+from tests.integration.engine.reckoning import DAEMON
 from tests.integration.engine.test_kill import (
-    DAEMON,
     assert_every_effect_is_proven_once,
     assert_nothing_lost_or_doubled,
 )

@@ -1,0 +1,44 @@
+"""The recipes of reliability that `./dev torture` plays in full, by name."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from tests.torture.killed import at_every_point, at_random_moments
+from tests.torture.outcome import Tried, tell, total
+from tests.torture.wire import at_every_adapter
+
+Recipe = Callable[[int | None], Iterator[Tried]]
+"""Plays one, with so many seeds (None: as many as its full count wants)."""
+
+
+def _one(play: Callable[..., Tried], seeds: int | None) -> Iterator[Tried]:
+    yield play() if seeds is None else play(seeds)
+
+
+def _wire(recipe: str, seeds: int | None) -> Iterator[Tried]:
+    return at_every_adapter(recipe) if seeds is None else at_every_adapter(recipe, seeds)
+
+
+RECIPES: dict[str, Recipe] = {
+    "R1": partial(_one, at_random_moments),
+    "R2": partial(_one, at_every_point),
+    "R6": partial(_wire, "R6"),
+    "R7": partial(_wire, "R7"),
+    "R8": partial(_wire, "R8"),
+}
+
+
+def play(names: list[str], seeds: int | None) -> bool:
+    """Play them one after the other, tell each and the sum of all; whether anything was not as it must be."""
+    outcomes: list[Tried] = []
+    for name in names:
+        for outcome in RECIPES[name](seeds):
+            tell(outcome)
+            outcomes.append(outcome)
+    summed = total(outcomes)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{summed}  peak memory of this process {peak:.0f} MB", flush=True)
+    return summed.failed
