@@ -2,7 +2,9 @@
 
 Who holds the keys is told apart in `keys` only: the leader's lies at a (simulated) remote signing
 service, the agency's in a PKCS#12 file. A key in a token is `Pkcs11Signer(TokenSettings(...), pin)`; see
-`docs/operate/signing.md`. Real use is `issue`; the rest makes throw-away keys and a service.
+`docs/operate/signing.md`. Real use is `issue`; the rest makes throw-away keys and a service. The copy is
+marked with the agency's seal, which the register knows as `agency`: so its role is told; a seal that copies
+is registered as `copy`, too.
 """
 
 from collections.abc import Iterator

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         VN_2025,
         VN_LEGACY_2018,
         ToVerify,
+        VerificationPolicy,
         VerifyLimits,
         averify,
         load_trust_folder,
@@ -28,8 +29,17 @@ if TYPE_CHECKING:
         verify_many,
         verify_packet,
     )
-    from ebrvt_connect.errors import ConnectError, HeldForPerson, ReconcileFirst, Rejected, RetryLater
+    from ebrvt_connect.errors import (
+        ConnectError,
+        HeldForPerson,
+        InvalidValue,
+        ReconcileFirst,
+        Rejected,
+        RetryLater,
+    )
     from ebrvt_connect.model.ids import AgencyCode, DocumentNumber
+    from ebrvt_connect.transport.signers import KeySigner
+    from ebrvt_connect.trust.anchors import TrustStore
     from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.verdict import Indication, VerificationReport
 
@@ -44,11 +54,15 @@ __all__ = [
     "DocumentNumber",
     "HeldForPerson",
     "Indication",
+    "InvalidValue",
+    "KeySigner",
     "PacketReport",
     "ReconcileFirst",
     "Rejected",
     "RetryLater",
     "ToVerify",
+    "TrustStore",
+    "VerificationPolicy",
     "VerificationReport",
     "VerifyLimits",
     "__version__",
@@ -69,6 +83,7 @@ _HOMES = {
         "VN_2025",
         "VN_LEGACY_2018",
         "ToVerify",
+        "VerificationPolicy",
         "VerifyLimits",
         "averify",
         "load_trust_folder",
@@ -80,8 +95,10 @@ _HOMES = {
         "verify_many",
         "verify_packet",
     ),
-    "errors": ("ConnectError", "HeldForPerson", "ReconcileFirst", "Rejected", "RetryLater"),
+    "errors": ("ConnectError", "HeldForPerson", "InvalidValue", "ReconcileFirst", "Rejected", "RetryLater"),
     "model.ids": ("AgencyCode", "DocumentNumber"),
+    "transport.signers": ("KeySigner",),
+    "trust.anchors": ("TrustStore",),
     "trust.packet_report": ("PacketReport",),
     "trust.verdict": ("Indication", "VerificationReport"),
 }

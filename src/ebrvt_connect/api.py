@@ -91,16 +91,18 @@ def verify(  # noqa: PLR0913 - a verdict has as many grounds
     `cms`, `ooxml`, `edxml`), another has failed with `KIND_NOT_AS_NAMED`.
 
     Never raises for what the file holds: a hostile one is a report with `FORMAT_FAILURE`. Raises
-    `OSError` for a path that does not read and `ValueError` for a naive `at` or a `kind` nobody knows.
+    `OSError` for a path that does not read, `ValueError` for a naive `at` or a `kind` nobody knows, and
+    `TypeError` for a source, policy or trust that is none (a path as text, a folder instead of its store).
+    No limits are set to what the file may take: `verify_many` sets them.
     """
     from ebrvt_connect.transport.verify_one import OneFile, verified
 
+    _expect_grounds(policy, trust)
     named = None if kind == "auto" else DocumentKind(kind)
     if named is DocumentKind.UNKNOWN:
         raise ValueError("a file cannot be verified as one of unknown kind")
 
-    called = name if name is not None else (source.name if isinstance(source, Path) else "")
-    data = source if isinstance(source, bytes) else read_bounded(source, policy.largest_bytes)
+    called, data = _name_and_content(source, name, policy)
     file = OneFile(
         data=data, policy=policy, trust=trust, detached=dict(detached or {}), name=called, kind=named
     )
@@ -162,9 +164,9 @@ def signed_content(
     """
     from ebrvt_connect.trust import signed_content as handing_out
 
-    called = name if name is not None else (source.name if isinstance(source, Path) else "")
+    _expect_grounds(policy, trust)
+    called, data = _name_and_content(source, name, policy)
     moment = at if at is not None else (clock or SystemClock()).now()
-    data = source if isinstance(source, bytes) else read_bounded(source, policy.largest_bytes)
     return handing_out.signed_content(
         data, policy=policy, trust=trust, at=moment, revocation=revocation, name=called
     )
@@ -192,11 +194,12 @@ def verify_packet(  # noqa: PLR0913 - one more side than a file has
     `trust` says; `history` says which code followed which. The rest is as in `verify`.
 
     Never raises for what an edXML file or a signed file holds. Raises `InvalidValue` for a JSON record that
-    is none, `OSError` for a path that does not read, `ValueError` for a naive `at` or for files given
-    beside an edXML file.
+    is none, or `FILE_CHANGED_MEANWHILE` for a file that is being written; `OSError` for a path that does not
+    read; `ValueError` for a naive `at` or for files given beside an edXML file.
     """
     from ebrvt_connect.transport.verify_packet import PacketVerifier
 
+    _expect_grounds(policy, trust)
     timer = clock or SystemClock()
     judge = PacketVerifier(
         policy=policy,
@@ -234,11 +237,13 @@ def verify_many(
     process, without limits. Closing the iterator ends the workers.
 
     Raises `ValueError` for a naive `at` or a negative number of workers, and, while iterating, what the
-    sources raise and `RuntimeError` when workers cannot be started. Linux only.
+    sources raise, `TypeError` for one that is no source and `RuntimeError` when workers cannot be started.
+    Workers take about a second to start: give many files to one call. Linux only.
     """
     from ebrvt_connect.transport import verify_batch
     from ebrvt_connect.transport.verify_wire import BatchGrounds
 
+    _expect_grounds(policy, trust)
     moment = at if at is not None else (clock or SystemClock()).now()
     if moment.tzinfo is None:
         raise ValueError(f"the time of a verification must be aware, got {moment!r}")
@@ -346,7 +351,28 @@ def sign_cms(
 
 
 def load_trust_folder(folder: Path) -> TrustStore:
-    """The trust store of a folder (kho tin cậy); its errors are described in `transport.trust_folder`."""
+    """The trust store of a folder (kho tin cậy); its errors are described in `transport.trust_folder`.
+
+    Load it once and keep it; after a change in the folder load it again.
+    """
     from ebrvt_connect.transport import trust_folder
 
-    return trust_folder.load_trust_folder(folder)
+    return trust_folder.load_trust_folder(Path(folder))
+
+
+def _expect_grounds(policy: object, trust: object) -> None:
+    """Raises `TypeError` where a policy's name or a folder stands for the thing itself."""
+    from ebrvt_connect.trust.anchors import TrustStore
+
+    if not isinstance(policy, VerificationPolicy):
+        raise TypeError(f"policy: expected a VerificationPolicy such as VN_2025, got {type(policy).__name__}")
+    if not isinstance(trust, TrustStore):
+        raise TypeError(f"trust: expected what load_trust_folder gives, got {type(trust).__name__}")
+
+
+def _name_and_content(
+    source: bytes | Path | BinaryIO, name: str | None, policy: VerificationPolicy
+) -> tuple[str, bytes]:
+    """What the report calls the file, and as much of it as the policy looks at."""
+    called = name if name is not None else (source.name if isinstance(source, Path) else "")
+    return called, source if isinstance(source, bytes) else read_bounded(source, policy.largest_bytes)

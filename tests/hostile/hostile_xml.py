@@ -46,15 +46,19 @@ def _namespaces(count: int) -> str:
     return "".join(f' xmlns:n{n}="urn:{n}"' for n in range(count))
 
 
+def _unsigned(properties: str) -> str:
+    return (
+        '<Object><x:QualifyingProperties xmlns:x="http://uri.etsi.org/01903/v1.3.2#" '
+        'xmlns:y="http://uri.etsi.org/01903/v1.4.1#"><x:UnsignedProperties><x:UnsignedSignatureProperties>'
+        f"{properties}"
+        "</x:UnsignedSignatureProperties></x:UnsignedProperties></x:QualifyingProperties></Object>"
+    )
+
+
 def _archived(properties: int, namespaces: int) -> bytes:
     """A signature with archive timestamps behind many properties, under many namespaces."""
     stamp = "<y:ArchiveTimeStamp><x:EncapsulatedTimeStamp>MIIB</x:EncapsulatedTimeStamp></y:ArchiveTimeStamp>"
-    inside = (
-        '<Object><x:QualifyingProperties xmlns:x="http://uri.etsi.org/01903/v1.3.2#" '
-        'xmlns:y="http://uri.etsi.org/01903/v1.4.1#"><x:UnsignedProperties><x:UnsignedSignatureProperties>'
-        f"{'<x:CertificateValues/>' * properties}{stamp * 4}"
-        "</x:UnsignedSignatureProperties></x:UnsignedProperties></x:QualifyingProperties></Object>"
-    )
+    inside = _unsigned(f"{'<x:CertificateValues/>' * properties}{stamp * 4}")
     return _document("", _signature(inside=inside), _namespaces(namespaces))
 
 
@@ -134,6 +138,9 @@ MADE: dict[str, Callable[[], bytes]] = {
             + "MIIB" * 2_400_000
             + "</X509Certificate></X509Data></KeyInfo>"
         ),
+    ),
+    "unsigned properties by the hundred thousand": lambda: _document(
+        "", _signature(inside=_unsigned("<x:CertificateValues/>" * 150_000))
     ),
     "a signature value of ten megabytes": lambda: _document("").replace(
         b"<SignatureValue>AAAA", b"<SignatureValue>" + b"A" * 9_900_000

@@ -8,6 +8,7 @@ from functools import partial
 
 from tests.torture.killed import at_every_point, at_random_moments
 from tests.torture.outcome import Tried, tell, total
+from tests.torture.rules import against_the_oracle
 from tests.torture.wire import at_every_adapter
 
 Recipe = Callable[[int | None], Iterator[Tried]]
@@ -28,6 +29,7 @@ RECIPES: dict[str, Recipe] = {
     "R6": partial(_wire, "R6"),
     "R7": partial(_wire, "R7"),
     "R8": partial(_wire, "R8"),
+    "R22": partial(_one, against_the_oracle),
 }
 
 

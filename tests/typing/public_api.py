@@ -15,10 +15,14 @@ from ebrvt_connect import (
     DocumentNumber,
     HeldForPerson,
     Indication,
+    InvalidValue,
+    KeySigner,
     PacketReport,
     ReconcileFirst,
     Rejected,
     RetryLater,
+    TrustStore,
+    VerificationPolicy,
     VerificationReport,
     __version__,
     load_trust_folder,
@@ -29,6 +33,7 @@ from ebrvt_connect import (
 from ebrvt_connect.errors import Scope
 from ebrvt_connect.ports.signer import Signer
 from ebrvt_connect.transport.clock import SystemClock
+from ebrvt_connect.trust.packet_checklist import Outcome
 
 assert_type(__version__, str)
 ebrvt_connect.verfy  # type: ignore[attr-defined]
@@ -36,6 +41,8 @@ ebrvt_connect.verfy  # type: ignore[attr-defined]
 # --- verifying ----------------------------------------------------------------------------------------------
 
 trust = load_trust_folder(Path("trust"))
+assert_type(trust, TrustStore)
+assert_type(VN_2025, VerificationPolicy)
 report = verify(Path("cong-van.pdf"), policy=VN_2025, trust=trust)
 assert_type(report, VerificationReport)
 assert_type(report.indication, Indication)
@@ -43,6 +50,8 @@ assert_type(report.headline_vi, str)
 packet = verify_packet(Path("125.edxml"), policy=VN_2025, trust=trust)
 assert_type(packet, PacketReport)
 assert_type(packet.files[0].report, VerificationReport | None)
+assert_type([rule.outcome for rule in packet.rules if rule.rule == "leader"], list[Outcome])
+packet.raise_for_status()
 assert_type(report.to_json(), str)
 for signature in report.signatures:
     assert_type(signature.signer.cn, str)
@@ -73,6 +82,14 @@ def seen(verdict: VerificationReport) -> str:
 
 
 # --- signing ------------------------------------------------------------------------------------------------
+
+
+def key(content: bytes) -> Signer:
+    """Opened, or told with a Vietnamese sentence why not."""
+    try:
+        return KeySigner.from_pkcs12(content, b"...")
+    except InvalidValue as flaw:
+        raise SystemExit(flaw.sentence_vi) from flaw
 
 
 def signed(pdf: bytes, leader: Signer, seal: Signer, now: datetime) -> bytes:

@@ -3,12 +3,22 @@
 import asyncio
 import subprocess
 import sys
-from datetime import UTC, datetime
-from io import BytesIO
+from datetime import UTC, datetime, timedelta
+from io import BytesIO, StringIO
 
 import pytest
 
-from ebrvt_connect.api import POLICIES, VN_2025, averify, load_trust_folder, sign_pdf, verify
+from ebrvt_connect.api import (
+    POLICIES,
+    VN_2025,
+    averify,
+    load_trust_folder,
+    sign_pdf,
+    signed_content,
+    verify,
+    verify_many,
+    verify_packet,
+)
 from ebrvt_connect.store.evidence import EvidenceFolder
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.pki import SandboxPki
@@ -145,6 +155,20 @@ def test_the_kind_named_is_a_part_of_the_evidence(tmp_path, trust, signed):
     assert folder.replay(name, signed).differences == ()
 
 
+def test_a_verdict_tells_which_records_are_its_own(tmp_path, trust, signed):
+    folder = EvidenceFolder(tmp_path)
+    first, later = (
+        verify(signed, policy=VN_2025, trust=trust, at=AT + timedelta(hours=hours), evidence=folder)
+        for hours in (0, 1)
+    )
+    packet = verify_packet(b"<a/>", policy=VN_2025, trust=trust, at=AT, evidence=folder)
+
+    kept = [folder.names_of(report) for report in (first, packet, later)]
+    assert [len(names) for names in kept] == [1, 1, 1]
+    assert sorted(name for names in kept for name in names) == sorted(folder.names())
+    assert folder.names_of(verify(b"", policy=VN_2025, trust=trust, at=AT)) == ()
+
+
 def test_an_empty_file_is_told_as_empty_whatever_it_was_to_be(trust):
     report = verify(b"", policy=VN_2025, trust=trust, at=AT, kind="pdf")
 
@@ -183,3 +207,41 @@ def test_a_loop_goes_on_while_files_are_verified(trust, signed):
 def test_a_wrong_call_is_raised_where_it_is_awaited(trust, signed):
     with pytest.raises(ValueError, match="aware"):
         asyncio.run(averify(signed, policy=VN_2025, trust=trust, at=AT.replace(tzinfo=None)))
+
+
+# --- calls that are slips, told as such ---------------------------------------------------------------------
+
+
+def _many(source, **grounds):
+    return list(verify_many([source], workers=0, **grounds))
+
+
+CALLS = {"verify": verify, "content": signed_content, "packet": verify_packet, "many": _many}
+NO_SOURCES = {"path as text": "cong-van.pdf", "mutable bytes": bytearray(b"%PDF-"), "nothing": None}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+@pytest.mark.parametrize("source", NO_SOURCES.values(), ids=NO_SOURCES.keys())
+def test_what_is_no_source_is_told_with_what_would_be_one(trust, call, source):
+    with pytest.raises(TypeError, match=r"expected bytes, a pathlib\.Path or a file opened with 'rb', got"):
+        call(source, policy=VN_2025, trust=trust, at=AT)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_file_opened_as_text_is_told_as_such(trust, call):
+    with pytest.raises(TypeError, match="got one that reads text"):
+        call(StringIO("%PDF-"), policy=VN_2025, trust=trust, at=AT)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_policys_name_and_a_folder_are_no_grounds(pki, trust, signed, call):
+    with pytest.raises(TypeError, match="policy: expected a VerificationPolicy such as VN_2025, got str"):
+        call(signed, policy="VN_2025", trust=trust, at=AT)
+    with pytest.raises(TypeError, match="trust: expected what load_trust_folder gives"):
+        call(signed, policy=VN_2025, trust=pki.trust_folder, at=AT)
+
+
+def test_a_source_that_is_none_does_not_end_a_batch_as_if_all_were_judged(trust, signed):
+    for sources in ([None], [signed, None, signed]):
+        with pytest.raises(TypeError, match="got NoneType"):
+            list(verify_many(sources, policy=VN_2025, trust=trust, at=AT, workers=1))

@@ -206,13 +206,22 @@ class AgencyHistory:
 
     def code_on(self, code: AgencyCode, day: date) -> AgencyCode:
         """The code that stands for the same agency on `day` (unknown re-codings keep the old code)."""
-        current = code
+        return self._codes_until(code, day)[-1]
+
+    def _codes_until(self, code: AgencyCode, day: date) -> list[AgencyCode]:
+        """The code and those that followed it, up to `day`."""
+        followed = [code]
         for succession in self.successions:
-            if day >= succession.since:
-                new = dict(succession.codes).get(current.qd20)
-                current = AgencyCode.parse(new) if new else current
-        return current
+            new = dict(succession.codes).get(followed[-1].qd20) if day >= succession.since else None
+            if new:
+                followed.append(AgencyCode.parse(new))
+        return followed
 
     def same_agency(self, one: AgencyCode, other: AgencyCode, day: date) -> bool:
-        """Whether two codes, of whatever time, stand for one agency on `day`."""
-        return self.code_on(one, day).same_agency(self.code_on(other, day))
+        """Whether two codes, of whatever time, stand for one agency on `day`: one of them followed the other.
+
+        Agencies merged under one new code (sáp nhập) were two before, and neither spoke for the other.
+        """
+        return any(code.same_agency(other) for code in self._codes_until(one, day)) or any(
+            code.same_agency(one) for code in self._codes_until(other, day)
+        )

@@ -25,7 +25,17 @@ from ebrvt_connect.ops.certificate_page import (
     lines_of_table,
 )
 from ebrvt_connect.trust.verdict import Indication, Severity, SignatureRole
-from ebrvt_connect.trust.words_vi import KINDS, ROLES, Row, moment_vi, one_line, rows_of, verdict_vi, weighed
+from ebrvt_connect.trust.words_vi import (
+    FILE_KINDS,
+    KINDS,
+    ROLES,
+    Row,
+    moment_vi,
+    one_line,
+    rows_of,
+    verdict_vi,
+    weighed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,13 +58,6 @@ LEADS = {
 _LOUD = "Chữ ký số hợp lệ, kèm cảnh báo cần đọc dưới đây."
 _NO_PROOF = "Thời điểm ký CHƯA CÓ DẤU THỜI GIAN CHỨNG MINH."
 _UNSIGNED = "Tệp không có chữ ký số nào được kiểm tra."
-_FILE_KINDS = {
-    "pdf": "PDF",
-    "xml": "XML",
-    "cms": "CMS (.p7m, .p7s)",
-    "ooxml": "Office (OOXML)",
-    "edxml": "edXML",
-}
 _PROOFS = {
     "timestamp": "có dấu thời gian",
     "claimed": "CHỈ TỰ KHAI",
@@ -118,7 +121,7 @@ def content_of(report: VerificationReport) -> Certificate:
 
 def _rows(report: VerificationReport) -> tuple[Row, ...]:
     size = f"{report.size_bytes:,}".replace(",", ".")
-    kind = _FILE_KINDS.get(report.kind.value, "không rõ")
+    kind = FILE_KINDS[report.kind]
     return (
         Row("Tên tệp", bare_name(report.file) or "(không tên)"),
         Row("Loại, dung lượng", f"{kind}, {size} byte; {_count(report)}"),

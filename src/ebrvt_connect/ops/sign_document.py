@@ -59,7 +59,7 @@ SIGN_SOURCE_FAILED = explain(
 )
 SIGN_XML_SIGNED = explain(
     "SIGN_XML_SIGNED",
-    "Tệp XML {file} đã có chữ ký; thêm chữ ký toàn tệp sẽ làm hỏng chữ ký trước.",
+    "Tệp XML {file} đã có chữ ký trên toàn tệp; thêm chữ ký toàn tệp sẽ làm hỏng chữ ký trước.",
     "Ký một phần của tệp bằng --part ID (các chữ ký đứng cạnh nhau), hoặc ký thành tệp riêng (--detached).",
 )
 SIGN_CMS_ALREADY = explain(
@@ -141,7 +141,10 @@ def to_sign(data: bytes, name: str, *, detached: bool, part: str, at: datetime) 
 
 
 def sign(asked: ToSign, hand: Hand) -> Signed:
-    """Sign, and prove it. Raises `InvalidValue` and whatever signer, timestamper and appearance raise."""
+    """Sign, and prove it; whether the certificate may sign at all was asked before.
+
+    Raises `InvalidValue` and whatever signer, timestamper and appearance raise.
+    """
     missed: list[RetryLater] = []
     made = _made(asked, replace(hand, on_unstamped=missed.append if hand.on_unstamped else None))
     done = _proven(asked, made, hand)
@@ -169,7 +172,11 @@ def _refuse_unsound(asked: ToSign, before: VerificationReport) -> None:
     if before.indication is Indication.TOTAL_FAILED:
         detail = f"the source fails: {_first_error(before)}"
         raise InvalidValue(SIGN_SOURCE_FAILED, detail, file=name, reason=_first_error(before))
-    if asked.form == "xades" and before.signatures and not asked.part:
+    if (
+        asked.form == "xades"
+        and not asked.part
+        and any(s.coverage.level != "partial" for s in before.signatures)
+    ):
         raise InvalidValue(SIGN_XML_SIGNED, f"{len(before.signatures)} signatures in it", file=name)
 
 
@@ -213,8 +220,7 @@ def _made_xml(asked: ToSign, hand: Hand) -> bytes:
 
 
 def _made_pdf(asked: ToSign, hand: Hand) -> bytes:
-    from ebrvt_connect.api import sign_pdf
-    from ebrvt_connect.transport.signing_pdf import DOCUMENT_CANNOT_BE_SIGNED
+    from ebrvt_connect.transport.signing_pdf import DOCUMENT_CANNOT_BE_SIGNED, sign_pdf
 
     try:
         return sign_pdf(

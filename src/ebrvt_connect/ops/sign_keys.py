@@ -33,7 +33,7 @@ from ebrvt_connect.ops.config import (
 )
 from ebrvt_connect.ops.config_words import nearest_key, perhaps, what_is_wrong
 from ebrvt_connect.ops.console import note
-from ebrvt_connect.ops.sign_words import advise
+from ebrvt_connect.ops.sign_words import advise, advise_about_key
 from ebrvt_connect.transport.clock import SystemClock
 from ebrvt_connect.transport.http import HttpSettings, HttpTransport
 from ebrvt_connect.transport.pkcs11_signer import Pkcs11Signer, TokenSettings
@@ -124,6 +124,7 @@ def opened_key(
     try:
         opening = _opening(key, secret, config, again=again)
     except HeldForPerson as failure:
+        advise_about_key(failure)
         if failure.code not in _CONFIGURED_WRONGLY:
             raise
         raise ConfigInvalid.of(failure) from failure
@@ -139,7 +140,9 @@ def _opening(
     if key.where == "pkcs11":
         settings = _token_by_uri(key.name) if "=" in key.name else _configured(TokenKey, key, config)[0]
         named = settings.token_label or f"slot {settings.slot}"
-        return Pkcs11Signer(settings, cache(lambda: secret.ask(f"mã PIN của thiết bị {named}")), system=named)
+        return Pkcs11Signer(
+            settings, cache(lambda: secret.ask_pin(f"mã PIN của thiết bị {named}")), system=named
+        )
     remote, loaded = _configured(RemoteKey, key, config)
     _refuse_listeners(remote, loaded, key.name)
     return _remote(remote, secret, key.name, again=again)
@@ -266,8 +269,9 @@ def _wrong_setting(
 
 def _refuse_listeners(remote: RemoteKey, loaded: LoadedConfig, name: str) -> None:
     """A PIN goes over this line: production refuses one that others can listen to, a sandbox warns."""
-    from ebrvt_connect.ops.composition import CONFIG_INSECURE, exposures
+    from ebrvt_connect.ops.composition import exposures
     from ebrvt_connect.ops.config_model import Environment
+    from ebrvt_connect.ops.exposure import CONFIG_INSECURE
 
     for sentence in exposures(loaded, name, remote):
         if loaded.config.environment is Environment.PRODUCTION:
@@ -282,7 +286,7 @@ def _remote(remote: RemoteKey, secret: SecretSource, system: str, *, again: bool
     clock = SystemClock()
     transport = HttpTransport(remote.transport, system=system, clock=clock)
     try:
-        pin = cache(lambda: secret.ask("mã PIN ký số từ xa")) if remote.needs_pin else None
+        pin = cache(lambda: secret.ask_pin("mã PIN ký số từ xa")) if remote.needs_pin else None
         try:
             signer = RemoteSigner(remote, transport, clock=clock, pin=pin, system=system, ask_first=again)
         except HeldForPerson as failure:

@@ -16,6 +16,11 @@ from ebrvt_connect.ops.console import shown_path
 from ebrvt_connect.ops.redaction import remember_secret
 from ebrvt_connect.ops.sign_words import advise
 
+_MISTYPED_VI = (
+    "mã PIN vừa nhập có chữ có dấu hoặc dấu cách ở đầu, ở cuối nên chưa thử với thiết bị; tắt bộ gõ tiếng "
+    "Việt rồi nhập lại (mã PIN có dấu thật thì dùng --password-file)"
+)
+
 
 def keep_out_of_cores() -> None:
     """Let no crash of this process write its memory to a file: a PIN may stand in it."""
@@ -49,6 +54,19 @@ class SecretSource:
         if self.file is not None:
             advice = f"Ghi mật khẩu vào tệp đó, chỉ chủ sở hữu đọc được: chmod 600 {shown_path(self.file)}"
             return _named({"file": str(self.file)}, "--password-file", advice)
+        return self._typed(what_vi)
+
+    def ask_pin(self, what_vi: str) -> str:
+        """A PIN, as `ask`; one that was surely mistyped is not even given: each wrong one counts.
+
+        Raises `click.UsageError` also for a typed one with accents or blanks around it.
+        """
+        said = self.ask(what_vi)
+        if self.environment is None and self.file is None and (not said.isascii() or said != said.strip()):
+            raise click.UsageError(_MISTYPED_VI)
+        return said
+
+    def _typed(self, what_vi: str) -> str:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             msg = f"cần {what_vi}: chạy lệnh ở cửa sổ dòng lệnh, hoặc dùng --password-file hay --password-env"
             raise click.UsageError(msg)

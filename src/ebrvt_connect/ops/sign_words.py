@@ -35,6 +35,46 @@ _PLACES_VI = {
     "attachment": "Rút ngắn --number, hoặc --no-appearance.",
     "copy": "Rút ngắn tên cơ quan bằng --copy-agency, hoặc --no-appearance.",
 }
+_SURE_OF_PIN_VI = (
+    "Hỏi lại người giữ mã PIN, tắt Caps Lock và bộ gõ tiếng Việt khi nhập; chắc chắn rồi mới chạy lại lệnh."
+)
+_OF_KEYS_VI = {
+    "TOKEN_PIN_REFUSED": (
+        "Chưa ký gì. ĐỪNG thử lại khi chưa chắc mã PIN: thiết bị tự khóa sau vài lần nhập sai, mở khóa phải "
+        f"qua tổ chức cấp chứng thư số. {_SURE_OF_PIN_VI}"
+    ),
+    "REMOTE_PIN_REFUSED": (
+        "Chưa ký gì. ĐỪNG thử lại khi chưa chắc mã PIN: dịch vụ khóa chứng thư sau vài lần nhập sai. "
+        f"{_SURE_OF_PIN_VI}"
+    ),
+    "TOKEN_PIN_AT_RISK": (
+        "Chưa ký gì. Khi đã chắc mã PIN, đăng nhập thành công một lần bằng phần mềm của thiết bị để xóa cảnh "
+        "báo, rồi chạy lại lệnh."
+    ),
+    "TOKEN_PIN_LOCKED": (
+        "Chưa ký gì. Mở khóa hoặc đặt lại mã PIN theo hướng dẫn của tổ chức cấp chứng thư số, rồi chạy lại "
+        "lệnh."
+    ),
+    "TOKEN_NOT_PRESENT": (
+        "Cắm lại thiết bị, hoặc sửa nhãn thiết bị (token, slot-id ở --key; token_label, slot của "
+        "[signing.TÊN]), rồi chạy lại lệnh."
+    ),
+    "TOKEN_AMBIGUOUS": (
+        "Nêu rõ thiết bị: token hoặc slot-id ở --key; token_label hoặc slot của [signing.TÊN]."
+    ),
+    "TOKEN_KEY_NOT_FOUND": (
+        "Sửa object, id ở --key (key_label, key_id của [signing.TÊN]); xem trong thiết bị có gì bằng: "
+        "pkcs11-tool --login --list-objects. Chứng thư số không nằm trong thiết bị thì khai báo certificate "
+        "ở [signing.TÊN]."
+    ),
+    "TOKEN_FAILED": (
+        "Rút và cắm lại thiết bị, thử bằng phần mềm của nhà cung cấp, rồi chạy lại lệnh. Nếu lặp lại, gửi mã "
+        "lỗi này cho nhà cung cấp thiết bị."
+    ),
+    "REMOTE_SIGNING_REFUSED": (
+        "Kiểm tra tài khoản khai báo ở [signing.TÊN], rồi gửi mã lỗi này cho nhà cung cấp dịch vụ."
+    ),
+}
 _NO_LEADER_VI = "Ký lãnh đạo trước, hoặc --place."
 
 
@@ -51,7 +91,14 @@ def advising_the_caller(look: Look) -> Iterator[None]:
             advise(failure, _place_vi(look))
         elif failure.code == "TIMESTAMP_REFUSED":
             advise(failure, _TSA_REFUSES_VI)
+        advise_about_key(failure)
         raise
+
+
+def advise_about_key(failure: HeldForPerson) -> None:
+    """What a token or service that did not sign asks of a person at the terminal."""
+    if failure.code in _OF_KEYS_VI:
+        advise(failure, _OF_KEYS_VI[failure.code])
 
 
 def advise(failure: ConnectError | InvalidValue, advice_vi: str) -> None:
@@ -71,4 +118,4 @@ def _place_vi(look: Look) -> str:
 _TSA = "tsa"
 """What the timestamp client calls its authority (`transport.timestamp.SYSTEM`, which takes long to load)."""
 
-__all__ = ["advise", "advising_the_caller"]
+__all__ = ["advise", "advise_about_key", "advising_the_caller"]

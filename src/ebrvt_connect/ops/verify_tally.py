@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ebrvt_connect.errors import ConnectError, InvalidValue
 from ebrvt_connect.ops.console import note
 from ebrvt_connect.ops.exit_codes import INTERRUPTED
 
@@ -42,7 +43,8 @@ class Tally:
     def take(self, reports: Iterable[VerificationReport]) -> frozenset[str]:
         """Count to the end, say how it went, and give the indications met.
 
-        Raises `Exit` when stopped on the way, once it was said what is there and how to go on.
+        Raises `Exit` when stopped on the way, once it was said what is there and how to go on; so it is said
+        before what the place for answers or evidence raises.
         """
         met = set()
         try:
@@ -54,6 +56,11 @@ class Tally:
                 raise
             note(self._stopped_vi())
             raise click.exceptions.Exit(INTERRUPTED) from None
+        except (ConnectError, InvalidValue, OSError) as failure:
+            # A full disk, for the most part. Of stdout itself nobody knows how much went out.
+            if self.asked > 1 and (self.each or not (self.quiet or isinstance(failure, OSError))):
+                note(self._stopped_vi())
+            raise
         if not self.quiet:
             note(self._summary_vi())
         return frozenset(met)

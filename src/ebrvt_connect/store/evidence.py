@@ -3,10 +3,10 @@
     <folder>/objects/ab/cd/<sha256>     certificates, lists, answers, timestamps, rules, reports
     <folder>/records/<time>-<file>-<sha256>.json
 
-Things are only ever added. Everything is written beside, synced and put in place before `keep` returns; a
-record comes last, so that whatever one names is there. A record's name holds its own SHA-256: changed
-contents and changed records are found when they are read. `delete` is for what the law wants deleted, and for
-nothing else.
+Things are only ever added; a piece that was damaged is written anew when it is kept again. Everything is
+written beside, synced and put in place before `keep` returns; a record comes last, so that whatever one names
+is there. A record's name holds its own SHA-256: changed contents and changed records are found when they are
+read. `delete` is for what the law wants deleted, and for nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import re
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +50,10 @@ from ebrvt_connect.trust.packet_evidence import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
-    from ebrvt_connect.trust.verdict import Indication
+    from ebrvt_connect.trust.packet_report import PacketReport
+    from ebrvt_connect.trust.verdict import Indication, VerificationReport
 
 EVIDENCE_RECORD_UNKNOWN = explain(
     "EVIDENCE_RECORD_UNKNOWN",
@@ -62,10 +65,39 @@ EVIDENCE_RECORD_UNCLEAR = explain(
     "Có {count} hồ sơ bằng chứng trong thư mục {folder} bắt đầu bằng {record}.",
     "Viết dài hơn, hoặc cả tên như ebrvt evidence list {folder} liệt kê.",
 )
+EVIDENCE_FOLDER_UNKNOWN = explain(
+    "EVIDENCE_FOLDER_UNKNOWN",
+    "Thư mục {folder} không phải kho bằng chứng kiểm tra.",
+    "Nêu đúng thư mục đã ghi ở --evidence khi kiểm tra (trong đó có objects và records).",
+)
+EVIDENCE_DELETION_UNSAFE = explain(
+    "EVIDENCE_DELETION_UNSAFE",
+    "Chưa xóa gì: hồ sơ bằng chứng {record} đã hỏng nên không biết nó còn dùng những tệp bằng chứng nào.",
+    "Khôi phục hồ sơ đó từ bản sao lưu; không còn bản sao lưu thì xóa nó trước, rồi xóa tiếp.",
+)
 _LARGEST_BYTES = 64 * 1024 * 1024
 _LARGEST_RECORD = 4 * 1024 * 1024
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}-[0-9a-f]{64}\.json")
 """Time of the check, start of the file's SHA-256, SHA-256 of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A record that reads, with the verdict as the report kept with it tells it."""
+
+    name: str
+    record: EvidenceRecord | PacketRecord
+    indication: Indication
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A record that cannot be relied on, and why (hồ sơ hỏng): `EVIDENCE_DAMAGED`."""
+
+    name: str
+    trouble: InvalidValue
+    record: EvidenceRecord | PacketRecord | None = None
+    """None when it does not read itself, and not only what it names."""
 
 
 class EvidenceFolder:
@@ -75,9 +107,22 @@ class EvidenceFolder:
         """Make the folder, for the owner alone, if need be. Raises `HeldForPerson` `STORE_FULL`."""
         self.folder = folder
         self._records = folder / "records"
+        self._whole: set[str] = set()
+        """Pieces that were read and found to be what their names say."""
         with _disk_told():
             self._objects = LocalBlobs(folder / "objects")
             self._records.mkdir(mode=0o700, exist_ok=True)
+
+    @classmethod
+    def existing(cls, folder: Path) -> EvidenceFolder:
+        """One that is there already: whoever only looks makes no folders where none are.
+
+        Raises `InvalidValue` `EVIDENCE_FOLDER_UNKNOWN`.
+        """
+        if not ((folder / "records").is_dir() and (folder / "objects").is_dir()):
+            detail = "expected the folders objects and records in it"
+            raise InvalidValue(EVIDENCE_FOLDER_UNKNOWN, detail, folder=folder)
+        return cls(folder)
 
     def keep(self, evidence: Evidence | PacketEvidence) -> str:
         """Keep a verdict's evidence for good; returns the name of its record once all of it is on the disk.
@@ -87,15 +132,55 @@ class EvidenceFolder:
         content = _written(evidence.record)
         name = _name_of(evidence.record, content)
         with self._locked(fcntl.LOCK_SH):
-            for piece in evidence.contents.values():
-                self._objects.put([piece], limit_bytes=_LARGEST_BYTES)
+            for sha256, piece in evidence.contents.items():
+                self._keep_piece(sha256, piece)
             with _disk_told():
                 self._write(name, content)
         return name
 
+    def _keep_piece(self, sha256: str, piece: bytes) -> None:
+        """Put in; what lies there already under that name is looked at once, and made whole again."""
+        self._objects.put([piece], limit_bytes=_LARGEST_BYTES)
+        if sha256 in self._whole:
+            return
+        try:
+            self.content(sha256)
+        except InvalidValue:
+            with _disk_told():
+                self._objects.path_of(sha256).unlink(missing_ok=True)
+            self._objects.put([piece], limit_bytes=_LARGEST_BYTES)
+        self._whole.add(sha256)
+
     def names(self) -> tuple[str, ...]:
         """The records, oldest check first."""
         return tuple(sorted(p.name for p in self._records.iterdir() if _NAME.fullmatch(p.name)))
+
+    def names_of(self, report: VerificationReport | PacketReport) -> tuple[str, ...]:
+        """The records of this verdict: of the same file, judged in the same second; commonly one.
+
+        None for a packet whose record was handed in as a value and not as a file.
+        """
+        begun = _name_begins(report.validation_time, report.sha256)
+        return tuple(name for name in self.names() if name.startswith(begun))
+
+    def listing(self) -> Iterator[Listed | Unlisted]:
+        """Every record, oldest check first; one that is damaged hides none of the others.
+
+        All that the records name is read, each piece once: what several share is lost to all of them.
+        """
+        whole: set[str] = set()
+        for name in self.names():
+            record: EvidenceRecord | PacketRecord | None = None
+            try:
+                record = self.record(name)
+                indication = self.indication(record)
+                for sha256 in sorted(record.digests() - whole):
+                    self.content(sha256)
+                    whole.add(sha256)
+            except InvalidValue as trouble:
+                yield Unlisted(name, trouble, record)
+            else:
+                yield Listed(name, record, indication)
 
     def called(self, text: str) -> str:
         """The one record whose name begins so.
@@ -117,7 +202,8 @@ class EvidenceFolder:
         try:
             content = read_bounded(self._records / name, _LARGEST_RECORD)
         except OSError as failure:
-            raise _damaged(name) from failure
+            why = ": không có quyền đọc" if isinstance(failure, PermissionError) else ""
+            raise _damaged(f"{name}{why}") from failure
         if hashlib.sha256(content).hexdigest() != name[-69:-5]:
             raise _damaged(name)
         return read_packet_record(content) if _is_of_packet(content) else read_record(content)
@@ -154,14 +240,13 @@ class EvidenceFolder:
         """Delete a record, and what no other record names; returns how many pieces went.
 
         The record goes first: stopped halfway, only pieces that nobody names are left, and the next
-        deletion takes them. Raises as `record` for a name that is none.
+        deletion takes them. It may be a damaged one. Raises `InvalidValue` `EVIDENCE_DAMAGED` for a name
+        that is none, `EVIDENCE_DELETION_UNSAFE` where another record is damaged: what it names would go.
         """
         if not _NAME.fullmatch(name) or not (self._records / name).is_file():
             raise _damaged(name)
         with self._locked(fcntl.LOCK_EX), _disk_told():
-            kept = [other for other in self.names() if other != name]
-            # A record that does not read would lose what it names: then nothing is deleted.
-            named = {sha256 for other in kept for sha256 in self.record(other).digests()}
+            named = {s for other in self.names() if other != name for s in self._named_by(other)}
             (self._records / name).unlink()
             sync_folder(self._records)
             gone = [path for path in self._pieces() if path.name not in named]
@@ -169,6 +254,12 @@ class EvidenceFolder:
                 path.unlink()
                 sync_folder(path.parent)
         return len(gone)
+
+    def _named_by(self, other: str) -> frozenset[str]:
+        try:
+            return self.record(other).digests()
+        except InvalidValue as failure:
+            raise InvalidValue(EVIDENCE_DELETION_UNSAFE, failure.detail, record=other) from failure
 
     def _pieces(self) -> Iterator[Path]:
         yield from (self.folder / "objects").glob("??/??/" + "[0-9a-f]" * 64)
@@ -218,8 +309,11 @@ def _is_of_packet(content: bytes) -> bool:
 
 
 def _name_of(record: EvidenceRecord | PacketRecord, content: bytes) -> str:
-    at = record.at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{at}-{record.file_sha256[:16]}-{hashlib.sha256(content).hexdigest()}.json"
+    return f"{_name_begins(record.at, record.file_sha256)}{hashlib.sha256(content).hexdigest()}.json"
+
+
+def _name_begins(at: datetime, file_sha256: str) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{file_sha256[:16]}-"
 
 
 @contextmanager

@@ -62,7 +62,9 @@ TOKEN_AMBIGUOUS = explain(
 TOKEN_PIN_REFUSED = explain(
     "TOKEN_PIN_REFUSED",
     "Thiết bị lưu khóa {system} không chấp nhận mã PIN; chương trình không thử lại để tránh khóa thiết bị.",
-    "Kiểm tra mã PIN đã khai báo, đăng nhập thử bằng phần mềm của thiết bị, rồi khởi động lại chương trình.",
+    "Thiết bị tự khóa sau vài lần nhập sai mã PIN, mở khóa phải qua tổ chức cấp chứng thư số: đừng thử lại "
+    "khi chưa chắc mã PIN. Hỏi lại người giữ thiết bị; chương trình chạy liên tục thì sửa mã PIN đã khai báo "
+    "rồi khởi động lại.",
 )
 TOKEN_PIN_AT_RISK = explain(
     "TOKEN_PIN_AT_RISK",

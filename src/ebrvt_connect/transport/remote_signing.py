@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 REMOTE_PIN_REFUSED = explain(
     "REMOTE_PIN_REFUSED",
     "Dịch vụ ký số từ xa {system} không chấp nhận mã PIN; chương trình không thử lại để tránh bị khóa.",
-    "Kiểm tra mã PIN đã khai báo bằng phần mềm của nhà cung cấp, rồi khởi động lại chương trình.",
+    "Dịch vụ khóa chứng thư sau vài lần nhập sai mã PIN: đừng thử lại khi chưa chắc mã PIN. Hỏi lại người "
+    "ký; chương trình chạy liên tục thì sửa mã PIN đã khai báo rồi khởi động lại.",
 )
 REMOTE_CREDENTIAL_UNUSABLE = explain(
     "REMOTE_CREDENTIAL_UNUSABLE",

@@ -122,18 +122,30 @@ def sign_cms(
 
 def run_steps(steps: Coroutine[Any, Any, _Result]) -> _Result:
     """Run pyHanko's signing steps to their end, also when called from somebody's running event loop."""
-    kept: list[_Result] = []
-
-    async def run() -> None:
-        # Not the task's own result: asyncio writes that out (`repr`) as it puts the signal handler back, and
-        # of an ASN.1 structure that encodes all of it anew, on some for minutes.
-        kept.append(await steps)
-
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(run())
+        pass
     else:
         with ThreadPoolExecutor(max_workers=1) as aside:
-            aside.submit(asyncio.run, run()).result()
-    return kept[0]
+            return aside.submit(_run, steps).result()
+    return _run(steps)
+
+
+def _run(steps: Coroutine[Any, Any, _Result]) -> _Result:
+    """Not `asyncio.run`: that turns Ctrl-C into a cancellation, and these steps wait within themselves.
+
+    A person would wait for a silent authority to the end of its minutes. It also writes out the result
+    (`repr`) as it puts the signal handler back, and of an ASN.1 structure that encodes all of it anew.
+    """
+    loop = asyncio.new_event_loop()
+    # What matters is raised here; of steps that were left behind nothing is to be said on stderr.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    try:
+        return loop.run_until_complete(steps)
+    finally:
+        if left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()

@@ -21,6 +21,8 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from ebrvt_connect.errors import ConnectError, HeldForPerson, explain
 from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.transport.signing_cms import CmsSigner, run_steps
+from ebrvt_connect.trust.pdf_hybrid import join_companions
+from ebrvt_connect.trust.revisions import sections_of
 from ebrvt_connect.trust.verdict import SignatureRole
 
 if TYPE_CHECKING:
@@ -91,9 +93,11 @@ def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
     if signed_at.tzinfo is None:
         raise ValueError(f"signed_at must be aware, got {signed_at!r}")
     at = signed_at.astimezone(VIETNAM)
-    buffer = BytesIO(pdf)
+    # Word ends its files without a line end, and what is added would then begin within a comment.
+    buffer = BytesIO(pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n")
     try:
         writer = IncrementalPdfFileWriter(buffer, strict=True)
+        _take_two_tables(writer, pdf)
         _refuse_closed(writer)
         name = field_name or _free_field(writer, SignatureRole(role), seen=appearance is not None)
         _name_revision(writer, pdf, name, at)
@@ -120,6 +124,16 @@ def sign_pdf(  # noqa: PLR0913 - a signature has as many sides
     )
     run_steps(_sign(pdf_signer, writer, at))
     return buffer.getvalue()
+
+
+def _take_two_tables(writer: IncrementalPdfFileWriter, pdf: bytes) -> None:
+    """Every PDF of Word has cross-references of two kinds; pyHanko signs over none of them unless told to.
+
+    Raises `LayoutRefused` where the two tell different things.
+    """
+    if writer.prev.xrefs.hybrid_xrefs_present:
+        join_companions(sections_of(pdf))
+        writer.prev.strict = False
 
 
 async def _sign(pdf_signer: PdfSigner, writer: IncrementalPdfFileWriter, signed_at: datetime) -> None:

@@ -1,7 +1,8 @@
 """Signing XML files of any form (ký tệp XML): XAdES, with a timestamp where an authority is named.
 
 What is signed is the whole file, or with `part_id` one element of it. A signature over the whole is broken
-by the next one, so papers that several people sign have a part that all of them sign. Packets whose form a
+by the next one, so papers that several people sign have a part that all of them sign; the last of them, the
+agency's seal, may sign the whole with their signatures in it. Packets whose form a
 ministry lays down are signed without XAdES by `trust.xmldsig` itself.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from ebrvt_connect.codec.xml import parse_tree
 from ebrvt_connect.errors import InvalidValue, RetryLater
 from ebrvt_connect.trust.xades_claims import stamped_octets, with_timestamp
+from ebrvt_connect.trust.xml_words import SIGNATURE
 from ebrvt_connect.trust.xmldsig import sign_packet, sign_part, sign_whole
 
 if TYPE_CHECKING:
@@ -38,12 +40,13 @@ def sign_xml(
     """The file with an enveloped signature as its root's last child; UTF-8, without an XML declaration.
 
     `signed_at` (aware) is the claimed time; with a `timestamper` an authority proves it (B-T instead of
-    B-B). `on_unstamped` as in `sign_pdf`. The reference names the root by its `Id` where it has one, else the
-    whole document. With `part_id` the element with that `Id` is signed, and the signature stands beside it.
+    B-B). `on_unstamped` as in `sign_pdf`. The reference names the root by its `Id` where it has one and there
+    is no signature in it yet, else the whole document. With `part_id` the element with that `Id` is signed,
+    and the signature stands beside it.
 
     Raises `ValueError` for a naive time, a file that is not well-formed, has a DOCTYPE, comments or
-    processing instructions, or no such part; without `part_id` also for one that is signed already. Whatever
-    signer and timestamper raise passes through.
+    processing instructions, or no such part; without `part_id` also for one that is signed as a whole
+    already. Whatever signer and timestamper raise passes through.
     """
     signed = _signed(document, signer, signed_at, part_id)
     if timestamper is None:
@@ -62,10 +65,11 @@ def _signed(document: bytes, signer: Signer, signed_at: datetime, part_id: str) 
     if part_id:
         return sign_part(document, signer, reference_id=part_id, signed_at=signed_at)
     try:
-        root_id = parse_tree(document).get("Id")
+        root = parse_tree(document)
     except InvalidValue as failure:
         raise ValueError(f"XML to be signed: {failure}") from failure
-    if root_id:
+    root_id = root.get("Id")
+    if root_id and next(root.iter(SIGNATURE), None) is None:
         return sign_packet(document, signer, reference_id=root_id, signed_at=signed_at)
     return sign_whole(document, signer, signed_at=signed_at)
 

@@ -112,8 +112,12 @@ class TimestampClient(TimeStamper):
         timeout_seconds: float = _DEADLINE_SECONDS,
         at_once: int = _MOST_AT_ONCE,
         clock: Clock | None = None,
+        on_asking: Callable[[], None] | None = None,
     ) -> None:
-        """`ask` carries DER to the authority and back; the rest as in `TimestampSettings`."""
+        """`ask` carries DER to the authority and back; the rest as in `TimestampSettings`.
+
+        `on_asking` is called before each request: an answer may be minutes away, and somebody may watch.
+        """
         super().__init__(include_nonce=True)  # type: ignore[no-untyped-call]
         self._ask = ask
         self._policy_oid = policy_oid
@@ -121,6 +125,7 @@ class TimestampClient(TimeStamper):
         self._timeout_seconds = timeout_seconds
         self._places = threading.BoundedSemaphore(at_once)
         self._clock = clock or SystemClock()
+        self._on_asking = on_asking
 
     @classmethod
     def over_http(
@@ -131,8 +136,14 @@ class TimestampClient(TimeStamper):
 
     @classmethod
     @contextmanager
-    def opened(cls, settings: TimestampSettings, *, clock: Clock | None = None) -> Iterator[Self]:
-        """With everything the settings say, and a transport of its own.
+    def opened(
+        cls,
+        settings: TimestampSettings,
+        *,
+        clock: Clock | None = None,
+        on_asking: Callable[[], None] | None = None,
+    ) -> Iterator[Self]:
+        """With everything the settings say, and a transport of its own; `on_asking` before each request.
 
         Raises `HeldForPerson` `TLS_FILE_UNUSABLE` for unusable certificate files.
         """
@@ -147,6 +158,7 @@ class TimestampClient(TimeStamper):
                 timeout_seconds=settings.timeout_seconds,
                 at_once=settings.at_once,
                 clock=now,
+                on_asking=on_asking,
             )
         finally:
             transport.close()
@@ -175,6 +187,8 @@ class TimestampClient(TimeStamper):
         nonce, request = self.request_cms(message_digest, md_algorithm)  # type: ignore[no-untyped-call]
         if self._policy_oid is not None:
             request["req_policy"] = self._policy_oid
+        if self._on_asking is not None:
+            self._on_asking()
         with self._place():
             answer = self._ask(request.dump())
         try:

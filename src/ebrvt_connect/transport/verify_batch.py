@@ -2,8 +2,8 @@
 
 A hostile file costs itself: whatever it makes its worker do, it ends with a report of `FORMAT_FAILURE`
 that says which limit it met, the worker is replaced, and the others are judged as if nothing had been. What
-the machine does to a worker (no memory, a disk that does not answer, an end from outside) is no file's fault
-and leaves it undecided.
+the machine does to a worker (no memory, a disk that does not answer, an end from outside, an upgrade of this
+program meanwhile) is no file's fault and leaves it undecided.
 
 Workers are programs of their own, never forks, so they can be started from a program with threads and
 from one without `if __name__ == "__main__"`. A file is opened here and handed over as an open file: a path
@@ -24,6 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from ebrvt_connect.transport.verify_code import BUILD, was_changed
 from ebrvt_connect.transport.verify_items import ToVerify, VerifyLimits, as_item
 from ebrvt_connect.transport.verify_jobs import ChangedMeanwhile, Job, Naming, sha256_of
 from ebrvt_connect.transport.verify_parts import PartMissing, content_and_siblings
@@ -84,6 +85,10 @@ _UNREAD_VI: Final = {
 }
 _CHANGED_VI: Final = "tệp bị thay đổi trong lúc kiểm tra"
 _NOT_READ_VI: Final = "lỗi đọc tệp"
+_REPLACED_VI: Final = "chương trình bị thay bằng bản khác trong lúc đang chạy; dịch vụ thì phải khởi động lại"
+_REPLACED_EN: Final = "the program was replaced by another build while it ran; a daemon must be restarted"
+_NO_MORE: Final = ToVerify(source=b"")
+"""The end of the sources: none of them, whatever they yield, so that none of them ends a batch early."""
 _FROM_OUTSIDE: Final = frozenset(
     -s for s in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU)
 )
@@ -98,8 +103,8 @@ def verify_batch(
     Closing the iterator ends the workers. Raises `RuntimeError` when workers cannot be started.
     """
     coming = iter(sources)
-    first = next(coming, None)
-    if first is None:
+    first = next(coming, _NO_MORE)
+    if first is _NO_MORE:
         return
     pool = _Pool(grounds, max(1, min(workers, _MOST_WORKERS)))
     try:
@@ -159,9 +164,9 @@ def _reports(sources: Iterator[Source], pool: _Pool) -> Iterator[VerificationRep
     while more or waiting:
         if more:
             pool.fill()
-        while more and len(waiting) < pool.most_waiting and (worker := pool.idle()):
-            source = next(sources, None)
-            if source is None:
+        while more and len(waiting) < pool.most_waiting and ((worker := pool.idle()) or pool.is_over):
+            source = next(sources, _NO_MORE)
+            if source is _NO_MORE:
                 more = False
                 break
             waiting.append(job := Job(as_item(source)))
@@ -204,10 +209,17 @@ class _Pool:
         self._selector = selectors.DefaultSelector()
         self.most_waiting = size * _WAITING_PER_WORKER
         self._left = time.monotonic()
+        self._replaced = False
+        """Whether this program was replaced by another on the disk: no more workers are started."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no worker is left and none will come."""
+        return self._replaced and not self._workers
 
     def fill(self) -> None:
         """Start the workers that are missing."""
-        while len(self._workers) < self._size:
+        while len(self._workers) < self._size and not self._replaced:
             worker = Worker(self._packed, self._arguments)
             self._workers.append(worker)
             self._selector.register(worker.connection, selectors.EVENT_READ, worker)
@@ -220,20 +232,24 @@ class _Pool:
             self._end(worker)
         return None
 
-    def begin(self, worker: Worker, job: Job) -> None:
-        """Hand a file to a worker, or settle it at once when it does not read."""
+    def begin(self, worker: Worker | None, job: Job) -> None:
+        """Hand a file to a worker, or settle it at once when it does not read or nobody is left to judge."""
         try:
             job.open(self._grounds.policy.largest_bytes + 1)
         except OSError as failure:
             job.close()
             job.report = _not_read(job.item, failure, self._grounds)
             return
-        worker.begin(job, self._grounds.limits.wall_for(job.size))
+        if worker is not None:
+            worker.begin(job, self._grounds.limits.wall_for(job.size))
+            return
+        job.report = _stopped(job.item, self._other_code(), self._grounds, job.files[0])
+        job.close()
 
     def settle(self, job: Job) -> None:
         """Hand a file to the next worker that is idle, and wait until it is done with it."""
         self.fill()
-        while (worker := self.idle()) is None:
+        while (worker := self.idle()) is None and not self.is_over:
             self.wait(for_idle=True)
             self.fill()
         self.begin(worker, job)
@@ -274,7 +290,10 @@ class _Pool:
         tired, written = answer
         job, worker.job = worker.job, None
         if job is None:
-            worker.ready = True
+            worker.ready = written == BUILD
+            if not worker.ready:
+                self._replaced = True
+                self._end(worker)
             return
         try:
             job.take(written, self._grounds)
@@ -285,8 +304,7 @@ class _Pool:
             finding = self._grounds.policy.notice(limit_findings.FILE_UNREADABLE, reason=_NOT_READ_VI)
             job.report = _stopped(job.item, finding, self._grounds, None)
         except ValueError:
-            finding = self._grounds.policy.notice(limit_findings.VERIFICATION_CRASHED, how="report")
-            job.report = _stopped(job.item, finding, self._grounds, job.files[0])
+            job.report = _stopped(job.item, self._crash("report"), self._grounds, job.files[0])
             tired = True
         job.close()
         if tired:
@@ -302,6 +320,8 @@ class _Pool:
             finding = self._reason(worker, job, late=late)
             job.report = _stopped(job.item, finding, self._grounds, job.files[0])
             job.close()
+        elif not worker.ready and was_changed():
+            self._replaced = True
         elif not worker.ready:
             raise RuntimeError(f"a verification worker did not start: {worker.last_words()}")
 
@@ -331,7 +351,18 @@ class _Pool:
         how = _signal_name(code)
         if code in _FROM_OUTSIDE and not worker.ended_by_us:
             return notice(interrupted, how=how, how_en=how)
-        return notice(limit_findings.VERIFICATION_CRASHED, how=how)
+        return self._crash(how) if code > 0 else notice(limit_findings.VERIFICATION_CRASHED, how=how)
+
+    def _crash(self, how: str) -> Finding:
+        """What a worker did that knows its way in Python: the file's doing, or that of mixed code."""
+        if was_changed():
+            return self._other_code()
+        return self._grounds.policy.notice(limit_findings.VERIFICATION_CRASHED, how=how)
+
+    def _other_code(self) -> Finding:
+        return self._grounds.policy.notice(
+            limit_findings.VERIFICATION_INTERRUPTED, how=_REPLACED_VI, how_en=_REPLACED_EN
+        )
 
     def _end(self, worker: Worker) -> None:
         self._selector.unregister(worker.connection)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ebrvt_connect.ports.bounded import expect_content
+
 _MIB: Final = 1024 * 1024
 MOST_FILES: Final = 101
 """Open files that go to a worker with one request: the document, and contents beside it."""
@@ -61,8 +63,12 @@ Source = bytes | Path | BinaryIO | ToVerify
 
 
 def as_item(source: Source) -> ToVerify:
-    """A source with a name that is text, whatever bytes the path is made of."""
+    """A source with a name that is text, whatever bytes the path is made of.
+
+    Raises `TypeError` for what is no source, `ValueError` for too many contents beside it.
+    """
     item = source if isinstance(source, ToVerify) else ToVerify(source=source)
+    expect_content(item.source)
     called = item.name
     if called is None:
         called = item.source.name if isinstance(item.source, Path) else ""

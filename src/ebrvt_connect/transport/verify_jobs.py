@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from ebrvt_connect.ports.bounded import read_bounded
 from ebrvt_connect.transport.verify_items import VerifyLimits
 from ebrvt_connect.transport.verify_wire import size_of, somebody_writes, spooled
 from ebrvt_connect.trust.verdict import VerificationReport
@@ -41,7 +42,8 @@ class Job:
         if isinstance(source, Path):
             self.files.append(opened(source))
         else:
-            self.files.append(spooled(source if isinstance(source, bytes) else source.read(most)))
+            content = source if isinstance(source, bytes) else read_bounded(source, most - 1)
+            self.files.append(spooled(content))
         self.files += [spooled(content) for content in self.item.detached.values()]
         self.seen = os.fstat(self.files[0].fileno())
 

@@ -22,6 +22,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from ebrvt_connect.transport.verify_code import BUILD
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -36,8 +38,8 @@ LENGTH: Final = struct.Struct(">I")
 """Before a request: how long it is."""
 ANSWER: Final = struct.Struct(">?I")
 """Before an answer: whether the worker wants to be replaced, and how long the report is."""
-READY: Final = bytes(ANSWER.size)
-"""The first answer, without a report."""
+READY: Final = ANSWER.pack(0, len(BUILD)) + BUILD
+"""The first answer: instead of a report the build that the worker runs."""
 ENDED_WITHOUT_MEMORY: Final = 70
 """How a worker ends that was asked for more memory than its file is given."""
 ENDED_BY_MACHINE: Final = 71

@@ -1,8 +1,9 @@
 """What may be added to a PDF after a signature (thay đổi sau khi ký): signatures and evidence, nothing else.
 
 PyHanko compares each later revision with the one signed; which rules it applies is decided here. Its own
-policy would also let /NeedAppearances, /DR, form values, document information and XMP change. The first
-makes readers paint a field's value anew, and no later signature needs the others.
+policy would also let /NeedAppearances, form values, document information and XMP change. The first makes
+readers paint a field's value anew, and no later signature needs the second. Of the others signing tools
+change what they note of themselves: pyHanko lets that pass, and `trust.later_objects` looks at what it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+from pyhanko.pdf_utils.reader import RawPdfPath
 from pyhanko.sign.diff_analysis import (
     DEFAULT_DIFF_POLICY,
     CatalogModificationRule,
@@ -27,6 +29,7 @@ from pyhanko.sign.diff_analysis import (
     XrefStreamRule,
 )
 from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule
+from pyhanko.sign.diff_analysis.rules_api import Context
 
 from ebrvt_connect.trust.embedded import reads_as
 
@@ -59,6 +62,28 @@ def _stable(revision: HistoricalResolver) -> dict[str, object]:
     if not isinstance(info, DictionaryObject):
         return {}
     return {str(key): info.raw_get(key) for key in info if key not in _WRITTEN_BY_SIGNERS}
+
+
+class _MetadataRule(WhitelistRule):
+    """Signing tools write the metadata (XMP) anew in its place; whether it says the same is asked elsewhere.
+
+    Not pyHanko's own rule: that refuses a file for metadata of another shape which nobody has touched.
+    """
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+        """Nothing where it stands elsewhere: then the catalogue differs."""
+        held = new.root.raw_get("/Metadata") if "/Metadata" in new.root else None
+        if isinstance(held, IndirectObject):
+            path = RawPdfPath("/Root", "/Metadata")
+            yield ReferenceUpdate(held.reference, context_checked=Context.from_absolute(old, path))
+
+
+class _FreedRule(WhitelistRule):
+    """iText calls its own cross-reference stream free; `trust.later_objects` looks at what else is."""
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:  # noqa: ARG002
+        """Whatever is called free, so that it is not taken for an object nothing explains."""
+        return map(ReferenceUpdate, new.refs_freed_in_revision())
 
 
 _EVIDENCE = {
@@ -105,14 +130,17 @@ ONLY_SIGNATURES = StandardDiffPolicy(
     global_rules=[
         CatalogModificationRule(ignored_keys=frozenset({"/AcroForm", "/DSS", "/Extensions", "/Version"})),
         _InfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        _MetadataRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        _FreedRule().as_qualified(ModificationLevel.LTA_UPDATES),
         XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
         _EvidenceRule().as_qualified(ModificationLevel.LTA_UPDATES),
     ],
     form_rule=FormUpdatingRule(
         field_rules=[SigFieldCreationRule(), SigFieldModificationRule()],
-        ignored_acroform_keys=frozenset({"/Fields", "/SigFlags"}),
+        ignored_acroform_keys=frozenset({"/Fields", "/SigFlags", "/DR", "/DA"}),
     ),
+    reject_object_freeing=False,
 )
 """The rules every signature is judged by."""
 

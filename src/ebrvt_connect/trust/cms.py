@@ -69,7 +69,8 @@ def judge_cms(data: bytes, grounds: Grounds, *, detached: Mapping[str, bytes], n
     )
     place = opened.place if is_signed_data(data) else (0, 0)
     poses = (notice(findings.PDF_HEADER_MISPLACED),) if _poses_as_pdf(data, *place) else ()
-    return FileJudgement(reports, (*poses, *_disguises(data, *place, grounds)), subject.names)
+    empty = (notice(findings.SIGNED_CONTENT_EMPTY),) if subject.is_empty else ()
+    return FileJudgement(reports, (*poses, *empty, *_disguises(data, *place, grounds)), subject.names)
 
 
 def _disguises(data: bytes, start: int, stop: int, grounds: Grounds) -> Iterator[Finding]:
@@ -113,6 +114,11 @@ class _Subject:
             return cls(*_only(detached), inside=False)
         named = {n: c for n, c in detached.items() if n == _without_suffix(name)}
         return cls(*_only(named), inside=False) if named else cls(None, (), inside=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the content is there and holds nothing."""
+        return self.content is not None and memoryview(self.content).nbytes == 0
 
     @property
     def facts(self) -> dict[str, object]:

@@ -98,8 +98,8 @@ PDF_ENCRYPTED = kind(
 PDF_HYBRID_XREF = kind(
     "PDF_HYBRID_XREF",
     FORMAT,
-    "Tệp PDF dùng hai bảng tham chiếu song song, mỗi phần mềm có thể hiển thị một nội dung khác nhau.",
-    "The PDF uses hybrid cross-references, which readers resolve differently.",
+    "Tệp PDF có hai bảng tham chiếu song song không khớp nhau, mỗi phần mềm có thể hiển thị một nội dung.",
+    "The PDF has two cross-references for one revision (hybrid) that disagree; readers may differ.",
     _PDF_SIGNATURES,
 )
 PDF_BYTES_AFTER_END = kind(
@@ -220,6 +220,14 @@ CMS_TOO_MANY_SIGNERS = kind(
     FORMAT,
     "Tệp chữ ký có quá nhiều người ký (hơn {limit}).",
     "The file has more than {limit} signers.",
+    _RFC_5652,
+)
+SIGNED_CONTENT_EMPTY = kind(
+    "SIGNED_CONTENT_EMPTY",
+    unclear(SubIndication.SIGNED_DATA_NOT_FOUND),
+    "Nội dung được ký rỗng (0 byte): chữ ký không bảo vệ nội dung nào. Đề nghị nơi gửi ký lại tệp có nội "
+    "dung.",
+    "The signed content is empty: there is nothing that the signature is about.",
     _RFC_5652,
 )
 DETACHED_CONTENT_MISSING = kind(

@@ -8,8 +8,8 @@ it plays, and what plays none may not be there:
 1. The trailer names the same catalogue. No later object bears a number that what was signed refers to without
    defining it: those are null (ISO 32000-1, 7.3.10), and stay so ("shadow attacks").
 2. An object is written over in one part only: catalogue, form, list of fields, page, list of annotations,
-   empty signature field, its appearance, document information, store of evidence. Each may differ in named
-   keys; all else is compared by type and value, a name never equals a string.
+   empty signature field, its appearance, document information, metadata, store of evidence. Each may differ
+   in named keys; all else is compared by type and value, a name never equals a string.
 3. Lists of fields and annotations grow at their end, by fields that are signed and have none but known
    keys: no actions, nothing painted from elsewhere (ETSI EN 319 142-1, 5.4 and 5.5).
 4. What is new can be reached from the trailer.
@@ -17,10 +17,16 @@ it plays, and what plays none may not be there:
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.xref import XRefEntry, XRefType, parse_xref_stream
 
+from ebrvt_connect.trust.pdf_form_resources import DRAWINGS, FONTS, grown_resources
+from ebrvt_connect.trust.pdf_metadata import stable_metadata
 from ebrvt_connect.trust.pdf_references import TRAILER, Key, Place, References, key_of, value_of
 
 if TYPE_CHECKING:
@@ -31,7 +37,9 @@ if TYPE_CHECKING:
 _TRAILER_OWN = frozenset({"/Size", "/Prev", "/ID", "/Info", "/Root"})
 _INFO = frozenset({"/ModDate", "/Producer"})
 _CATALOGUE = frozenset({"/AcroForm", "/DSS", "/Extensions", "/Version"})
-_FORM = frozenset({"/Fields", "/SigFlags"})
+_FORM = frozenset({"/Fields", "/SigFlags", "/DR", "/DA"})
+_DEFAULT_APPEARANCE = re.compile(rb"/Helv \d{1,3} Tf 0 g ?")
+_METADATA = frozenset({"/Type", "/Subtype", "/Length", "/Filter"})
 _EVIDENCE_LISTS = frozenset({"/Certs", "/CRLs", "/OCSPs"})
 _EVIDENCE = _EVIDENCE_LISTS | {"/Type", "/VRI"}
 _FILLED_IN = frozenset({"/V", "/AP", "/AS", "/F", "/DA", "/Q", "/Ff", "/Type", "/MK", "/M", "/NM"})
@@ -104,7 +112,7 @@ class _Earlier:
             step.check_written_over(key)
         self._references.follow(step.new, [TRAILER, *over], newly=new)
         for key in sorted(new - self._references.first.keys()):
-            if key[0] not in step.structural:
+            if key[0] not in step.structural and not step.is_idle_table(key):
                 raise Forbidden(f"object {key[0]} belongs to nothing")
         self._numbers |= {number for number, _ in self._references.first}
         self._size = max(self._size, self._reader.xrefs.get_xref_container_info(at).size)
@@ -113,6 +121,10 @@ class _Earlier:
         """New objects, and those written over with something else."""
         new: set[Key] = set()
         over: list[Key] = []
+        for freed in self._reader.xrefs.refs_freed_in_revision(step.at):
+            # Of whatever generation it says: some readers look at the number alone.
+            if freed.idnum < self._size or freed.idnum in self._numbers:
+                raise Forbidden(f"object {freed.idnum} is taken away")
         for reference in self._reader.xrefs.explicit_refs_in_revision(step.at):
             key = (reference.idnum, reference.generation)
             before, after = value_of(step.old, key), value_of(step.new, key)
@@ -137,6 +149,7 @@ class _Step:
 
     def __init__(self, reader: PdfFileReader, at: int, references: References) -> None:
         self.at = at
+        self._reader = reader
         self.old: HistoricalResolver = reader.get_historical_resolver(at - 1)
         self.new: HistoricalResolver = reader.get_historical_resolver(at)
         self._references = references
@@ -152,6 +165,21 @@ class _Step:
         }
         """Numbers of the streams this revision's own table stands in and reads from."""
         self._root = (self.old.root_ref.idnum, self.old.root_ref.generation)
+
+    def is_idle_table(self, key: Key) -> bool:
+        """A cross-reference stream that says what the table says: PDFBox leaves one in files of Word."""
+        stream = value_of(self.new, key)
+        if not _is_stream(stream) or not _is_name(stream, "/Type", "/XRef"):
+            return False
+        listed = self._reader.xrefs.get_xref_data(self.at).standard_xrefs
+        ranges = list(stream.get("/Index", ()))
+        if not all(isinstance(n, int) for n in ranges) or not 0 < sum(ranges[1::2]) <= len(listed) + 1:
+            return False
+        return all(
+            entry.xref_type is XRefType.FREE
+            or (entry.xref_type is XRefType.STANDARD and listed.get(entry.idnum) == _place_in(entry))
+            for entry in parse_xref_stream(stream)
+        )
 
     # --- the trailer ---------------------------------------------------------------------------------
 
@@ -171,15 +199,12 @@ class _Step:
         """Fields that were added, and empty ones that were signed."""
         before, after = _fields(self.old), _fields(self.new)
         _check_grown(before, after, "fields")
-        for value in before:
-            self._see_whether_filled(value, new)
+        for key in _terminal_fields(before, self.old):
+            self._see_whether_filled(key, new)
         for value in after[len(before) :]:
             self._check_added_field(value, new)
 
-    def _see_whether_filled(self, value: object, new: Collection[Key]) -> None:
-        key = key_of(value)
-        if key is None:
-            return
+    def _see_whether_filled(self, key: Key, new: Collection[Key]) -> None:
         before, after = value_of(self.old, key), value_of(self.new, key)
         if not _is_dictionary(before) or not _is_dictionary(after):
             return
@@ -237,7 +262,9 @@ class _Step:
         if place is None:
             raise Forbidden(f"object {key[0]}, which nothing refers to, is written over")
         if _is_stream(before) or _is_stream(after):
-            if not (self._is_appearance(key, place) and _is_stream(after)):
+            if place == Place(self._root, "/Metadata", 1) and key not in self._references.shared:
+                _check_metadata(before, after)
+            elif not (self._is_appearance(key, place) and _is_stream(after)):
                 raise Forbidden(f"stream {key[0]} is written over")
         elif isinstance(before, generic.ArrayObject):
             self._check_list(key, place, before, after)
@@ -279,7 +306,9 @@ class _Step:
         elif alone and place == Place(TRAILER, "/Info", 1):
             _check_information(before, after)
         elif alone and place == Place(self._root, "/AcroForm", 1):
-            _check_form(before, after)
+            self._check_form(before, after)
+        elif alone and self._is_in_form(place, "/DR"):
+            self._check_resources(before, after)
         elif alone and place == Place(self._root, "/DSS", 1):
             _check_evidence(before, after)
         elif alone and self._is_evidence(place) and place.key == "/VRI":
@@ -293,7 +322,7 @@ class _Step:
         _check_but_for(before, after, _CATALOGUE, "the catalogue")
         old, new = _raw(before, "/AcroForm"), _raw(after, "/AcroForm")
         if not same(old, new):
-            _check_form(_looked_up(self.old, old), _looked_up(self.new, new))
+            self._check_form(_looked_up(self.old, old), _looked_up(self.new, new))
         old, new = _raw(before, "/DSS"), _raw(after, "/DSS")
         if not same(old, new):
             _check_evidence(_looked_up(self.old, old), _looked_up(self.new, new))
@@ -329,10 +358,45 @@ class _Step:
         if "/Ff" in after and not _is_number(after.raw_get("/Ff")):
             raise Forbidden("flags that are no number")
 
-    def _is_fields(self, place: Place) -> bool:
-        if place.key != "/Fields":
+    def _check_form(self, before: object, after: object) -> None:
+        if not _is_dictionary(before) or not _is_dictionary(after) or _is_stream(after):
+            raise Forbidden("a form that is none")
+        _check_but_for(before, after, _FORM, "the form")
+        old, new = _raw(before, "/DR"), _raw(after, "/DR")
+        if not same(old, new):
+            self._check_resources(_looked_up(self.old, old), _looked_up(self.new, new))
+        if not same(_raw(before, "/DA"), _raw(after, "/DA")):
+            self._check_default_appearance(_raw(before, "/DA"), _raw(after, "/DA"))
+        _check_flags(before.get("/SigFlags", 0), _raw(after, "/SigFlags"))
+
+    def _check_resources(self, before: object, after: object) -> None:
+        kinds = FONTS | DRAWINGS if self._is_for_signatures() else FONTS
+        if not grown_resources(before, after, kinds, partial(_looked_up, self.new), same):
+            raise Forbidden("default resources that are more than signing tools leave")
+
+    def _check_default_appearance(self, before: object, after: object) -> None:
+        """Signing tools give one to forms without; where all fields are signatures it paints nothing."""
+        plain = isinstance(after, _STRINGS) and _DEFAULT_APPEARANCE.fullmatch(after.original_bytes)
+        if before is not None or not plain or not self._is_for_signatures():
+            raise Forbidden("a default appearance that is more than signing tools leave")
+
+    def _is_for_signatures(self) -> bool:
+        """Whether the form had no fields but those of signatures."""
+        return all(map(self._is_signature_field, _fields(self.old)))
+
+    def _is_signature_field(self, value: object) -> bool:
+        field = _looked_up(self.old, value)
+        if not _is_dictionary(field) or not _is_name(field, "/FT", "/Sig"):
             return False
-        return place in {Place(self._root, "/Fields", 2), Place(self._part("/AcroForm"), "/Fields", 1)}
+        kids = (value_of(self.old, kid) for kid in _kids(field, self.old))
+        return all(_is_dictionary(kid) and "/FT" not in kid for kid in kids)
+
+    def _is_fields(self, place: Place) -> bool:
+        return self._is_in_form(place, "/Fields")
+
+    def _is_in_form(self, place: Place, key: str) -> bool:
+        """Whether something stands under a key of the form itself."""
+        return place in {Place(self._root, key, 2), Place(self._part("/AcroForm"), key, 1)}
 
     def _is_evidence(self, place: Place) -> bool:
         """Whether something stands directly in the store of evidence."""
@@ -384,11 +448,27 @@ def _check_grown_dictionary(before: generic.DictionaryObject, after: generic.Dic
         raise Forbidden("evidence that was there is replaced")
 
 
-def _check_form(before: object, after: object) -> None:
-    if not _is_dictionary(before) or not _is_dictionary(after) or _is_stream(after):
-        raise Forbidden("a form that is none")
-    _check_but_for(before, after, _FORM, "the form")
-    old, new = before.get("/SigFlags", 0), _raw(after, "/SigFlags")
+def _place_in(entry: XRefEntry) -> tuple[int, object]:
+    return entry.generation, entry.location
+
+
+def _check_metadata(before: object, after: object) -> None:
+    """Signing tools note in XMP when they wrote and what they are; what else it says must stay."""
+    if not (_is_stream(before) and _is_stream(after)) or not after.keys() <= _METADATA:
+        raise Forbidden("metadata that is none")
+    if not _is_name(after, "/Type", "/Metadata") or not _is_name(after, "/Subtype", "/XML"):
+        raise Forbidden("metadata that is none")
+    if "/Filter" in after and not _is_name(after, "/Filter", "/FlateDecode"):
+        raise Forbidden("metadata in an unusual filter")
+    try:
+        old, new = (stable_metadata(s.read_data(DecodePurpose.XMP_METADATA)) for s in (before, after))
+    except ValueError as failure:
+        raise Forbidden(str(failure)) from failure
+    if old != new:
+        raise Forbidden("metadata says something else")
+
+
+def _check_flags(old: object, new: object) -> None:
     if new is None and not old:
         return
     if not isinstance(new, generic.NumberObject) or not isinstance(old, int) or old & ~new or new & ~3 & ~old:
@@ -443,6 +523,21 @@ def _fields(revision: HistoricalResolver) -> list[object]:
     if not isinstance(listed, generic.ArrayObject):
         raise Forbidden("fields that are no list")
     return list(listed)
+
+
+def _terminal_fields(fields: Iterable[object], revision: HistoricalResolver) -> set[Key]:
+    """The fields of a form that hold values, below those that only hold others and lend them their names."""
+    waiting = [key for key in map(key_of, fields) if key is not None]
+    seen: set[Key] = set()
+    while waiting:
+        key = waiting.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        field = value_of(revision, key)
+        if _is_dictionary(field) and "/FT" not in field:
+            waiting += _kids(field, revision)
+    return seen
 
 
 def _value_at(revision: HistoricalResolver, dictionary: generic.DictionaryObject, key: str) -> object:

@@ -37,7 +37,7 @@ VERIFICATION_INTERRUPTED = kind(
     "VERIFICATION_INTERRUPTED",
     unclear(SubIndication.GENERIC),
     "Việc kiểm tra bị ngắt giữa chừng vì máy, không phải vì nội dung tệp ({how}); tệp chưa được kiểm tra. "
-    "Hãy báo người quản trị xem bộ nhớ, tải và ổ đĩa của máy rồi chạy lại.",
+    "Hãy chạy lại; nếu lặp lại, báo người quản trị xem bộ nhớ, tải và ổ đĩa của máy.",
     "The examination was cut short by the machine, not by the file ({how_en}); nothing is concluded.",
     _EN_319_102,
 )

@@ -39,7 +39,7 @@ _WITHOUT_NEXT_UPDATE = timedelta(minutes=5)
 """RFC 6960 4.2.2.1: without nextUpdate newer information is always there; so it is current but for asking."""
 _ARCHIVE_CUTOFF = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.6")
 _UNDERSTOOD = frozenset({OCSPExtensionOID.NONCE, _ARCHIVE_CUTOFF})
-_SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
+SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
@@ -50,6 +50,7 @@ _SIGNING_DIGESTS: dict[str, hashes.HashAlgorithm] = {
     "sha3_384": hashes.SHA3_384(),
     "sha3_512": hashes.SHA3_512(),
 }
+"""Digests that count in answers and lists (TT 15/2025 Phụ lục I)."""
 _WEAK_DIGESTS: dict[str, hashes.HashAlgorithm] = {"sha1": hashes.SHA1()}  # noqa: S303 - for entries only
 """A nonce lets whoever asks choose part of what is signed: `revoked` counts so, `good` never does."""
 _SHORTEST_RSA, _SHORTEST_EC = 2048, 256
@@ -249,7 +250,7 @@ def _may_answer(answer: OcspAnswer, responder: x509.Certificate, asked: Asked) -
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    return _digest_of(certificate) in _SIGNING_DIGESTS | _WEAK_DIGESTS and is_signed_by(certificate, issuer)
+    return _digest_of(certificate) in SIGNING_DIGESTS | _WEAK_DIGESTS and is_signed_by(certificate, issuer)
 
 
 def _digest_of(certificate: x509.Certificate) -> str:
@@ -314,7 +315,7 @@ def _verified(
 ) -> bool:
     """Raises `InvalidSignature`; False for algorithms and key lengths that do not count."""
     scheme = algorithm.signature_algo
-    digest = (_SIGNING_DIGESTS | _WEAK_DIGESTS).get(algorithm.hash_algo)
+    digest = (SIGNING_DIGESTS | _WEAK_DIGESTS).get(algorithm.hash_algo)
     if digest is None:
         return False
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _SHORTEST_RSA:

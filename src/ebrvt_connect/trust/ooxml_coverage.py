@@ -65,6 +65,10 @@ _EXECUTABLE_RELATIONSHIPS = re.compile(
     r"|extensibility|usercustomization|webextension\w*|externallink\w*|frame)\Z",
     re.IGNORECASE,
 )
+_SHOWN_FROM_OUTSIDE = re.compile(
+    r"/(?:image|video|audio|media|frame|subdocument|afchunk|oleobject)\Z", re.IGNORECASE
+)
+"""Types whose content readers show in the document; a hyperlink leads away from it."""
 _LEFT_OPEN = re.compile(
     r"/(?:people|person|commentsextended|commentsids|commentsextensible|threadedcomment|customxmlprops|viewprops"
     r"|classificationlabels|richvalue\w*|rdrichvalue\w*)\Z",
@@ -204,6 +208,9 @@ class CoveredPackage:
                 yield ooxml_findings.OOXML_EXECUTABLE_UNSIGNED, self.package.shown(key)
         for relationship in self._uncovered:
             yield from self._weighed(relationship, weighed)
+        for relationship in self.package.all_relationships():
+            if not relationship.part and self._covers(relationship) and _is_shown(relationship):
+                yield ooxml_findings.OOXML_SHOWN_FROM_OUTSIDE, relationship.shown
         yield from self._promised(weighed)
         yield from self._properties()
         for key in self._uncovered_parts:
@@ -245,6 +252,10 @@ class CoveredPackage:
                 if is_open and self._covers(r):
                     weighed.add(r.part)
                     yield ooxml_findings.OOXML_CONTENT_UNSIGNED, self.package.shown(r.part)
+
+
+def _is_shown(r: Relationship) -> bool:
+    return _SHOWN_FROM_OUTSIDE.search(r.type) is not None and not r.target.startswith("#")
 
 
 def _is_executable(key: str, content_type: str) -> bool:

@@ -191,6 +191,14 @@ OOXML_PROPERTIES_SHOWN = kind(
     "Signed parts ({parts}) show properties of the document that the signature does not cover.",
     TT15_6,
 )
+OOXML_SHOWN_FROM_OUTSIDE = kind(
+    "OOXML_SHOWN_FROM_OUTSIDE",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Văn bản hiển thị nội dung lấy từ ngoài tệp (ảnh, khung, tài liệu con liên kết) mà chữ ký không bảo vệ: "
+    "{parts}. Đề nghị chèn hẳn nội dung đó vào văn bản rồi ký lại.",
+    "The document shows what lies outside of the package, and the signature covers only where: {parts}.",
+    TT15_6,
+)
 OOXML_PARTS_UNCOVERED = kind(
     "OOXML_PARTS_UNCOVERED",
     WARNING,

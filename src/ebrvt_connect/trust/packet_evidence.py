@@ -137,10 +137,13 @@ def packet_evidence_of(
     report: PacketReport,
     parts: Sequence[Evidence],
     source: bytes | Document,
-    beside: Iterable[tuple[str, bytes]],
+    beside: Mapping[str, Sha256],
     grounds: PacketGrounds,
 ) -> PacketEvidence:
-    """What a packet's verdict rested on; `parts` are that of each part, in the order they were judged."""
+    """What a packet's verdict rested on; `parts` are that of each part, in the order they were judged.
+
+    `beside` are the files of a record by name.
+    """
     contents: dict[Sha256, bytes] = {}
 
     def put(content: bytes) -> Sha256:
@@ -167,7 +170,7 @@ def packet_evidence_of(
         file_sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         as_record=isinstance(source, Document),
-        beside={name: hashlib.sha256(content).hexdigest() for name, content in beside},
+        beside=dict(beside),
         at=report.validation_time,
         policy=report.policy,
         rules=put(_json(grounds.policy.model_dump(mode="json"))),

@@ -29,6 +29,8 @@ from ebrvt_connect.trust.words_vi import moment_vi, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ebrvt_connect.trust.packet_checklist import RuleOutcome
+
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "·"}
 _LONGEST_SENTENCE = 600
 PARTS_VI = {
@@ -104,22 +106,29 @@ class PacketReport(Value):
         raise TypeError("a PacketReport is neither true nor false; compare its `indication`")
 
     def all_findings(self) -> tuple[Finding, ...]:
-        """The packet's, then each file's: what the record asks of it, and what its signatures say."""
-        reports = [self.envelope, *(f.report for f in self.files)]
+        """The packet's, then each file's: what the record asks of it, and what its signatures say.
+
+        What is said of an envelope that nobody signed (it need not be) is not among them: see `envelope`.
+        """
         own = self.findings + tuple(n for f in self.files for n in f.findings)
-        return own + tuple(n for r in reports if r is not None for n in r.all_findings())
+        return own + tuple(n for r in self.documents for n in r.all_findings())
+
+    @property
+    def rules(self) -> tuple[RuleOutcome, ...]:
+        """What the record asks, rule by rule, and how it came out (đối chiếu với bản ghi)."""
+        from ebrvt_connect.trust.packet_checklist import checklist
+
+        return checklist(self)
 
     def to_dict(self) -> dict[str, Any]:
         """`{"documents": [...], "packet": {...}}`; a packet that is not signed is no document of its own."""
-        from ebrvt_connect.trust.packet_checklist import checklist
-
         return {
             "documents": [report.to_dict() for report in self.documents],
             "packet": {
                 **self.model_dump(mode="json", exclude={"envelope", "files"}),
                 "rules": [
                     {"rule": r.rule, "outcome": r.outcome, "codes": [f.code for f in r.findings]}
-                    for r in checklist(self)
+                    for r in self.rules
                 ],
                 "envelope": None if self.envelope is None else self.envelope.to_dict(),
                 "files": [
@@ -159,6 +168,13 @@ class PacketReport(Value):
         """For a Vietnamese reader: the packet's verdict, then that on each file."""
         return "\n".join(_lines(self)) + "\n"
 
+    def raise_for_status(self) -> None:
+        """Do nothing if the packet has passed; else raise why it has not, as `VerificationReport` does."""
+        from ebrvt_connect.trust.verdict_errors import error_of
+
+        if (error := error_of(self)) is not None:
+            raise error
+
 
 def _lines(packet: PacketReport) -> Iterator[str]:
     reasons = f" ({', '.join(packet.sub_indications)})" if packet.sub_indications else ""
@@ -196,10 +212,10 @@ def _record(packet: PacketReport) -> Iterator[str]:
 
 def _rules(packet: PacketReport) -> Iterator[str]:
     """What the record asked, rule by rule; what was said by each stands with the packet and its files."""
-    from ebrvt_connect.trust.packet_checklist import OUTCOMES_VI, RULES_VI, checklist
+    from ebrvt_connect.trust.packet_checklist import OUTCOMES_VI, RULES_VI
 
     yield "Đối chiếu với bản ghi:"
-    for told in checklist(packet):
+    for told in packet.rules:
         codes = ", ".join(dict.fromkeys(f.code for f in told.findings))
         yield f"  {RULES_VI[told.rule]}: {OUTCOMES_VI[told.outcome]}{f' [{codes}]' if codes else ''}"
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 _MOST_SHOWN = 5
+_KIND_SOUGHT = frozenset({findings.KIND_NOT_JUDGED_YET, packet_findings.SIGNED_BESIDE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,7 @@ def plain_name(name: str) -> str:
 def name_findings(name: str, report: VerificationReport, policy: VerificationPolicy) -> Iterator[Finding]:
     """Whether software that goes by the name would take the file for one of another kind."""
     # Of what was not read to its kind (too large, empty) nothing is said.
-    seen = report.kind is not DocumentKind.UNKNOWN or any(
-        f.code == findings.KIND_NOT_JUDGED_YET for f in report.findings
-    )
+    seen = report.kind is not DocumentKind.UNKNOWN or any(f.code in _KIND_SOUGHT for f in report.findings)
     if seen and is_of_another_kind(plain_name(name), report.kind):
         told = "?" if report.kind is DocumentKind.UNKNOWN else report.kind.value.upper()
         yield policy.notice(packet_findings.FILE_NAME_OF_ANOTHER_KIND, name=name, kind=told)

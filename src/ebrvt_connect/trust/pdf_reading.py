@@ -17,6 +17,7 @@ from ebrvt_connect.trust import findings, limit_findings
 from ebrvt_connect.trust.file_digests import FileDigests
 from ebrvt_connect.trust.later_objects import LaterRevisions
 from ebrvt_connect.trust.pdf_extent import has_overlong_object
+from ebrvt_connect.trust.pdf_hybrid import join_companions
 from ebrvt_connect.trust.pdf_pages import PagesRefused, PageTree
 from ebrvt_connect.trust.pdf_reader import StrictReader
 from ebrvt_connect.trust.pdf_tables import Listed
@@ -169,7 +170,9 @@ def open_pdf(data: bytes, policy: VerificationPolicy) -> PdfReading:
 def _chain(data: bytes, declared: int) -> tuple[Section, ...]:
     """The cross-reference sections; what is wrong behind a signature counts as bytes nobody signed."""
     try:
-        return sections_of(data)
+        chain = sections_of(data)
+        join_companions(chain)
+        return chain
     except LayoutRefused as failure:
         if failure.at >= declared and failure.code == findings.PDF_LAYOUT_UNCLEAR:
             raise PdfRefused(findings.PDF_BYTES_AFTER_END, str(failure), len(data) - declared) from failure

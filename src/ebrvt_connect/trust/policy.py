@@ -114,7 +114,8 @@ class VerificationPolicy(Value):
         """These rules, and besides: an XML signature must cover the whole file.
 
         For whoever passes on files as they are: the element around a signed one, its name included, is then
-        never taken for signed. Papers of which several sign one part do not pass.
+        never taken for signed. Papers of which several sign one part do not pass, unless a registered seal
+        is on the whole, their signatures included (`XML_ENVELOPE_SEALED`).
         """
         around = Override(
             code=xml_findings.XML_ENVELOPE_UNSIGNED,

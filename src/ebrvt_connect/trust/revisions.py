@@ -103,6 +103,8 @@ class Section:
     """It names the catalogue: the older half of a linearised file need not."""
     usual: bool = True
     """Its entries read in one way only: there are some, in order, none in use at 0, all within bounds."""
+    companion: Section | None = None
+    """The cross-reference stream a table names beside itself (hybrid, see `trust.pdf_hybrid`)."""
 
 
 def sections_of(data: bytes) -> tuple[Section, ...]:
@@ -143,6 +145,8 @@ def trouble_after(marks: Landmarks, chain: Sequence[Section], end: int) -> str:
             close = _CLOSE.match(data, section.body_end)
             if close is None or int(close[1]) != section.at or not section.rooted:
                 return "startxref"
+            if section.companion is not None:
+                return "two tables for one revision"
             _check_range(marks, [section], begin, close.end(), members_of=[section])
             _check_spelling(data, section)
             if any(not begin <= offset < section.at for offset in _others(section)):
@@ -219,7 +223,8 @@ def _check_range(
     words = {s.at for s in sections if s.keyword >= 0} | {s.keyword for s in sections if s.keyword >= 0}
     if any(at not in words for at in _keywords(marks, begin, end)):
         raise LayoutRefused("a table or trailer that is not in the chain")
-    known = {_token_of(data, s.at) for s in sections if s.keyword < 0}
+    streams = [s if s.companion is None else s.companion for s in sections]
+    known = {_token_of(data, s.at) for s in streams if s.keyword < 0}
     for section in sections:
         for number, (generation, offset) in section.listed.items():
             known.add(_check_object(data, number, generation, offset))
@@ -243,7 +248,7 @@ def _check_object(data: bytes, number: int, generation: int, offset: int) -> int
     match = _OBJECT.match(data, offset)
     if match is None or (int(match[1]), int(match[2])) != (number, generation):
         raise LayoutRefused("an entry that points at no object")
-    if offset and data[offset - 1] not in _BLANKS and data[offset - 6 : offset] != b"endobj":
+    if offset and data[offset - 1] not in _BLANKS and not data.endswith((b"endobj", b"%%EOF"), 0, offset):
         raise LayoutRefused("an entry that points into a number")
     return match.end() - len(b"obj")
 
@@ -450,12 +455,20 @@ def _table(data: bytes, at: int, position: int) -> Section:
     if trailer is None:
         raise LayoutRefused("no trailer", at, findings.PDF_UNREADABLE)
     if "/XRefStm" in trailer:
-        raise LayoutRefused("hybrid", at, findings.PDF_HYBRID_XREF)
+        section.companion = _companion(data, _number(trailer, "/XRefStm", at), at)
     section.keyword, section.body_end = position, keyword.end() + trailer["length"]
     section.previous, section.rooted = _previous(trailer, at), _rooted(trailer)
     section.usual = section.usual and highest > 0
     _check_trailer(data, trailer, highest, at)
     return section
+
+
+def _companion(data: bytes, where: int, at: int) -> Section:
+    """The stream a table at `at` names beside itself: it stands before the table and goes no further back."""
+    found = _stream(data, where) if where < at and _OBJECT.match(data, where) else None
+    if found is None or found.body_end > at or found.previous is not None:
+        raise LayoutRefused("hybrid", at, findings.PDF_HYBRID_XREF)
+    return found
 
 
 def _are_canonical(entries: bytes) -> bool:

@@ -22,7 +22,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtensionOID
 
-from ebrvt_connect.trust.ocsp import Asked, OcspAnswer, statements_of
+from ebrvt_connect.trust.list_scope import is_about, scope_of
+from ebrvt_connect.trust.ocsp import SIGNING_DIGESTS, Asked, OcspAnswer, statements_of
 from ebrvt_connect.trust.remembered import HeldList, verify_sha1
 from ebrvt_connect.trust.statements import Statement
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 
 _EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
 _PEM = b"-----BEGIN"
-_UNDERSTOOD_CRITICAL = frozenset({ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER})
+_UNDERSTOOD_CRITICAL = frozenset(
+    {
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.CRL_NUMBER,
+        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
+    }
+)
 _CLOCKS_DIFFER = timedelta(seconds=60)
 """How far a responder's clock may run ahead of ours: an answer just fetched may seem made in the future."""
 _NOTHING = "không có danh sách thu hồi của cơ quan cấp"
@@ -251,7 +258,7 @@ def _stated(held: HeldList, certificate: x509.Certificate, sha1_until: datetime 
         made=crl.last_update_utc,
         next_update=crl.next_update_utc,
         until=crl.next_update_utc,
-        complete=held.once("complete", _is_complete) and not doubted,
+        complete=held.once("complete", _is_complete) and not doubted and _is_about(held, certificate),
         covers=_speaks_of(crl, certificate),
         revoked_at=None if entry is None or lifts else entry.revocation_date_utc,
         suspended=reason is x509.ReasonFlags.certificate_hold,
@@ -332,7 +339,7 @@ def _is_doubted(held: HeldList, sha1_until: datetime | None) -> bool:
     timestamp over it says so: whoever makes up a list makes up its date.
     """
     if not held.once("sha1", is_signed_with_sha1):
-        return False
+        return not held.once("strong", _is_signed_strongly)
     made = held.there_at if held.brought else held.crl.last_update_utc
     return sha1_until is None or made is None or made >= sha1_until
 
@@ -343,6 +350,14 @@ def is_signed_with_sha1(crl: x509.CertificateRevocationList) -> bool:
         return isinstance(crl.signature_hash_algorithm, hashes.SHA1)
     except UnsupportedAlgorithm:
         return False
+
+
+def _is_signed_strongly(crl: x509.CertificateRevocationList) -> bool:
+    try:
+        digest = crl.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return False
+    return digest is not None and digest.name.replace("-", "_").lower() in SIGNING_DIGESTS
 
 
 def _holds_for(held: HeldList, issuer: x509.Certificate) -> bool:
@@ -375,13 +390,19 @@ def _is_made_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -
 
 
 def _is_complete(crl: x509.CertificateRevocationList) -> bool:
-    """Whether absence from this list means something: no delta, no scope, nothing unknown critical."""
+    """Whether absence from this list may mean something: no delta, nothing unknown critical."""
     try:
         extensions = list(crl.extensions)
     except ValueError:
         return False
-    scoped = {ExtensionOID.DELTA_CRL_INDICATOR, ExtensionOID.ISSUING_DISTRIBUTION_POINT}
-    return not any(e.oid in scoped or (e.critical and e.oid not in _UNDERSTOOD_CRITICAL) for e in extensions)
+    delta = ExtensionOID.DELTA_CRL_INDICATOR
+    return not any(e.oid == delta or (e.critical and e.oid not in _UNDERSTOOD_CRITICAL) for e in extensions)
+
+
+def _is_about(held: HeldList, certificate: x509.Certificate) -> bool:
+    """Whether the certificate would stand on this list, were it revoked."""
+    scope = held.once("scope", scope_of)
+    return scope is None or is_about(scope, certificate)
 
 
 def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:

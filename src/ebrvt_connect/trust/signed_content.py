@@ -84,12 +84,15 @@ def _elements(data: bytes, grounds: Grounds) -> tuple[SignedPart, ...]:
     from ebrvt_connect.trust.xml_reading import path_of, read_root
 
     examined = examine_all(read_root(data), len(data), grounds)
-    each = [
-        {(path_of(element), octets) for element, octets in one.signed if not _is_in_signature(element)}
-        for one in examined
-    ]
-    common = each[0].intersection(*each[1:])
-    return tuple(SignedPart(path, octets) for path, octets in sorted(common))
+    signed = [[part for part in one.signed if not _is_in_signature(part[0])] for one in examined]
+    each = [{element for element, _ in parts} for parts in signed if parts]  # others confirm a signature
+    common = {
+        path_of(element): octets
+        for parts in signed
+        for element, octets in parts
+        if all(not covered.isdisjoint((element, *element.iterancestors())) for covered in each)
+    }
+    return tuple(SignedPart(path, octets) for path, octets in sorted(common.items()))
 
 
 def _is_in_signature(element: Element) -> bool:

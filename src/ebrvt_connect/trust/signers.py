@@ -29,7 +29,7 @@ from ebrvt_connect.model.ids import AgencyCode, AgencyHistory
 from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import NfcText, Value
 from ebrvt_connect.model.wrong_words import unknown_name
-from ebrvt_connect.trust import findings, packet_findings
+from ebrvt_connect.trust import findings, packet_findings, xml_findings
 from ebrvt_connect.trust.signing_order import order_findings
 from ebrvt_connect.trust.verdict import (
     Finding,
@@ -353,6 +353,7 @@ class _Registered:
             signature.index: str(line.agency)
             for signature in report.signatures
             if signature.indication is Indication.TOTAL_PASSED and signature.index not in but
+            if _is_on_content(signature)
             for line in self.lines(signature)
             if line.role is SignatureRole.COPY and (anybody or self.is_issuer(line))
         }
@@ -366,9 +367,14 @@ class _Registered:
         return [s.index for s in self._of(report, roles) if s.indication is not Indication.TOTAL_PASSED]
 
     def _of(self, report: VerificationReport, roles: frozenset[SignatureRole]) -> Iterator[SignatureReport]:
-        for signature in report.signatures:
+        for signature in filter(_is_on_content, report.signatures):
             if any(line.role in roles and self.is_issuer(line) for line in self.lines(signature)):
                 yield signature
+
+
+def _is_on_content(signature: SignatureReport) -> bool:
+    """Whether it is more than a countersignature, which confirms another signature and no document."""
+    return all(f.code != xml_findings.XML_COUNTERSIGNATURE for f in signature.findings)
 
 
 def _only_known(names: Iterable[str], known: tuple[str, ...], place: str) -> None:

@@ -2,8 +2,9 @@
 
 NĐ 30/2020/NĐ-CP Điều 32, 33: the clerk seals what the competent person has signed already.
 
-The revisions of a PDF prove an order; times may contradict it. Elsewhere only times tell one, and equal ones
-tell nothing: the signers of a CMS file stand in the order of their encoding, those of an XML file anywhere.
+The revisions of a PDF prove an order; times may contradict it. So does a seal on all of an XML file, which
+covers the signatures on its parts. Elsewhere only times tell one, and equal ones tell nothing: the signers of
+a CMS file stand in the order of their encoding, those of an XML file anywhere.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import BestTime, Finding, VerificationReport
 
+_XML = frozenset({DocumentKind.XML, DocumentKind.EDXML})
+
 
 def order_findings(
     report: VerificationReport,
@@ -37,7 +40,7 @@ def order_findings(
     A seal is well placed that has a leader's signature before it; one such seal is enough.
     """
     times = {s.index: s.best_time for s in report.signatures if _tells_time(s.best_time)}
-    placed = is_ordered_by_place(report)
+    placed = is_ordered_by_place(report) or _is_sealed_over(report, seals, copies)
     untimed = [n for n in (*leaders, *seals) if n not in times] if leaders and seals and led else []
     known = placed or {*leaders, *seals} <= times.keys()  # else those without a time may have come in time
     if leaders and seals and _all_before(seals, leaders, times, placed=placed):
@@ -74,6 +77,13 @@ def is_ordered_by_place(report: VerificationReport) -> bool:
     """Whether the signatures stand in revisions of a PDF, each over what was there before."""
     beside = any(s.format.startswith("CMS") for s in report.signatures)
     return report.kind is DocumentKind.PDF and not beside
+
+
+def _is_sealed_over(report: VerificationReport, seals: Sequence[int], copies: Sequence[int]) -> bool:
+    """Whether an XML file ends with its one seal, which covers all of it: the other signatures were there."""
+    last = report.signatures[-1] if report.signatures else None
+    whole = last is not None and last.coverage.level == "entire_file" and list(seals) == [last.index]
+    return report.kind in _XML and whole and not copies
 
 
 def _all_before(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.trust.advice_vi import advice
 from ebrvt_connect.trust.verdict import Severity
-from ebrvt_connect.trust.words_vi import ROLES, moment_vi, one_line, rows_of, verdict_vi
+from ebrvt_connect.trust.words_vi import FILE_KINDS, ROLES, moment_vi, one_line, rows_of, verdict_vi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _LONGEST_FINDING = 600
 
 def render(report: VerificationReport) -> str:
     """Several lines: the headline, each signature, what was found and what to do about it."""
-    size = f"{report.kind.value.upper()}, {_grouped(report.size_bytes)} byte"
+    size = f"{FILE_KINDS[report.kind]}, {_grouped(report.size_bytes)} byte"
     policy = f"{report.policy.id} phiên bản {report.policy.version} (SHA-256 {report.policy.sha256[:16]}…)"
     lines = [
         f"Tệp: {one_line(report.file) or '(không tên)'} ({size})",

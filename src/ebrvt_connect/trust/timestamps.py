@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from asn1crypto import core
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from asn1crypto import cms
+    from asn1crypto import cms, tsp
 
     from ebrvt_connect.trust.chain import Chain
     from ebrvt_connect.trust.grounds import Grounds
@@ -109,7 +110,22 @@ def _broken(
         return (grounds.policy.notice(findings.TIMESTAMP_NOT_TRUSTED, reason=f"thuật toán băm {algorithm}"),)
     if imprint_of(algorithm) != imprint["hashed_message"].native:
         return (grounds.policy.notice(findings.TIMESTAMP_BROKEN, reason="dấu thời gian của nội dung khác"),)
+    if reservation := _reservation(info, grounds):
+        return (grounds.policy.notice(findings.TIMESTAMP_NOT_TRUSTED, reason=reservation),)
     return ()
+
+
+def _reservation(info: tsp.TSTInfo, grounds: Grounds) -> str:
+    """What an authority says besides that makes its time another one, or who knows what (RFC 3161, 2.4.2)."""
+    if info["version"].native != "v1":
+        return "phiên bản lạ"
+    extensions, accuracy = info["extensions"], info["accuracy"]
+    if not isinstance(extensions, core.Void) and any(e["critical"].native for e in extensions):
+        return "có điều kiện riêng mà phần mềm không biết"
+    # Milliseconds and less are there too, below any clock's difference.
+    if not isinstance(accuracy, core.Void) and (accuracy["seconds"].native or 0) > grounds.tolerance.seconds:
+        return "sai số quá lớn"
+    return ""
 
 
 def _distrusted(

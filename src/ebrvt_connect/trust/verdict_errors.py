@@ -9,6 +9,7 @@ from ebrvt_connect.trust.verdict import Indication, Severity
 
 if TYPE_CHECKING:
     from ebrvt_connect.errors import ConnectError
+    from ebrvt_connect.trust.packet_report import PacketReport
     from ebrvt_connect.trust.verdict import VerificationReport
 
 VERIFICATION_FAILED = explain(
@@ -25,8 +26,8 @@ VERIFICATION_UNDECIDED = explain(
 _LONGEST_NAME = 120
 
 
-def error_of(report: VerificationReport) -> ConnectError | None:
-    """What keeps a file from passing, as an error; None for one that has passed."""
+def error_of(report: VerificationReport | PacketReport) -> ConnectError | None:
+    """What keeps a file or a packet from passing, as an error; None for one that has passed."""
     if report.indication is Indication.TOTAL_PASSED:
         return None
     errors = [f for f in report.all_findings() if f.severity is Severity.ERROR]

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.model.text import nfc
-from ebrvt_connect.trust.verdict import Indication, Severity, SignatureKind, SignatureRole, worst
+from ebrvt_connect.trust.verdict import (
+    DocumentKind,
+    Indication,
+    Severity,
+    SignatureKind,
+    SignatureRole,
+    worst,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +41,14 @@ ROLES = {
     SignatureRole.PACKET: "gói tin",
     SignatureRole.TIMESTAMP: "dấu thời gian của tệp",
     SignatureRole.UNKNOWN: "chưa đăng ký",
+}
+FILE_KINDS = {
+    DocumentKind.PDF: "PDF",
+    DocumentKind.XML: "XML",
+    DocumentKind.CMS: "CMS (.p7m, .p7s)",
+    DocumentKind.OOXML: "Office (OOXML)",
+    DocumentKind.EDXML: "edXML",
+    DocumentKind.UNKNOWN: "không rõ loại",
 }
 KINDS = {
     SignatureKind.GOVERNMENT: "chuyên dùng công vụ",

@@ -2,7 +2,8 @@
 
 0. Read under limits, no document type. 1. Every ds:Signature in the file, by itself
 (`trust.xml_signature`). A signature is about what it refers to, so each says what of the file it leaves
-open; a file of which something is left open by a signature has not passed.
+open; a file of which something is left open by a signature has not passed. 2. Where a seal is on the whole,
+what stands around the parts that others signed is no more open.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.codec.xml import XML_DTD_FORBIDDEN
-from ebrvt_connect.trust import findings
+from ebrvt_connect.trust import findings, xml_findings
 from ebrvt_connect.trust.examination import fenced
 from ebrvt_connect.trust.grounds import FileJudgement
 from ebrvt_connect.trust.kind import is_web_page
 from ebrvt_connect.trust.signature_marks import holds_signature_element
+from ebrvt_connect.trust.verdict import Indication, SignatureRole
 from ebrvt_connect.trust.xml_reading import XmlRefused, holds_signature, read_root, signature_elements
 from ebrvt_connect.trust.xml_signature import (
     ExaminedXml,
     content_of_packet,
+    content_of_sealed_xml,
     content_of_xml,
     examine_xml_signature,
 )
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
     from ebrvt_connect.trust.grounds import Grounds
+    from ebrvt_connect.trust.verdict import SignatureReport
+    from ebrvt_connect.trust.xml_signature import ContentOf
 
 _LARGE_BYTES = 1024 * 1024
 """Packets with large files are rarely signed themselves: it is looked before a tree is made of one."""
@@ -65,8 +70,26 @@ def examine_all(
     """
     elements = signature_elements(root, size, grounds.policy)
     content_of = content_of_packet if message else content_of_xml
-    looks = (
-        (index, partial(examine_xml_signature, element, index, grounds, content_of))
-        for index, element in enumerate(elements, 1)
+    numbered = tuple(enumerate(elements, 1))
+    examined = tuple(_examined(element, index, grounds, content_of) for index, element in numbered)
+    if message or not any(_seals_all(one.report) for one in examined):
+        return examined
+    return tuple(
+        _examined(element, index, grounds, content_of_sealed_xml) if _is_in_envelope(one.report) else one
+        for (index, element), one in zip(numbered, examined, strict=True)
     )
-    return tuple(fenced(look, index, grounds.policy, ExaminedXml, format="XMLDSig") for index, look in looks)
+
+
+def _examined(element: Element, index: int, grounds: Grounds, content_of: ContentOf) -> ExaminedXml:
+    look = partial(examine_xml_signature, element, index, grounds, content_of)
+    return fenced(look, index, grounds.policy, ExaminedXml, format="XMLDSig")
+
+
+def _seals_all(report: SignatureReport) -> bool:
+    """Whether it is a registered seal that has passed, over all of the file, other signatures with it."""
+    passed = report.indication is Indication.TOTAL_PASSED and report.role is SignatureRole.AGENCY
+    return passed and report.coverage.level == "entire_file"
+
+
+def _is_in_envelope(report: SignatureReport) -> bool:
+    return any(f.code == xml_findings.XML_ENVELOPE_UNSIGNED for f in report.findings)

@@ -67,6 +67,15 @@ XML_COMMENT_UNSIGNED = kind(
     "Comments stand in the signed part; canonicalization leaves them out of the signature.",
     _XMLDSIG,
 )
+XML_PREFIX_UNSIGNED = kind(
+    "XML_PREFIX_UNSIGNED",
+    unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
+    "Trong phần được ký có giá trị “{value}” dùng tiền tố không gian tên (namespace) mà chữ ký không bảo vệ, "
+    "nên nghĩa của nó có thể đã bị đổi. Đề nghị bên ký dùng Canonical XML 1.0, hoặc ghi tiền tố đó vào "
+    "PrefixList, rồi ký lại.",
+    "The signed value “{value}” uses a prefix whose namespace exclusive canonicalization leaves unsigned.",
+    "W3C Exclusive XML Canonicalization 1.0 mục 1.3",
+)
 XML_CONTENT_UNSIGNED = kind(
     "XML_CONTENT_UNSIGNED",
     unclear(SubIndication.SIG_CONSTRAINTS_FAILURE),
@@ -88,6 +97,21 @@ XML_WRAPPED_UNSIGNED = kind(
     "tách riêng phần được ký rồi kiểm tra lại, hoặc đề nghị nơi gửi ký cả tệp.",
     "The signature covers {covered} only; the elements around it are not signed and may be anybody's.",
     TT15_6,
+)
+XML_ENVELOPE_SEALED = kind(
+    "XML_ENVELOPE_SEALED",
+    INFO,
+    "Chữ ký bảo vệ {covered}; phần tử bao ngoài ({outside}) do con dấu số ký cả tệp bảo vệ.",
+    "The signature covers {covered}; a seal on the whole file covers the element around it ({outside}).",
+    TT15_6,
+)
+XML_COUNTERSIGNATURE = kind(
+    "XML_COUNTERSIGNATURE",
+    INFO,
+    "Đây là chữ ký xác nhận một chữ ký khác ({covered}), không ký trực tiếp nội dung nên không tính là chữ "
+    "ký của người có thẩm quyền hay con dấu trên văn bản.",
+    "A countersignature: it confirms another signature ({covered}) and covers no content.",
+    "ETSI EN 319 132-1 mục 5.2.7",
 )
 XML_REFORMATTED = kind(
     "XML_REFORMATTED",

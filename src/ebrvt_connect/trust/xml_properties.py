@@ -6,6 +6,7 @@ write the others. A timestamp needs no such cover; it stands or falls by its own
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +23,11 @@ from ebrvt_connect.trust.xml_alone import alone
 from ebrvt_connect.trust.xml_words import (
     ARCHIVE_STAMP,
     CANONICALIZATIONS,
+    COUNTERSIGNATURE,
     DIGESTS,
     DS,
     EXCLUSIVE_C14N,
+    SIGNATURE,
     XADES,
 )
 
@@ -47,6 +50,8 @@ _TIMESTAMPS = "/".join(
     )
 )
 _MOST_TIMESTAMPS = 10
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+"""As XML Schema has it, seconds left out at most; a day, or a week of a year, tells no moment."""
 _SIGNED_PROPERTIES = XADES + "SignedProperties"
 _SIGNED_PROPERTIES_TYPE = "http://uri.etsi.org/01903#SignedProperties"
 _UNCOUNTED = frozenset(
@@ -73,17 +78,22 @@ class SignedProperties:
 
     @classmethod
     def of(cls, signature: XmlSignature) -> SignedProperties:
-        """Those inside the signature that a reference covers; none where there are several, or others."""
-        found = list(signature.element.iter(_SIGNED_PROPERTIES))
+        """Those in their place in the signature that a reference covers; none where there are several.
+
+        What is called so elsewhere is content: of a signature around a paper it is the paper's author who
+        wrote it, and not the signer (EN 319 132-1, 4.3.1, 4.4.2).
+        """
+        found = signature.element.findall(f"{DS}Object/{XADES}QualifyingProperties/{_SIGNED_PROPERTIES}")
         covered = [e for e in found if _is_covered(e, signature)]
         return cls(covered[0] if len(found) == len(covered) == 1 else None)
 
     @property
     def claimed_time(self) -> datetime | None:
-        """SigningTime in UTC; one without offset is Vietnam's. None when absent or unreadable."""
-        found = None if self.element is None else self.element.find(f".//{XADES}SigningTime")
+        """SigningTime in UTC; one without offset is Vietnam's. None when absent, unreadable or told twice."""
+        found = [] if self.element is None else self.element.findall(f".//{XADES}SigningTime")
+        told = (found[0].text or "").strip() if len(found) == 1 else ""
         try:
-            return None if found is None else in_utc(datetime.fromisoformat((found.text or "").strip()))
+            return in_utc(datetime.fromisoformat(told)) if _DATE_TIME.fullmatch(told) else None
         except ValueError:
             return None
 
@@ -175,8 +185,9 @@ def uncounted_timestamps(signature: XmlSignature) -> tuple[str, ...]:
 
 
 def is_countersigned(signature: XmlSignature) -> bool:
-    """Whether somebody put a countersignature to it (EN 319 132-1, 5.2.7), which is not judged."""
-    return any(e.tag == XADES + "CounterSignature" for e in unsigned_properties(signature))
+    """Whether it has a place for a countersignature with no signature in it, which nobody judges."""
+    places = (e for e in unsigned_properties(signature) if e.tag == COUNTERSIGNATURE)
+    return any(place.find(SIGNATURE) is None for place in places)
 
 
 def is_archive_stamp(element: Element) -> bool:

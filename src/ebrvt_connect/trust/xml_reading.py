@@ -32,6 +32,7 @@ from ebrvt_connect.trust import findings, level_findings, xml_findings
 from ebrvt_connect.trust.catalogue import Refused
 from ebrvt_connect.trust.remembered import read_certificate
 from ebrvt_connect.trust.xml_alone import needs_joined_base
+from ebrvt_connect.trust.xml_prefixes import kept_prefixes
 from ebrvt_connect.trust.xml_unsigned import (
     has_only_id,
     has_text,
@@ -50,6 +51,7 @@ from ebrvt_connect.trust.xml_words import (
     METHODS,
     NC_NAME,
     SIGNATURE,
+    XADES,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +85,12 @@ _WITH_NAMESPACES = etree.XPath("//*[@*[namespace-uri()]]")
 _MOST_CERTIFICATES = 100
 _MOST_WORK_BYTES = 64 * 1024 * 1024
 """Document size times references: each reference is digested over a copy of the whole."""
+_MOST_UNSIGNED = 10_000
+"""Elements in the unsigned properties of one signature: evidence for decades takes some hundred."""
+_count_unsigned = etree.XPath(
+    "count(ds:Object/x:QualifyingProperties/x:UnsignedProperties//*)",
+    namespaces={"ds": DS[1:-1], "x": XADES[1:-1]},
+)
 _MOST_NAMESPACES = 1000
 """In scope where a signature stands: whatever is cut out of it is written with all of them."""
 _USUAL_REFERENCES = 3
@@ -101,6 +109,8 @@ class Reference:
     target: Element
     digest: str
     """In the words of a report: `sha256`."""
+    kept: frozenset[str] | None = None
+    """Prefixes signed wherever they are in scope, of an exclusive canonicalization; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +232,8 @@ def signature_elements(root: Element, size: int, policy: VerificationPolicy) -> 
         raise XmlRefused(xml_findings.XML_TOO_MANY_SIGNATURES, limit=policy.most_signatures)
     if any(len(element.nsmap) > _MOST_NAMESPACES for element in found):
         raise XmlRefused(xml_findings.XML_TOO_COMPLEX, reason=f"hơn {_MOST_NAMESPACES} không gian tên")
+    if any(_count_unsigned(element) > _MOST_UNSIGNED for element in found):
+        raise XmlRefused(xml_findings.XML_TOO_COMPLEX, reason=f"hơn {_MOST_UNSIGNED} thuộc tính không ký")
     counts = (len(element.findall(f"{DS}SignedInfo/{DS}Reference")) for element in found)
     references = sum(n for n in counts if n <= policy.most_references)  # the others are refused unread
     if references * size > _MOST_WORK_BYTES:
@@ -303,9 +315,10 @@ def _reference(element: Element) -> Reference:
     if identifier not in DIGESTS or len(element[-2]):
         raise XmlRefused(findings.SIGNATURE_METHOD_NOT_ALLOWED, algorithm=_shown(identifier))
     target = _target(element)
-    if transforms is not None and len(transforms):
-        _check_base(target, transforms[-1])
-    return Reference(target, DIGESTS[identifier][1])
+    if transforms is None or not len(transforms):
+        return Reference(target, DIGESTS[identifier][1])
+    _check_base(target, transforms[-1])
+    return Reference(target, DIGESTS[identifier][1], kept_prefixes(transforms[-1]))
 
 
 def _check_base(element: Element, method: Element) -> None:

@@ -28,6 +28,8 @@ from ebrvt_connect.trust.second_opinion import doubt_about_signer
 from ebrvt_connect.trust.sound_xml import plainly_signed
 from ebrvt_connect.trust.verdict import Coverage, SignatureReport
 from ebrvt_connect.trust.xml_alone import adopt, alone, inherited
+from ebrvt_connect.trust.xml_countersignatures import confirmed_value
+from ebrvt_connect.trust.xml_prefixes import loose_value
 from ebrvt_connect.trust.xml_properties import (
     SignedProperties,
     content_tokens,
@@ -46,8 +48,11 @@ from ebrvt_connect.trust.xml_reading import (
 from ebrvt_connect.trust.xml_words import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+
+    ContentOf = Callable[["XmlSignature", "VerificationPolicy"], "Content"]
+    """What a signature is about, told by its kind of file."""
 
     from asn1crypto import cms
     from cryptography import x509
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     from ebrvt_connect.trust.policy import VerificationPolicy
     from ebrvt_connect.trust.verdict import Finding
     from ebrvt_connect.trust.xml_reading import XmlSignature
+
+_SHOWN_CHARS = 60
 
 # It logs whole documents as they are canonicalized.
 logging.getLogger("signxml").setLevel(logging.CRITICAL + 1)
@@ -100,9 +107,23 @@ class Content:
 
 def content_of_xml(signature: XmlSignature, policy: VerificationPolicy) -> Content:
     """Elements of the file the signature stands in."""
+    confirmed = confirmed_value(signature.element, (r.target for r in signature.references))
+    if confirmed is not None:
+        covered = path_of(confirmed)
+        told = policy.notice(xml_findings.XML_COUNTERSIGNATURE, covered=covered)
+        return Content(Coverage(level="partial", covered=(covered,)), (told,))
     coverage = _coverage(signature)
-    held = is_plain_holder(signature.element.getroottree().getroot(), _content_targets(signature))
+    held = _is_plainly_held(signature)
     around = xml_findings.XML_ENVELOPE_UNSIGNED if held else xml_findings.XML_WRAPPED_UNSIGNED
+    return Content(coverage, tuple(_coverage_findings(signature, coverage, policy, around)))
+
+
+def content_of_sealed_xml(signature: XmlSignature, policy: VerificationPolicy) -> Content:
+    """The same where a seal is on the whole file: nobody can change what stands around any more."""
+    coverage = _coverage(signature)
+    if coverage.level == "entire_file" or not _is_plainly_held(signature):
+        return content_of_xml(signature, policy)
+    around = xml_findings.XML_ENVELOPE_SEALED
     return Content(coverage, tuple(_coverage_findings(signature, coverage, policy, around)))
 
 
@@ -117,7 +138,7 @@ def examine_xml_signature(
     element: Element,
     index: int,
     grounds: Grounds,
-    content_of: Callable[[XmlSignature, VerificationPolicy], Content] = content_of_xml,
+    content_of: ContentOf = content_of_xml,
 ) -> ExaminedXml:
     """Examine one ds:Signature; `content_of` looks at what it is about.
 
@@ -249,11 +270,18 @@ class _Engine(XMLVerifier):
         # It would write ASCII and read that again: <giấy> becomes <gi&#7845;y>, which is no name any more.
         return etree.tostring(xml_node, encoding="utf-8", **kwargs)
 
-    def _c14n(self, nodes: Any, algorithm: CanonicalizationMethod, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401 - signxml's signature
+    def _c14n(
+        self,
+        nodes: Any,  # noqa: ANN401 - signxml's signature
+        algorithm: CanonicalizationMethod,
+        inclusive_ns_prefixes: Iterable[str] | None = None,
+    ) -> bytes:
         if nodes.getparent() is not None:
             nodes = alone(nodes, algorithm.value)
         adopt(nodes, self._inherited, algorithm.value)
-        canonical: bytes = super()._c14n(nodes, algorithm, *args, **kwargs)
+        # What a PrefixList calls #default lxml knows by no name.
+        prefixes = [p if p != "#default" else "" for p in inclusive_ns_prefixes or ()] or None
+        canonical: bytes = super()._c14n(nodes, algorithm, prefixes)
         return canonical
 
 
@@ -316,6 +344,10 @@ def _content_targets(signature: XmlSignature) -> tuple[Element, ...]:
     )
 
 
+def _is_plainly_held(signature: XmlSignature) -> bool:
+    return is_plain_holder(signature.element.getroottree().getroot(), _content_targets(signature))
+
+
 def _coverage(signature: XmlSignature, *, soap: bool = False) -> Coverage:
     root = signature.element.getroottree().getroot()
     targets = _content_targets(signature)
@@ -335,6 +367,10 @@ def _coverage_findings(
     remarks = (n for t in _content_targets(signature) for n in t.iter(etree.Comment))
     if next(remarks, None) is not None:
         yield policy.notice(xml_findings.XML_COMMENT_UNSIGNED)
+    exclusive = {(r.target, r.kept) for r in signature.references if r.kept is not None}
+    loose = (loose_value(target, kept) for target, kept in exclusive)
+    if value := next(filter(None, loose), ""):
+        yield policy.notice(xml_findings.XML_PREFIX_UNSIGNED, value=value[:_SHOWN_CHARS])
     covered = ", ".join(coverage.covered) or "không có nội dung nào"
     if coverage.uncovered:
         uncovered = ", ".join(map(str, coverage.uncovered))

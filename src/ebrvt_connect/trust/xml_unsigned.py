@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from ebrvt_connect.trust.xml_words import DS, NC_NAME, XADES
+from ebrvt_connect.trust.xml_words import COUNTERSIGNATURE, DS, NC_NAME, SIGNATURE, XADES
 from ebrvt_connect.trust.xml_words import XADES_141 as _XADES_141
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ _INTEGER = re.compile(r"\s*-?\d{1,80}\s*\Z", re.ASCII)
 _TIME = re.compile(r"\s*[0-9T:.+Z-]{1,40}\s*\Z")
 _WORD = re.compile(r"\S{1,300}\Z")
 _DISTINGUISHED_NAME = re.compile(
-    r"\s*[A-Za-z][\w.-]*\s*=[^\r\n]{1,2000}\Z|\s*\d+(\.\d+)+\s*=[^\r\n]{1,2000}\Z"
+    r"\s*/?[A-Za-z][\w.-]*\s*=[^\r\n]{1,2000}\Z|\s*\d+(\.\d+)+\s*=[^\r\n]{1,2000}\Z|\s*\Z"
 )
+"""Empty, too: so edXML software writes the subject."""
 _NOTHING = re.compile(r"\Z")
 
 
@@ -96,7 +97,9 @@ _PROPERTIES: _Forms = {
     | _CERTIFICATE_REFS
     | _CERTIFICATE_REFS_V2
     | _REVOCATION_REFS
-    | _VALIDATION_DATA,
+    | _VALIDATION_DATA
+    | {COUNTERSIGNATURE},
+    COUNTERSIGNATURE: frozenset({SIGNATURE}),
     **dict.fromkeys(_STAMPS, _of(DS, "CanonicalizationMethod") | _of(XADES, "Include EncapsulatedTimeStamp")),
     **dict.fromkeys(_CERTIFICATE_VALUES, _of(XADES, "EncapsulatedX509Certificate")),
     **dict.fromkeys(_REVOCATION_VALUES, _of(XADES, "CRLValues OCSPValues")),
@@ -200,7 +203,16 @@ def _is_evidence(child: Element) -> bool:
 
 def _is_formed(root: Element, forms: _Forms) -> bool:
     """Whether everything from here down stands in its place and has its form."""
-    return all(_has_its_form(element, forms) for element in root.iter())
+    return all(_has_its_form(element, forms) for element in _without_signatures(root))
+
+
+def _without_signatures(root: Element) -> Iterator[Element]:
+    """All elements but the signatures in it: each of those is looked at by itself."""
+    if next(root.iter(SIGNATURE), None) is None:
+        yield from root.iter()
+        return
+    within = {inner for signature in root.iter(SIGNATURE) for inner in signature.iter()}
+    yield from (element for element in root.iter() if element not in within)
 
 
 def _has_its_form(element: Element, forms: _Forms) -> bool:

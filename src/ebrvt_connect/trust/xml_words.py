@@ -14,6 +14,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
 XADES: Final = "{http://uri.etsi.org/01903/v1.3.2#}"
 XADES_141: Final = "{http://uri.etsi.org/01903/v1.4.1#}"
+COUNTERSIGNATURE: Final = XADES + "CounterSignature"
 ARCHIVE_STAMP: Final = XADES_141 + "ArchiveTimeStamp"
 """The archive timestamp that is judged; that of XAdES 1.3.2 has another namespace and other rules."""
 INCLUSIVE_NAMESPACES: Final = "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"

@@ -22,7 +22,7 @@ from lxml import etree
 from ebrvt_connect.codec.xml import parse_tree
 from ebrvt_connect.errors import InvalidValue
 from ebrvt_connect.trust.xades_claims import Claims
-from ebrvt_connect.trust.xml_words import ENVELOPED, EXCLUSIVE_C14N, NC_NAME, SIGNATURE
+from ebrvt_connect.trust.xml_words import DS, ENVELOPED, EXCLUSIVE_C14N, NC_NAME, SIGNATURE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,12 +76,14 @@ def sign_packet(
 def sign_whole(document_xml: bytes, signer: Signer, *, signed_at: datetime | None = None) -> bytes:
     """The document with its signature as the root's last child, over all of it (`URI=""`).
 
-    For XML whose root bears no `Id` and whose form is not ours to change; otherwise as `sign_packet`.
-    Raises `ValueError` for comments, processing instructions, a signature in it, and what is not well-formed.
+    For XML whose root bears no `Id` and whose form is not ours to change; otherwise as `sign_packet`. Others
+    may have signed parts of it: the last to sign, as a seal does, then covers their signatures too.
+    Raises `ValueError` for comments, processing instructions, a signature over all of it, which this one
+    would break, and what is not well-formed.
     """
     document = _parsed(document_xml)
-    if next(document.iter(SIGNATURE), None) is not None:
-        raise ValueError("document: expected no signature in it yet")
+    if not all(map(_is_over_part, document.iter(SIGNATURE))):
+        raise ValueError("document: expected no signature over all of it yet")
     document.append(_signature(document, signer, "", signed_at, enveloped=True))
     return etree.tostring(document, encoding="UTF-8", xml_declaration=False)
 
@@ -169,11 +171,19 @@ def _beside(root: Element) -> bool:
 
 def _ids(root: Element) -> list[str]:
     return [
-        str(text)
-        for element in root.iter()
-        for name, text in element.attrib.items()
-        if str(name).rpartition("}")[2].lower() == "id"
+        str(text) for element in root.iter() for name, text in element.attrib.items() if _is_id(str(name))
     ]
+
+
+def _is_id(name: str) -> bool:
+    return name.rpartition("}")[2].lower() == "id"
+
+
+def _is_over_part(signature: Element) -> bool:
+    """Whether it surely refers to elements below the root and nothing else."""
+    root_ids = {str(v) for n, v in signature.getroottree().getroot().attrib.items() if _is_id(str(n))}
+    uris = [r.get("URI", "") for r in signature.iterfind(f"{DS}SignedInfo/{DS}Reference")]
+    return bool(uris) and all(uri[:1] == "#" and uri[1:] not in root_ids for uri in uris)
 
 
 def _as_xml_wants(value: bytes, signer: Signer) -> bytes:

@@ -129,7 +129,7 @@ def test_evidence_is_kept_replayed_and_deleted(ebrvt, office, authority, tmp_pat
 
     assert ebrvt("evidence", "delete", folder, name).code == 2
     assert ebrvt("evidence", "delete", folder, name, "--yes").code == 0
-    assert ebrvt("evidence", "list", folder, "--json").data == {"records": []}
+    assert ebrvt("evidence", "list", folder, "--json").data == {"records": [], "damaged": []}
     gone = ebrvt("evidence", "replay", folder, name, paper)
     assert (gone.code, gone.err.split(": ")[0]) == (64, "EVIDENCE_RECORD_UNKNOWN")
     assert f"ebrvt evidence list {folder}" in gone.err
@@ -144,6 +144,39 @@ def test_a_beginning_that_several_records_have_chooses_none(ebrvt, office, tmp_p
         refused = ebrvt("evidence", *command)
         assert (refused.code, refused.err.split(": ")[0]) == (64, "EVIDENCE_RECORD_UNCLEAR")
     assert len(ebrvt("evidence", "list", "kho-bc", "--json").data["records"]) == 2
+
+
+def test_a_damaged_record_is_named_among_the_others_and_can_be_deleted(ebrvt, office, tmp_path):
+    """One that did not read ended `evidence list` before it had told of any."""
+    paper, trusting = office
+    for day in ("01", "02", "03"):
+        ebrvt("verify", paper, *trusting, "--evidence", "kho-bc", "--at", f"2030-01-{day}T00:00:00+07:00")
+    records = ebrvt("evidence", "list", "kho-bc", "--json").data["records"]
+    whole, damaged, other = (record["record"] for record in records)
+    (tmp_path / "kho-bc" / "records" / damaged).write_bytes(b"{")
+
+    told, as_json = ebrvt("evidence", "list", "kho-bc"), ebrvt("evidence", "list", "kho-bc", "--json")
+
+    assert (told.code, as_json.code) == (1, 1)
+    assert [line for line in told.out.splitlines() if not line.startswith(" ")] == [whole, damaged, other]
+    assert f"{damaged}\n  HỎNG: " in told.out
+    assert f"EVIDENCE_DAMAGED: 1 trong 3 hồ sơ bằng chứng bị hỏng:\n  {damaged}\n" in told.err
+    assert [r["record"] for r in as_json.data["records"]] == [whole, other]
+    assert [(d["record"], d["code"]) for d in as_json.data["damaged"]] == [(damaged, "EVIDENCE_DAMAGED")]
+    kept = ebrvt("evidence", "delete", "kho-bc", other, "--yes")
+    assert (kept.code, kept.err.split(": ")[0], damaged in kept.err) == (2, "EVIDENCE_DELETION_UNSAFE", True)
+    assert "đã hỏng" in ebrvt("evidence", "delete", "kho-bc", damaged).out
+    assert ebrvt("evidence", "delete", "kho-bc", damaged, "--yes").code == 0
+    assert ebrvt("evidence", "list", "kho-bc").code == 0
+
+
+def test_a_folder_without_evidence_is_left_as_it_is(ebrvt, tmp_path):
+    (tmp_path / "van-ban").mkdir()
+
+    for command in (["list", "van-ban"], ["delete", "van-ban", "20", "--yes"]):
+        refused = ebrvt("evidence", *command)
+        assert (refused.code, refused.err.split(": ")[0]) == (64, "EVIDENCE_FOLDER_UNKNOWN")
+    assert list((tmp_path / "van-ban").iterdir()) == []
 
 
 def test_worker_processes_look_first(ebrvt, office, authority, tmp_path):

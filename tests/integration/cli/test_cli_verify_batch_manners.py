@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,6 +94,20 @@ def test_a_file_without_read_permission_keeps_no_other_from_being_judged(verify,
     assert [d["file"] for d in answer.data["documents"]] == [str(papers / "a.pdf")]
     assert answer.code == 64
     assert "không có quyền đọc" in answer.err
+
+
+def test_a_name_written_in_two_ways_is_told_apart(verify, papers, issued):
+    """NFC and NFD are two files to the disk and were one name to the reader."""
+    names = [unicodedata.normalize(form, "Công văn.pdf") for form in ("NFC", "NFD")]
+    for name in names:
+        (papers / name).write_bytes(issued)
+
+    answer = verify("--json", *names)
+
+    assert [d["file"] for d in answer.data["documents"]] == [
+        "Công văn.pdf",
+        "Công văn.pdf (tên viết dạng NFD)",
+    ]
 
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------
@@ -216,6 +231,20 @@ def test_a_full_disk_is_told_as_one_and_leaves_no_half_answer(where, verify, pap
     assert (answer.code, answer.err.split(":")[0]) == (64, "DISK_FULL")
     assert "kq.txt" in answer.err or "a.pdf.ket-qua.txt" in answer.err
     assert not list(papers.rglob("*.txt"))
+
+
+def test_a_disk_that_fills_up_on_the_way_leaves_what_is_written_and_says_how_to_go_on(verify, papers):
+    """The tally was told of Ctrl-C only."""
+    (papers / "phieu").mkdir()
+    assert verify("-o", "phieu/", "a.pdf").code == 0
+    size = (papers / "phieu" / "a.pdf.ket-qua.txt").stat().st_size
+    with files_of_at_most(size + 50):
+        answer = verify("-o", "phieu/", "--skip-existing", "a.pdf", "b.pdf", "sua.pdf", "chua-ky.pdf")
+
+    assert answer.code == 64
+    assert "đã ghi kết quả của 1/3 tệp vào phieu/ (1 hợp lệ)" in answer.err
+    assert "--skip-existing" in answer.err
+    assert "DISK_FULL: " in answer.err
 
 
 def test_evidence_on_a_full_disk_promises_no_going_on(desk, papers):

@@ -60,6 +60,19 @@ def test_a_code_is_followed_from_its_date_on_and_only_where_the_table_names_it()
     assert history.code_on(unknown, date(2026, 1, 1)) == unknown
 
 
+def test_agencies_merged_under_one_code_stay_two_for_what_was_before() -> None:
+    codes = (("H06.15", "H29.20"), ("H06.08", "H29.20"))
+    later = CodeSuccession("H29", "H29", date(2026, 1, 1), (("H29.20", "H29.21"),))
+    history = AgencyHistory.of([CodeSuccession("H06", "H29", date(2025, 7, 1), codes), later])
+    one, other, merged = map(AgencyCode.parse, ("000.00.15.H06", "H06.08", "H29.20"))
+    day = date(2026, 11, 23)
+
+    assert not history.same_agency(one, other, day)
+    assert history.same_agency(one, merged, day)
+    assert history.same_agency(merged, other, day)
+    assert history.same_agency(AgencyCode.parse("H29.21"), one, day)
+
+
 def test_a_number_splits_at_its_first_slash() -> None:
     number = DocumentNumber.parse("7849/UBND-VP")
     assert (number.number, number.symbol, str(number)) == ("7849", "UBND-VP", "7849/UBND-VP")

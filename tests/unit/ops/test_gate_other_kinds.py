@@ -1,5 +1,7 @@
 """The gate over documents whose files are no PDFs: XML, CMS and Office packages are judged."""
 
+from datetime import timedelta
+
 import pytest
 
 from ebrvt_connect.model.document import AttachmentRole
@@ -7,7 +9,7 @@ from ebrvt_connect.testing.memory import MemoryBlobs
 from ebrvt_connect.testing.sample_files import workbook_xlsx
 from ebrvt_connect.testing.sample_ooxml import PackageSignature, office_parts, packed, signed_package
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
-from ebrvt_connect.trust.xmldsig import sign_whole
+from ebrvt_connect.trust.xmldsig import sign_part, sign_whole
 from tests.unit.ops.test_gate import GateDesk, verdicts
 from tests.unit.trust.samples import AGENCY, AT, OTHER_AGENCY
 
@@ -49,6 +51,24 @@ def test_xml_of_which_a_part_is_signed_stays(gate, signers):
 
     assert (judgement.passed, judgement.code) == (False, "NOT_SIGNED_BY_ISSUING_AGENCY")
     assert "phần tử bao ngoài, kể cả tên của nó, không được ký" in judgement.reason_vi
+
+
+def led_and_sealed(signers):
+    leader, seal = signers
+    led = sign_part(PAPER, leader, reference_id="noi-dung", signed_at=AT - timedelta(minutes=5))
+    return sign_whole(led, seal, signed_at=AT)
+
+
+def test_xml_the_leader_signed_in_part_and_the_seal_as_a_whole_may_go(gate, signers):
+    judgement = gate.judge((MAIN, led_and_sealed(signers())))
+
+    assert (judgement.passed, judgement.reason_vi) == (True, "")
+
+
+def test_a_foreign_seal_on_the_whole_stays(gate, signers):
+    judgement = gate.judge((MAIN, led_and_sealed([signers()[0], signers(OTHER_AGENCY)[1]])))
+
+    assert judgement.passed is False
 
 
 def test_xml_and_cms_of_another_agency_stay(gate, signers):

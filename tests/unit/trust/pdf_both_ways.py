@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ebrvt_connect.trust import pdf_reader, pdf_reading
+from ebrvt_connect.trust import findings, pdf_reader, pdf_reading
 from ebrvt_connect.trust.pdf_reader import StrictReader
 from ebrvt_connect.trust.pdf_reading import PdfRefused
 
@@ -54,8 +54,10 @@ def pdf_short_cuts_watched():
             seen.add(name)
             short = what_is_read(fenced, data, labels, *given)
             with no_pdf_short_cuts():
-                if what_is_read(fenced, data, labels, *given) != short:
-                    differences.append(data)
+                alone = what_is_read(fenced, data, labels, *given)
+            # PyHanko reads no file of Word; what is read of one is held in test_pdf_of_common_tools.
+            if alone not in (short, (findings.PDF_HYBRID_XREF, "")):
+                differences.append(data)
         return fenced(data, labels, *given)
 
     with pytest.MonkeyPatch.context() as watched:

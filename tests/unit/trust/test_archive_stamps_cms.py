@@ -1,9 +1,9 @@
-"""Archive timestamps of CMS signatures: what they prove, what they do not protect, and attacks on them."""
+"""Archive timestamps of CMS signatures: what is so in CMS alone; the rest stands in `test_archive_stamps`."""
 
 import hashlib
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from asn1crypto import cms, core
@@ -13,92 +13,51 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from ebrvt_connect.testing.pki_issue import Request, issue
 from ebrvt_connect.testing.revocation_authority import RevocationAuthority
 from ebrvt_connect.testing.sample_archived_cms import HashIndex, with_archive_timestamp, with_validation_data
-from ebrvt_connect.testing.sample_signed import signed_cms
 from ebrvt_connect.transport.signing_cms import run_steps
 from ebrvt_connect.trust.archive_stamps import MOST_STAMPS
 from ebrvt_connect.trust.archive_stamps_cms import archive_stamps_in_cms
-from ebrvt_connect.trust.policy import POLICIES, VN_2025
+from ebrvt_connect.trust.policy import VN_2025
 from ebrvt_connect.trust.signed_data import load_signed_data, signed_by_one
-from ebrvt_connect.trust.verdict import Indication
 from ebrvt_connect.trust.verify import verify_bytes
-from tests.unit.trust.samples import AGENCY, AT, EARLY, CopiedTimestamps
+from tests.unit.trust.archive_samples import (
+    CONTENT,
+    FAILED,
+    HOUR,
+    LAPSE,
+    MIDWAY,
+    PASSED,
+    SOON,
+    UNCLEAR,
+    CmsPapers,
+    codes,
+    level,
+    put,
+    rewritten,
+    told,
+    unsigned,
+)
+from tests.unit.trust.samples import AGENCY, AT, EARLY
 from tests.unit.trust.time_samples import lists_of, stamper_of
 
-PASSED, UNCLEAR, FAILED = Indication
 OCSP_SIGNING = ExtendedKeyUsageOID.OCSP_SIGNING
-CONTENT = b"noi dung\n" * 20
-HOUR = timedelta(hours=1)
-SOON = datetime(2015, 9, 1, tzinfo=UTC)
-"""Before the revoked certificates were revoked."""
-MIDWAY = datetime(2016, 6, 1, tzinfo=UTC)
-LAPSE = datetime(2017, 1, 1, tzinfo=UTC)
-"""When the certificates of the older timestamp authorities expire."""
-
-
-def codes(report):
-    return {f.code for f in report.all_findings()}
-
-
-def told(report):
-    return report.indication, {str(s) for s in report.sub_indications}
-
-
-def level(report):
-    return report.signatures[0].level
-
-
-def rewritten(data, change):
-    content = cms.ContentInfo.load(data)["content"]
-    change(content)
-    return cms.ContentInfo({"content_type": "signed_data", "content": content}).dump()
-
-
-def unsigned(content):
-    return list(content["signer_infos"][0]["unsigned_attrs"])
-
-
-def put(content, attributes):
-    content["signer_infos"][0]["unsigned_attrs"] = cms.CMSAttributes(attributes)
 
 
 @pytest.fixture
-def signed(desk):
-    """A signature of the early days, with a timestamp unless told otherwise, and evidence."""
-
-    def make(flavour="good", *, stamper=None, stamped=True, evidence=True, detached=False, signers=None):
-        made = signed_cms(
-            CONTENT,
-            signers or [desk.pki.signer(AGENCY, flavour=flavour)],
-            signed_at=EARLY,
-            timestamper=(stamper or desk.stamped(EARLY)) if stamped else None,
-            detached=detached,
-        )
-        return with_validation_data(made, crls=lists_of(desk.trust)) if evidence else made
-
-    return make
+def papers(desk):
+    return CmsPapers(desk)
 
 
 @pytest.fixture
-def archived(desk, signed):
-    """The same with an archive timestamp over all of it."""
+def signed(papers):
+    return papers.signed
 
-    def make(at=SOON, *, digest="sha256", change=None, **more):
-        return with_archive_timestamp(signed(**more), desk.stamped(at), digest=digest, change_index=change)
 
-    return make
+@pytest.fixture
+def archived(papers):
+    return papers.archived
 
 
 # --- levels --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
-def test_levels_are_told_as_far_as_they_hold(desk, signed, archived, digest):
-    reports = [desk.verdict(d) for d in (signed(evidence=False), signed(), archived(digest=digest))]
-
-    assert [level(r) for r in reports] == ["B-T", "B-LT", "B-LTA"]
-    assert {r.indication for r in reports} == {PASSED}
-    assert [t.kind for t in reports[2].signatures[0].timestamps] == ["signature", "archive"]
-    assert "ARCHIVE_TIMESTAMP_NOT_COUNTED" not in codes(reports[2])
 
 
 def test_the_archive_lies_over_a_content_beside_the_signature(desk, signed):
@@ -126,81 +85,7 @@ def test_each_signer_has_an_archive_of_its_own(desk, signed):
     assert [s.level for s in report.signatures] == ["B-LT", "B-LTA"]
 
 
-def test_evidence_in_the_archive_answers_where_the_folder_has_none(desk, archived):
-    report = desk.without_revocation_lists().verdict(archived())
-
-    assert (report.indication, level(report)) == (PASSED, "B-LTA"), codes(report)
-
-
 # --- what it proves ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=lambda p: p.id)
-@pytest.mark.parametrize(
-    ("flavour", "at", "expected"),
-    [
-        ("expired", SOON, (PASSED, set())),
-        ("revoked", SOON, (PASSED, set())),
-        ("expired", AT, (UNCLEAR, {"OUT_OF_BOUNDS_NO_POE"})),
-        ("revoked", AT, (UNCLEAR, {"REVOKED_NO_POE"})),
-        ("impostor", SOON, (UNCLEAR, {"NO_CERTIFICATE_CHAIN_FOUND"})),
-    ],
-)
-def test_an_archive_alone_proves_when_it_was_signed(desk, archived, flavour, at, expected, policy):
-    report = desk.verdict(archived(at, flavour=flavour, stamped=False), policy=policy)
-
-    assert told(report) == expected
-    assert report.signatures[0].best_time.value == at
-
-
-def test_a_timestamp_that_has_lapsed_holds_by_the_archive(desk, pki, archived):
-    old = stamper_of(pki, EARLY, valid_to=LAPSE)
-    renewed = desk.verdict(archived(MIDWAY, flavour="revoked", stamper=old))
-
-    assert renewed.indication is PASSED
-    assert renewed.signatures[0].best_time.value == EARLY
-    assert "TIMESTAMP_RENEWED" in codes(renewed)
-
-
-def test_a_timestamp_archived_after_it_had_lapsed_proves_nothing(desk, pki, archived):
-    old = stamper_of(pki, EARLY, valid_to=LAPSE)
-    report = desk.verdict(archived(AT, flavour="revoked", stamper=old))
-
-    assert told(report) == (UNCLEAR, {"REVOKED_NO_POE"})
-    assert {"TIMESTAMP_NOT_TRUSTED"} <= codes(report)
-
-
-def chain_of(desk, pki, data, *, gap=False):
-    """Three archive timestamps, each made while the one before it still held; with `gap` one too late."""
-    for at, until in (
-        (SOON, datetime(2017, 1, 1, tzinfo=UTC)),
-        (datetime(2017 if gap else 2016, 8, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)),
-        (datetime(2019, 8, 1, tzinfo=UTC), datetime(2049, 1, 1, tzinfo=UTC)),
-    ):
-        data = with_archive_timestamp(data, stamper_of(pki, at, valid_to=until))
-    return data
-
-
-def test_archive_timestamps_in_a_row_carry_the_oldest_through(desk, pki, signed):
-    data = signed("revoked", stamped=False)
-    report = desk.verdict(chain_of(desk, pki, data))
-
-    assert (report.indication, level(report)) == (PASSED, "B-LTA"), codes(report)
-    assert report.signatures[0].best_time.value == SOON
-    assert [t.valid for t in report.signatures[0].timestamps] == [True, True, True]
-
-
-def test_a_row_with_a_gap_does_not(desk, pki, signed):
-    report = desk.verdict(chain_of(desk, pki, signed("revoked", stamped=False), gap=True))
-
-    assert told(report) == (UNCLEAR, {"REVOKED_NO_POE"})
-    assert sorted(t.valid for t in report.signatures[0].timestamps) == [False, True, True]
-
-
-def test_archive_timestamps_out_of_order_are_undecided(desk, archived):
-    report = desk.verdict(with_archive_timestamp(archived(MIDWAY), desk.stamped(MIDWAY - HOUR)))
-
-    assert told(report) == (UNCLEAR, {"TIMESTAMP_ORDER_FAILURE"})
 
 
 def test_an_archive_older_than_the_signatures_timestamp_is_undecided(desk, archived):
@@ -302,37 +187,6 @@ def desk_token(stamper, digest):
 
 
 # --- attacks -------------------------------------------------------------------------------------------
-
-
-def test_a_timestamp_over_other_bytes_is_told_as_broken(desk, signed):
-    copied = CopiedTimestamps(desk.stamped(SOON))
-    report = desk.verdict(with_archive_timestamp(signed("expired", stamped=False), copied))
-
-    assert report.indication is UNCLEAR
-    assert {"TIMESTAMP_BROKEN", "EXPIRED_SINCE_NO_PROOF"} <= codes(report)
-
-
-def test_an_authority_nobody_pinned_archives_nothing(desk, signed):
-    own = desk.stamped(SOON, impostor=True)
-    report = desk.verdict(with_archive_timestamp(signed(), own))
-    lapsed = desk.verdict(with_archive_timestamp(signed("expired", stamped=False), own))
-
-    assert (report.indication, level(report)) == (PASSED, "B-LT")
-    assert "TIMESTAMP_NOT_TRUSTED" in codes(report)
-    assert told(lapsed) == (UNCLEAR, {"OUT_OF_BOUNDS_NO_POE"})
-
-
-def stamp_of(data):
-    return unsigned(cms.ContentInfo.load(data)["content"])[-1]
-
-
-def test_a_timestamp_moved_to_another_signature_is_told_as_broken(desk, archived, signed):
-    taken = stamp_of(archived())
-    other = signed("expired", stamped=False)
-    report = desk.verdict(rewritten(other, lambda c: put(c, [taken])))
-
-    assert report.indication is UNCLEAR
-    assert {"TIMESTAMP_BROKEN", "EXPIRED_SINCE_NO_PROOF"} <= codes(report)
 
 
 def test_a_timestamp_moved_to_another_signer_of_the_file_is_told_as_broken(desk, signed):
@@ -472,16 +326,6 @@ def test_an_older_index_is_named_and_not_judged(desk, archived, oid):
     found = next(f for f in report.all_findings() if f.code == "ARCHIVE_TIMESTAMP_NOT_COUNTED")
     assert "ats-hash-index" in found.message_vi
     assert (report.indication, level(report)) == (PASSED, "B-LT")
-
-
-@pytest.mark.parametrize("place", range(0, 100, 7))
-def test_no_flipped_bit_of_what_is_archived_leaves_it_holding(desk, archived, place):
-    data = archived(flavour="expired", stamped=False)
-    at = data.index(core.ObjectIdentifier("0.4.0.1733.2.4").dump()) * place // 100
-    changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-    report = desk.verdict(changed)
-
-    assert report.indication is not PASSED, (at, codes(report))
 
 
 # --- beside OpenSSL ------------------------------------------------------------------------------------

@@ -418,3 +418,14 @@ def test_what_openssl_signs_passes_here_in_ber_too(tmp_path, pki, judge, form, s
 
     assert judge(data, at=later).indication is PASSED
     assert judge(data.replace(b"x" * 100, b"x" * 99 + b"y", 1), at=later).indication is FAILED
+
+
+@pytest.mark.parametrize("detached", [True, False], ids=["beside", "inside"])
+def test_a_signature_over_nothing_passes_nothing(judge, both, detached):
+    """A seal over an empty file was valid, while the file itself had failed."""
+    data = signed_cms(b"", both, signed_at=AT, detached=detached)
+
+    report = judge(data, giay_pdf=b"") if detached else judge(data)
+
+    assert (report.indication, codes(report)) == (UNCLEAR, ["SIGNED_CONTENT_EMPTY"])
+    assert all(signature.integrity for signature in report.signatures)

@@ -58,6 +58,8 @@ def test_good_files_pass_in_an_envelope_nobody_signed(clerk, good, appendix):
     assert "ENVELOPE_NOT_SIGNED" in codes(report, "info")
     assert [f.part for f in report.files] == ["main", "appendix"]
     assert [d["file"] for d in report.to_dict()["documents"]] == ["cv.pdf", "pl.pdf"]
+    assert [f.code for f in report.all_findings() if f.severity == "error"] == []
+    report.raise_for_status()
 
 
 @pytest.mark.parametrize(

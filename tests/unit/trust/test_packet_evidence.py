@@ -1,8 +1,10 @@
 """Evidence of a packet: one record for the whole, whose replay comes to the same or says what differs."""
 
 import hashlib
+import io
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,29 @@ def test_a_record_with_its_files_is_replayed_with_them(clerk, folder, issued, se
     with pytest.raises(InvalidValue) as refused:
         folder.replay(name, data + b" ", files)
     assert refused.value.code == "EVIDENCE_OTHER_FILE"
+
+
+class Overwritten(type(Path())):
+    """A file that another program writes anew between two readings."""
+
+    def open(self, *_args, **_kwargs):
+        content = io.BytesIO(Path(self).read_bytes())
+        Path(self).write_bytes(b"%PDF-1.4 khac")
+        return content
+
+
+def test_a_file_overwritten_meanwhile_is_told_and_no_evidence_names_bytes_nobody_judged(
+    clerk, folder, issued, tmp_path
+):
+    document, files = record_of({"cv.pdf": issued})
+    given = {name: Overwritten(tmp_path / name) for name in files}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InvalidValue) as told:
+        clerk.judge(document, given, evidence=folder)
+    assert told.value.code == "FILE_CHANGED_MEANWHILE"
+    assert list(folder.names()) == []
 
 
 def test_which_agency_followed_which_is_kept_too(clerk, folder, issued):

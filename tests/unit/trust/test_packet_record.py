@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ebrvt_connect import AgencyCode, PacketReport
-from ebrvt_connect.errors import InvalidValue
+from ebrvt_connect.errors import HeldForPerson, InvalidValue, Rejected
 from ebrvt_connect.model.ids import AgencyHistory, CodeSuccession
 from ebrvt_connect.testing.sample_files import workbook_xlsx
 from ebrvt_connect.testing.sample_signed import signed_cms
@@ -88,6 +88,25 @@ def test_the_report_is_no_yes_and_says_all_in_json_and_vietnamese(clerk, good):
     assert "Kết luận chung: CHƯA ĐỦ CƠ SỞ KẾT LUẬN" in text
     assert "[APPENDIX_NOT_SIGNED] (NĐ 30/2020/NĐ-CP Phụ lục I)" in text
     assert "{" not in text
+
+
+def test_the_rules_are_those_of_the_json(clerk, good):
+    report = clerk.judged({"cv.pdf": good, "pl.xlsx": (workbook_xlsx(), APPENDIX)})
+
+    outcomes = {rule.rule: rule.outcome for rule in report.rules}
+    assert (outcomes["leader"], outcomes["appendixes"]) == ("met", "unmet")
+    assert outcomes == {r["rule"]: r["outcome"] for r in report.to_dict()["packet"]["rules"]}
+
+
+def test_a_packet_that_has_not_passed_is_raised_with_what_weighs_on_it(clerk, good):
+    undecided = clerk.judged({"cv.pdf": good, "pl.xlsx": (workbook_xlsx(), APPENDIX)})
+    failed = clerk.judged({"cv.pdf": tampered(good)})
+
+    with pytest.raises(HeldForPerson, match="APPENDIX_NOT_SIGNED") as held:
+        undecided.raise_for_status()
+    with pytest.raises(Rejected, match="HASH_MISMATCH") as refused:
+        failed.raise_for_status()
+    assert (held.value.code, refused.value.code) == ("VERIFICATION_UNDECIDED", "VERIFICATION_FAILED")
 
 
 def test_every_finding_of_the_packet_cites_its_law(clerk, desk):

@@ -258,7 +258,9 @@ def new_metadata(writer):
 
 CHANGES = {
     "NeedAppearances": new_in_form("/NeedAppearances", generic.BooleanObject(True)),
-    "form resources": new_in_form("/DR", generic.DictionaryObject()),
+    "form resources": new_in_form(
+        "/DR", generic.DictionaryObject({pdf_name("/Pattern"): generic.DictionaryObject()})
+    ),
     "title": new_title,
     "metadata": new_metadata,
 }

@@ -1,5 +1,6 @@
 """Signatures sound to the eye and wrong in one detail of encoding, certificate or timestamp."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -8,12 +9,13 @@ import pytest
 from asn1crypto import cms, core, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
+from pyhanko.sign.timestamps import TimeStamper
 
 from ebrvt_connect.testing.pki import _asn1
 from ebrvt_connect.testing.pki_issue import Identity, Request, issue, revocation_list
@@ -435,6 +437,52 @@ def test_a_spoilt_timestamp_is_told_as_broken(desk, edit):
 
     assert report.indication is UNCLEAR
     assert "TIMESTAMP_BROKEN" in codes(report)
+
+
+class Saying(TimeStamper):
+    """The sandbox's authority, which says something more in each token and signs it."""
+
+    def __init__(self, pki, **said):
+        super().__init__()
+        self._honest = pki.timestamp_authority().timestamper(AT)
+        self._key = pki.identity("tsa").key
+        self._said = said
+
+    async def async_timestamp(self, message_digest, md_algorithm):
+        made = await self._honest.async_timestamp(message_digest, md_algorithm)
+        token = cms.ContentInfo.load(made.dump())["content"]
+        info = token["encap_content_info"]["content"].parsed
+        for name, value in self._said.items():
+            info[name] = value
+        written, signer = info.dump(force=True), token["signer_infos"][0]
+        token["encap_content_info"]["content"] = core.ParsableOctetString(written)
+        for attribute in signer["signed_attrs"]:
+            if attribute["type"].native == "message_digest":
+                attribute["values"] = [hashlib.sha256(written).digest()]
+        signed = signer["signed_attrs"].untag().dump(force=True)
+        signer["signature"] = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+        return cms.ContentInfo({"content_type": "signed_data", "content": token})
+
+
+UNKNOWN = {"extn_id": "1.2.3.4", "extn_value": b"\5\0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "proof"),
+    [
+        ({"accuracy": {"seconds": 1, "millis": 500}}, "timestamp"),
+        ({"extensions": [{**UNKNOWN, "critical": False}]}, "timestamp"),
+        ({"accuracy": {"seconds": 864_000}}, "claimed"),
+        ({"extensions": [{**UNKNOWN, "critical": True}]}, "claimed"),
+        ({"version": 2}, "claimed"),
+    ],
+    ids=["exact", "a remark", "ten days more or less", "a condition nobody knows", "another version"],
+)
+def test_a_timestamp_with_a_reservation_proves_nothing(desk, pki, said, proof):
+    report = desk.verdict(desk.signed(timestamper=Saying(pki, **said)))
+
+    assert report.signatures[0].best_time.proof == proof
+    assert ("TIMESTAMP_NOT_TRUSTED" in codes(report)) is (proof == "claimed")
 
 
 def test_a_spoilt_document_timestamp_does_not_pass(desk):

@@ -72,10 +72,10 @@ def encrypted(tmp):
 
 
 def hybrid(desk):
-    """A classic cross-reference table whose trailer also names a cross-reference stream."""
+    """A table whose trailer also names a cross-reference stream, by which an object stands elsewhere."""
     pdf = plain_pdf()
     at = len(pdf)
-    head = b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[7 1]/Length 4>>\nstream\n"
+    head = b"7 0 obj\n<</Type/XRef/Size 8/W[1 2 1]/Index[5 1]/Length 4>>\nstream\n"
     pdf += head + b"\x01%s\x00\nendstream\nendobj\n" % at.to_bytes(2, "big")
     start = len(pdf)
     previous = pdf.rindex(b"xref\n0 ")

@@ -92,6 +92,10 @@ def test_a_strangers_text_is_cut():
     assert one_line("a b", 3) == "a b"
 
 
+def test_a_file_of_no_known_kind_is_told_as_such_in_vietnamese(desk):
+    assert "Tệp: (không tên) (không rõ loại, 3 byte)\n" in desk.verdict(b"abc").to_text_vi()
+
+
 def test_what_has_passed_goes_on(desk):
     desk.verdict(desk.signed(timestamper=desk.stamped())).raise_for_status()
 

@@ -326,3 +326,82 @@ def test_threads_that_ask_together_all_hear_of_a_revocation(issuer, leaf):
 
     with ThreadPoolExecutor(8) as workers:
         assert set(workers.map(status, range(64))) == {"revoked"}
+
+
+# --- lists in parts, and digests nobody may use ------------------------------------------------------
+
+ADDRESS = x509.UniformResourceIdentifier("http://crl.mau.vn/p1.crl")
+
+
+def scope(**said):
+    nothing = dict.fromkeys(("full_name", "relative_name", "only_some_reasons"))
+    flags = (
+        "only_contains_user_certs",
+        "only_contains_ca_certs",
+        "indirect_crl",
+        "only_contains_attribute_certs",
+    )
+    return x509.IssuingDistributionPoint(**{**nothing, **dict.fromkeys(flags, False), **said})
+
+
+@pytest.fixture(scope="module")
+def addressed(issuer):
+    return issue(Request("Người ký", crl_url=ADDRESS.value), issuer).certificate
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"only_contains_user_certs": True}, "good"),
+        ({"full_name": [ADDRESS]}, "good"),
+        ({"full_name": [x509.UniformResourceIdentifier("http://crl.mau.vn/p2.crl")]}, "unknown"),
+        ({"full_name": [ADDRESS], "only_contains_ca_certs": True}, "unknown"),
+        ({"full_name": [ADDRESS], "indirect_crl": True}, "unknown"),
+        ({"only_some_reasons": frozenset([x509.ReasonFlags.key_compromise])}, "unknown"),
+        ({"only_contains_attribute_certs": True}, "unknown"),
+    ],
+)
+def test_a_part_of_a_list_speaks_for_its_own_certificates(issuer, addressed, said, expected):
+    archive = RevocationArchive.of([partial(issuer, addressed, scope(**said), listed=False)])
+
+    state = archive.state_of(addressed, issuer.certificate, used_at=day(20), known_at=day(21))
+
+    assert state.status == expected
+
+
+def test_a_part_of_a_list_for_one_address_says_nothing_of_certificates_without(issuer, leaf):
+    archive = RevocationArchive.of([partial(issuer, leaf, scope(full_name=[ADDRESS]), listed=False)])
+
+    assert archive.state_of(leaf, issuer.certificate, used_at=day(20), known_at=day(21)).status == "unknown"
+
+
+def test_a_part_about_others_lifts_no_suspension(issuer, leaf):
+    held = revocation_list(
+        issuer,
+        [leaf],
+        issued_at=day(1),
+        next_at=day(30),
+        revoked_at=day(1),
+        reason=x509.ReasonFlags.certificate_hold,
+    )
+    others = partial(issuer, leaf, scope(only_contains_ca_certs=True), made=5, listed=False)
+
+    state = RevocationArchive.of([held, others]).state_of(
+        leaf, issuer.certificate, used_at=day(10), known_at=day(21)
+    )
+
+    assert state.status == "suspended"
+
+
+@pytest.mark.parametrize("revoked", [True, False])
+def test_a_list_signed_with_a_digest_nobody_may_use_tells_of_revocations_alone(issuer, leaf, revoked):
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(day(1)).next_update(day(30))
+    if revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number).revocation_date(day(1))
+        builder = builder.add_revoked_certificate(entry.build())
+    made = builder.sign(issuer.key, hashes.SHA224()).public_bytes(Encoding.DER)
+
+    state = RevocationArchive.of([made]).state_of(leaf, issuer.certificate, used_at=day(9), known_at=day(21))
+
+    assert state.status == ("revoked" if revoked else "unknown")

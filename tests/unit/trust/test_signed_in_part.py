@@ -5,7 +5,9 @@ from lxml import etree
 
 from ebrvt_connect.api import signed_content, verify
 from ebrvt_connect.testing.sample_signed import result_paper_xml, signed_cms, signed_xml
+from ebrvt_connect.transport.signing_xml import sign_xml
 from ebrvt_connect.trust.policy import POLICIES, VN_2025
+from ebrvt_connect.trust.xmldsig import sign_whole
 from tests.unit.trust.samples import AGENCY, AT, plain_pdf
 from tests.unit.trust.xml_samples import packet, resigned
 
@@ -83,6 +85,64 @@ def test_a_file_signed_as_a_whole_passes_all_the_same(trust, pki):
     whole = resigned(pki.signer(AGENCY))
 
     assert verify(whole, policy=STRICT, trust=trust, at=AT).indication == "TOTAL_PASSED"
+
+
+def sealed_whole(pki, *, last=None):
+    """The leader signs the content, and the seal the whole file with the leader's signature in it."""
+    paper = result_paper_xml("Giấy phép", {"Số": "7"})
+    led = signed_xml(paper, [pki.signer(AGENCY, role="person")])
+    return sign_whole(led, last or pki.signer(AGENCY), signed_at=AT)
+
+
+@pytest.mark.parametrize("policy", [VN_2025, STRICT], ids=["any", "whole files"])
+def test_a_seal_on_the_whole_covers_what_is_around_the_part_the_leader_signed(trust, pki, policy):
+    report = verify(sealed_whole(pki), policy=policy, trust=trust, at=AT)
+
+    assert report.indication == "TOTAL_PASSED"
+    assert [s.coverage.level for s in report.signatures] == ["partial", "entire_file"]
+    assert "XML_ENVELOPE_SEALED" in [f.code for f in report.signatures[0].findings]
+
+
+@pytest.mark.parametrize(
+    "change", [renamed, attributed, with_a_sibling, in_another], ids=lambda c: c.__name__
+)
+def test_nothing_changes_around_it_then(trust, pki, change):
+    report = verify(change(sealed_whole(pki)), policy=VN_2025, trust=trust, at=AT)
+
+    assert report.indication in {"TOTAL_FAILED", "INDETERMINATE"}
+
+
+@pytest.mark.parametrize(
+    ("role", "flavour"), [("person", "good"), ("agency", "unlisted"), ("agency", "impostor")]
+)
+def test_nobody_but_a_registered_seal_covers_it(trust, pki, role, flavour):
+    last = pki.signer(AGENCY, role=role, flavour=flavour)
+    report = verify(sealed_whole(pki, last=last), policy=STRICT, trust=trust, at=AT)
+
+    assert report.indication == "INDETERMINATE"
+    assert "XML_ENVELOPE_UNSIGNED" in [f.code for f in report.signatures[0].findings]
+
+
+def test_of_a_part_sealed_with_the_whole_the_part_is_handed_out(handed_out, pki):
+    (part,) = handed_out(sealed_whole(pki), STRICT).parts
+
+    assert part.path == "/ketQua/noiDung"
+    assert b"Signature" not in part.octets
+
+
+@pytest.mark.parametrize("root", ["", ' Id="kq"'], ids=["no Id", "Id"])
+def test_signing_a_file_whose_parts_are_signed_signs_the_whole(trust, pki, root):
+    paper = f'<kq xmlns="urn:k"{root}><nd Id="nd"><so>1</so></nd></kq>'.encode()
+    led = sign_xml(paper, pki.signer(AGENCY, role="person"), signed_at=AT, part_id="nd")
+    report = verify(sign_xml(led, pki.signer(AGENCY), signed_at=AT), policy=STRICT, trust=trust, at=AT)
+
+    assert report.indication == "TOTAL_PASSED"
+    assert [s.level for s in report.signatures] == ["B-B", "B-B"]
+
+
+def test_a_signature_over_the_whole_is_not_broken_by_another(pki):
+    with pytest.raises(ValueError, match="over all of it"):
+        sign_whole(sealed_whole(pki), pki.signer(AGENCY))
 
 
 def test_only_what_was_signed_is_handed_out_whatever_the_root_is_called(handed_out, paper):

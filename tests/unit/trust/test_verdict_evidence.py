@@ -15,7 +15,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from ebrvt_connect.api import VN_2025, verify
 from ebrvt_connect.errors import HeldForPerson, InvalidValue
-from ebrvt_connect.store.evidence import EvidenceFolder
+from ebrvt_connect.store.evidence import EvidenceFolder, Listed, Unlisted
 from ebrvt_connect.testing.clock import FakeClock
 from ebrvt_connect.testing.pki import _asn1
 from ebrvt_connect.testing.pki_issue import Request, issue, new_key, revocation_list
@@ -376,7 +376,7 @@ def test_changed_or_missing_evidence_is_found(document, kept, folder):
     _, name = kept
     (sha256,) = folder.record(name).ocsp
     path = next(folder.folder.glob(f"objects/*/*/{sha256}"))
-    for change in (lambda: path.write_bytes(path.read_bytes()[:-1] + b"\0"), path.unlink):
+    for change in (lambda: path.write_bytes(path.read_bytes() + b"\0"), path.unlink):
         change()
         with pytest.raises(InvalidValue) as refused:
             folder.replay(name, document)
@@ -394,15 +394,82 @@ def test_a_changed_record_is_found(document, kept, folder):
         assert refused.value.code == "EVIDENCE_DAMAGED"
 
 
+def test_one_damaged_record_hides_none_of_the_others(office, document, clock, kept, folder):
+    """`evidence list` stopped at the first that did not read."""
+    for _ in range(3):
+        clock.advance(timedelta(minutes=1))
+        judged(office, document, clock, evidence=folder)
+    _, second, third, last = folder.names()
+    (folder.folder / "records" / second).write_bytes(b"{}")
+    folder.folder.joinpath("objects", *_place(folder.record(third).report)).unlink()
+
+    rows = list(folder.listing())
+
+    assert [row.name for row in rows] == list(folder.names())
+    assert [row.trouble.code for row in rows if isinstance(row, Unlisted)] == ["EVIDENCE_DAMAGED"] * 2
+    assert [row.name for row in rows if isinstance(row, Unlisted)] == [second, third]
+    with pytest.raises(InvalidValue) as refused:
+        folder.delete(last)
+    assert (refused.value.code, second in refused.value.sentence_vi) == ("EVIDENCE_DELETION_UNSAFE", True)
+    folder.delete(second)
+    folder.delete(last)
+    assert [row.name for row in folder.listing() if isinstance(row, Listed)] == [kept[1]]
+
+
+def test_a_piece_that_records_share_is_missed_in_each_of_them(office, document, clock, kept, folder):
+    """A list or answer that was lost showed only years later, when a record was replayed."""
+    clock.advance(timedelta(minutes=1))
+    judged(office, document, clock, evidence=folder)
+    shared = folder.record(kept[1]).rules
+    folder.folder.joinpath("objects", *_place(shared)).unlink()
+
+    rows = list(folder.listing())
+
+    assert [(row.name, row.record) for row in rows] == [
+        (name, folder.record(name)) for name in folder.names()
+    ]
+    assert all(shared in row.trouble.sentence_vi for row in rows)
+
+
+def test_a_piece_that_was_damaged_is_made_whole_by_the_next_verdict_that_needs_it(
+    office, document, clock, kept, folder
+):
+    """What lay there under the right name was taken for what it was called: new evidence was born damaged."""
+    shared = folder.record(kept[1]).rules
+    path = folder.folder.joinpath("objects", *_place(shared))
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    clock.advance(timedelta(minutes=1))
+
+    judged(office, document, clock, evidence=EvidenceFolder(folder.folder))
+
+    assert [type(row) for row in folder.listing()] == [Listed, Listed]
+
+
+def _place(sha256):
+    return sha256[:2], sha256[2:4], sha256
+
+
+def test_whoever_only_looks_makes_no_folders(tmp_path):
+    with pytest.raises(InvalidValue) as refused:
+        EvidenceFolder.existing(tmp_path)
+    assert refused.value.code == "EVIDENCE_FOLDER_UNKNOWN"
+    assert list(tmp_path.iterdir()) == []
+
+
+def lying_in(folder):
+    """Every file with its number and bytes: one that is written anew has another number."""
+    files = (p for p in folder.folder.rglob("*") if p.is_file() and p.name != ".lock")
+    return {p: (p.stat().st_ino, p.read_bytes()) for p in files}
+
+
 def test_the_same_verdict_twice_is_one_record_and_nothing_is_overwritten(office, document, clock, folder):
     for _ in range(2):
         judged(office, document, clock, evidence=folder)
-    before = {p: p.stat().st_mtime_ns for p in folder.folder.rglob("*") if p.is_file() and p.name != ".lock"}
+    before = lying_in(folder)
     judged(office, document, clock, evidence=folder)
 
     assert len(folder.names()) == 1
-    after = {p: p.stat().st_mtime_ns for p in folder.folder.rglob("*") if p.is_file() and p.name != ".lock"}
-    assert before == after
+    assert before == lying_in(folder)
 
 
 def test_deleting_takes_what_no_other_verdict_rests_on(office, document, clock, kept, folder):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ebrvt_connect.errors import InvalidValue
-from ebrvt_connect.ops.console import as_json, language, say, say_json, shown_path
+from ebrvt_connect.ops.console import as_json, language, note, say, say_json, shown_path
 from ebrvt_connect.ops.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from ebrvt_connect.store.evidence import EvidenceFolder, Listed, Unlisted
     from ebrvt_connect.trust.evidence import EvidenceRecord, KeptAnchor, Replay
     from ebrvt_connect.trust.packet_evidence import PacketRecord, PacketReplay
 
@@ -32,7 +33,7 @@ def _told() -> Iterator[None]:
         from ebrvt_connect.ops.cli import tell
 
         tell(refusal.code, refusal.detail, refusal.sentence_vi, refusal.advice_vi)
-        wrong_call = refusal.code != "EVIDENCE_DAMAGED"
+        wrong_call = refusal.code not in {"EVIDENCE_DAMAGED", "EVIDENCE_DELETION_UNSAFE"}
         raise click.exceptions.Exit(int(ExitCode.USAGE if wrong_call else ExitCode.UNDECIDED)) from refusal
 
 
@@ -50,24 +51,73 @@ def command() -> None:
 @command.command("list", epilog="Example: ebrvt evidence list bang-chung/")
 @_FolderArgument
 @as_json
-def list_records(folder: Path, *, json_out: bool) -> None:
-    """List the records of FOLDER, oldest check first."""
-    from ebrvt_connect.store.evidence import EvidenceFolder
+@click.pass_context
+def list_records(context: click.Context, *, folder: Path, json_out: bool) -> None:
+    """List the records of FOLDER, oldest check first; those that are damaged are named among them.
 
-    kept = EvidenceFolder(folder)
+    Everything they name is read: none of what is listed as whole is missing or changed.
+
+    Exit code: 0 all of them read, 1 some are damaged, 64 FOLDER holds no evidence.
+    """
+    from ebrvt_connect.store.evidence import EvidenceFolder, Unlisted
+
     with _told():
-        records = [(name, kept.record(name)) for name in kept.names()]
-        rows = [(name, record, kept.indication(record)) for name, record in records]
+        found = list(EvidenceFolder.existing(folder).listing())
+    damaged = [row for row in found if isinstance(row, Unlisted)]
     if json_out:
-        say_json({"records": [{"record": n, **r.model_dump(mode="json")} for n, r, _ in rows]})
-        return
-    for name, record, indication in rows:
-        said = f"{indication.headline_vi} ({_moment_vi(record.at)})"
-        say(f"{name}\n  {record.file}{_standing_vi(record)}: {said}")
-        for part in getattr(record, "parts", ()):
-            say(f"    - {part.name} (SHA-256 {part.sha256[:16]}…)")
-    if not rows:
-        say("Chưa có hồ sơ bằng chứng nào.")
+        say_json(_listing_as_json(found))
+    else:
+        for row in found:
+            say(_row_vi(row))
+        if not found:
+            say("Chưa có hồ sơ bằng chứng nào.")
+    if damaged:
+        note(_damaged_vi(damaged, len(found)))
+        context.exit(int(ExitCode.NO))
+
+
+def _listing_as_json(found: Iterable[Listed | Unlisted]) -> dict[str, Any]:
+    from ebrvt_connect.store.evidence import Listed, Unlisted
+
+    return {
+        "records": [
+            {"record": row.name, **row.record.model_dump(mode="json")}
+            for row in found
+            if isinstance(row, Listed)
+        ],
+        "damaged": [
+            {
+                "record": row.name,
+                "file": None if row.record is None else row.record.file,
+                "code": row.trouble.code,
+                "reason_vi": row.trouble.sentence_vi,
+            }
+            for row in found
+            if isinstance(row, Unlisted)
+        ],
+    }
+
+
+def _row_vi(row: Listed | Unlisted) -> str:
+    """A record with what it is about; of a packet with its parts below."""
+    from ebrvt_connect.store.evidence import Unlisted
+
+    if isinstance(row, Unlisted):
+        about = "" if row.record is None else f"{row.record.file} ({_moment_vi(row.record.at)}): "
+        return f"{row.name}\n  {about}HỎNG: {row.trouble.sentence_vi}"
+    record = row.record
+    said = f"{row.indication.headline_vi} ({_moment_vi(record.at)})"
+    parts = (f"\n    - {p.name} (SHA-256 {p.sha256[:16]}…)" for p in getattr(record, "parts", ()))
+    return f"{row.name}\n  {record.file}{_standing_vi(record)}: {said}{''.join(parts)}"
+
+
+def _damaged_vi(damaged: list[Unlisted], count: int) -> str:
+    """Which of them are damaged and what to do: they may have scrolled away."""
+    first, named = damaged[0].trouble, "\n".join(f"  {row.name}" for row in damaged)
+    return (
+        f"{first.code}: {len(damaged)} trong {count} hồ sơ bằng chứng bị hỏng:\n{named}\n"
+        f"Cách xử lý: {first.advice_vi}"
+    )
 
 
 def _standing_vi(record: EvidenceRecord | PacketRecord) -> str:
@@ -120,8 +170,8 @@ def replay(  # noqa: PLR0913 - one parameter for each argument and option of the
     from ebrvt_connect.store.evidence import EvidenceFolder
 
     detached = {path.name: path.read_bytes() for path in (*beside, *more)}
-    kept = EvidenceFolder(folder)
     with _told():
+        kept = EvidenceFolder.existing(folder)
         name = kept.called(Path(record).name)
         again = kept.replay(name, file.read_bytes(), detached)
     strange = _not_pinned(again, trust_folder)
@@ -193,16 +243,27 @@ def _strange_vi(anchor: KeptAnchor) -> str:
 @click.option("--yes", is_flag=True, help="Do it; without this it is only told what would be deleted.")
 @click.pass_context
 def delete(context: click.Context, *, folder: Path, record: str, yes: bool) -> None:
-    """Delete RECORD and whatever no other record names (TT 15/2025 Điều 6: lưu trữ và xóa)."""
+    """Delete RECORD and whatever no other record names (TT 15/2025 Điều 6: lưu trữ và xóa).
+
+    A damaged record can be deleted. While it is there no other can: nobody knows what it names.
+    """
     from ebrvt_connect.store.evidence import EvidenceFolder
 
-    kept = EvidenceFolder(folder)
     with _told():
+        kept = EvidenceFolder.existing(folder)
         name = kept.called(Path(record).name)
-        about = kept.record(name)
     if not yes:
-        say(f"Sẽ xóa hồ sơ bằng chứng về {about.file} ({_moment_vi(about.at)}). Thêm --yes để xóa thật.")
+        say(f"Sẽ xóa hồ sơ bằng chứng {_about_vi(kept, name)}. Thêm --yes để xóa thật.")
         context.exit(int(ExitCode.UNDECIDED))
     with _told():
         gone = kept.delete(name)
     say(f"Đã xóa hồ sơ {name} và {gone} tệp bằng chứng không còn hồ sơ nào dùng trong {shown_path(folder)}.")
+
+
+def _about_vi(kept: EvidenceFolder, name: str) -> str:
+    """What a record is about, as far as that can still be read."""
+    try:
+        about = kept.record(name)
+    except InvalidValue:
+        return f"đã hỏng {name}"
+    return f"về {about.file} ({_moment_vi(about.at)})"

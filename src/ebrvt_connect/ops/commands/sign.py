@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 import click
 
 from ebrvt_connect.errors import ReconcileFirst
-from ebrvt_connect.ops.console import as_json, config_path, note, say, say_json, shown_path
+from ebrvt_connect.ops.console import as_json, config_path, note, on_terminal, say, say_json, shown_path
 from ebrvt_connect.ops.sign_look import Look
 from ebrvt_connect.ops.sign_secret import SecretSource, keep_out_of_cores
 from ebrvt_connect.ops.sign_words import advising_the_caller
 from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyhanko.sign.timestamps import TimeStamper
 
@@ -37,6 +37,8 @@ _FORMS_VI = {
     "cms-detached": "CMS, nội dung nằm ở tệp gốc (.p7s)",
 }
 _LONGEST_DOUBT = timedelta(days=1)
+_STAMPING_VI = "Đang xin dấu thời gian ở {}; có thể mất vài phút. Ctrl-C để thôi: chưa ghi tệp nào."
+_ORDERING_VI = "Ký ở dịch vụ ký số từ xa {}: người ký xác nhận trên thiết bị của mình nếu được hỏi."
 _SUFFIXES = {"cms": ".p7m", "cms-detached": ".p7s"}
 
 
@@ -133,7 +135,11 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
     seen = asked.form == "pades" and not no_appearance
     _check_call(asked, look if seen else None)
     unstamped: list[RetryLater] = []
-    with opened_key(named, secret, config, again=again is not None) as signer, _stamping(tsa) as timestamper:
+    with (
+        advising_the_caller(look),
+        opened_key(named, secret, config, again=again is not None) as signer,
+        _stamping(tsa) as timestamper,
+    ):
         check_certificate(signer, now)
         hand = Hand(
             signer=signer,
@@ -143,13 +149,12 @@ def command(  # noqa: PLR0913 - one parameter for each option of the contract
             timestamper=timestamper,
             on_unstamped=unstamped.append if allow_unstamped else None,
         )
-        with _saying_how_to_ask_again(named, ordered), advising_the_caller(look):
+        with _saying_how_to_ask_again(named, ordered):
             done = sign(asked, hand)
     _write(out, done.data, mode)
     _warn(unstamped, out, asked.form)
-    facts = _facts(asked, done, role if asked.form == "pades" else None)
-    told = {"file": shown_path(file), "out": shown_path(out), **facts, "unstamped": _told(unstamped)}
-    _tell(told, json_out=json_out)
+    told = {"file": shown_path(file), "out": shown_path(out), **_facts(asked, done, role)}
+    _tell(told | {"unstamped": _told(unstamped)}, json_out=json_out)
 
 
 def _ordered_at(text: str, key: KeyName, now: datetime) -> datetime:
@@ -165,10 +170,15 @@ def _ordered_at(text: str, key: KeyName, now: datetime) -> datetime:
 
 @contextmanager
 def _saying_how_to_ask_again(key: KeyName, at: datetime) -> Iterator[None]:
-    """An order the service may have carried out is told by its time: the same again is the same order."""
+    """An order the service may have carried out is told by its time: the same again is the same order.
+
+    Whoever stops waiting leaves such an order, too.
+    """
+    if key.where == "remote":
+        _once_to_watchers(_ORDERING_VI.format(key.name))()
     try:
         yield
-    except ReconcileFirst:
+    except (ReconcileFirst, KeyboardInterrupt):
         if key.where == "remote":
             from ebrvt_connect.model.period import VIETNAM
 
@@ -227,8 +237,21 @@ def _stamping(url: str | None) -> Iterator[TimeStamper | None]:
     except (ValidationError, ValueError):
         msg = "--tsa phải là địa chỉ http:// hoặc https:// không kèm mật khẩu và tham số"
         raise click.UsageError(msg) from None
-    with TimestampClient.opened(settings) as client:
+    with TimestampClient.opened(
+        settings, on_asking=_once_to_watchers(_STAMPING_VI.format(place.netloc))
+    ) as client:
         yield client
+
+
+def _once_to_watchers(line: str) -> Callable[[], None]:
+    """Tells the line once, and only where a person watches."""
+    lines = [line] if on_terminal() else []
+
+    def tell() -> None:
+        if lines:
+            note(lines.pop())
+
+    return tell
 
 
 def _write(out: Path, content: bytes, mode: int) -> None:
@@ -259,13 +282,13 @@ def _told(unstamped: list[RetryLater]) -> dict[str, str] | None:
     return {"code": unstamped[0].code, "reason_vi": unstamped[0].explanation_vi} if unstamped else None
 
 
-def _facts(asked: ToSign, done: Signed, role: str | None) -> dict[str, Any]:
+def _facts(asked: ToSign, done: Signed, role: str) -> dict[str, Any]:
     signature = done.signature
     stamp = signature.timestamps[0] if signature.timestamps else None
     return {
         "kind": asked.kind.value,
         "form": asked.form,
-        "role": role,
+        "role": role if asked.form == "pades" else None,
         "signer": signature.signer.model_dump(),
         "certificate_sha256": signature.certificate.sha256 if signature.certificate else "",
         "signed_at": signature.claimed_time,

@@ -77,6 +77,14 @@ def test_xml_is_signed_within_and_as_a_whole(sign, passed, place, root):
     nothing_written(place, again, 1, "SIGN_XML_SIGNED")
 
 
+def test_the_seal_signs_the_whole_over_a_part_the_leader_signed(sign, passed, place):
+    assert sign("ket-qua.xml", "1.xml", "--part", "noi-dung", key="p12:lanh-dao.p12").code == 0
+    assert sign("1.xml", "2.xml").code == 0
+
+    assert [s["coverage"]["level"] for s in passed("2.xml")] == ["partial", "entire_file"]
+    nothing_written(place, sign("2.xml", "ra"), 1, "SIGN_XML_SIGNED")
+
+
 @pytest.mark.parametrize("part", ["", "noi-dung"], ids=["whole", "part"])
 def test_xml_bears_a_timestamp_where_one_is_asked_for(sign, passed, pki, part):
     with authority(pki) as url:

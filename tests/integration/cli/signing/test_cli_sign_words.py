@@ -1,13 +1,38 @@
 """What `ebrvt sign` says when it does not sign: in words of the call, never of a configuration."""
 
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
+from ebrvt_connect.ops.sign_secret import SecretSource
+from ebrvt_connect.testing import softhsm
 from ebrvt_connect.testing.pki_issue import Request, issue
-from tests.integration.cli.signing.sign_samples import AGENCY, PASSWORD, bundle, nothing_written, secret_file
+from ebrvt_connect.testing.remote_signing_service import HeldKey, RemoteSigningService
+from ebrvt_connect.transport import signing_certificate
+from ebrvt_connect.transport.clock import SystemClock
+from tests.integration.cli.signing.sign_samples import (
+    ACCOUNT,
+    AGENCY,
+    PASSWORD,
+    PIN,
+    authority,
+    bundle,
+    needs_softhsm,
+    nothing_written,
+    secret_file,
+)
 
 SERVICE_WORDS = ("cấu hình", "khởi động lại", "tự thử lại", "{ file")
 
@@ -100,6 +125,106 @@ def test_xml_that_cannot_be_signed_is_told_by_its_one_fault(sign, place, content
 )
 def test_what_has_no_place_on_the_page_is_advised_in_options(sign, place, options, advice):
     told(place, sign("thu.pdf", "ra", *options), 2, advice, "SIGNATURE_PLACE_UNUSABLE")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_password(sign, place):
+    """Notepad writes one, and a token would have counted a wrong PIN."""
+    (place / "mk").write_text(f"{PASSWORD}\r\n", "utf-8-sig")
+
+    assert sign("so-lieu.csv", "ra.p7s", "--detached").code == 0
+
+
+@pytest.mark.parametrize("typed", ["2468đ357", " 24681357", "24681357 "])
+def test_a_pin_that_was_surely_mistyped_is_not_given(monkeypatch, typed):
+    """Vietnamese typing aids write accents into what nobody sees, and each wrong PIN counts."""
+    monkeypatch.setattr(SecretSource, "_typed", lambda *_: typed)
+
+    with pytest.raises(click.UsageError, match="tắt bộ gõ tiếng Việt"):
+        SecretSource(None, None).ask_pin("mã PIN")
+    assert SecretSource(None, None).ask("mật khẩu") == typed
+
+
+@needs_softhsm
+def test_a_refused_pin_warns_of_the_lock_and_never_says_try_again(sign, place, pki, tmp_path, monkeypatch):
+    """The advice was that of a daemon: try it in another program, then start again."""
+    monkeypatch.setenv(softhsm.CONFIGURATION, "")
+    softhsm.use_folder(tmp_path / "softhsm")
+    token = softhsm.SoftToken.make("dau loi", PIN)
+    token.add_key(pki.identity(f"{AGENCY}-agency-good").key, label="con-dau", key_id="a1")
+    where = f"pkcs11:token=dau%20loi;id=%a1?module-path={token.module}"
+
+    told(place, sign("so-lieu.csv", "ra", key=where), 2, "TOKEN_PIN_REFUSED", "ĐỪNG thử lại", "tự khóa")
+    told(place, sign("so-lieu.csv", "ra", key=where), 2, "TOKEN_PIN_AT_RISK", "đăng nhập thành công một lần")
+    other = where.replace("dau%20loi", "khac")
+    told(place, sign("so-lieu.csv", "ra", key=other), 2, "TOKEN_NOT_PRESENT", "token, slot-id ở --key")
+
+
+def test_a_pin_that_the_service_refuses_warns_of_the_lock_as_well(sign, place, pki):
+    held = HeldKey(pki.signer(AGENCY, role="person"), PIN)
+    service = RemoteSigningService({"lanh-dao": held}, f"Bearer {ACCOUNT}", SystemClock())
+    secret_file(place / "tai-khoan", ACCOUNT)
+    with service.listening() as url:
+        (place / "ebrvt.toml").write_text(
+            '[province]\ncode = "H06"\n[signing.ky]\nkind = "remote"\ncredential_id = "lanh-dao"\n'
+            f'transport = {{ url = "{url}" }}\naccount = {{ token = {{ file = "tai-khoan" }} }}\n',
+            "utf-8",
+        )
+        answer = sign("so-lieu.csv", "ra", key="remote:ky")
+
+    told(place, answer, 2, "REMOTE_PIN_REFUSED", "ĐỪNG thử lại", "khóa chứng thư sau vài lần nhập sai")
+
+
+def test_a_certificate_is_asked_after_once(sign, place, monkeypatch):
+    """For a PDF the command and the library both did."""
+    asked, check = [], signing_certificate.check_certificate
+    monkeypatch.setattr(
+        signing_certificate, "check_certificate", lambda signer, at: (asked.append(at), check(signer, at))
+    )
+
+    assert sign("thu.pdf", "ra", "--no-appearance").code == 0
+    assert len(asked) == 1
+
+
+@contextmanager
+def silent_authority():
+    """Takes a connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("file", ["thu.pdf", "ket-qua.xml", "so-lieu.csv"])
+def test_a_silent_authority_is_told_of_on_a_terminal_and_ctrl_c_ends_the_wait_at_once(place, file):
+    """Nothing was said for minutes, and Ctrl-C was heard only once the authority had given up."""
+    command = [sys.executable, "-m", "ebrvt_connect.ops.cli", "sign", file, "--key", "p12:dau.p12"]
+    command += ["--password-file", "mk", "--no-appearance", "-o", "ra", "--tsa"]
+    with silent_authority() as where:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*command, f"http://{where}/tsa"], stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        seen, stopped, ends_at = "", False, time.monotonic() + 60
+        while time.monotonic() < ends_at:
+            if select.select([ours], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(ours, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+            if not stopped and f"Đang xin dấu thời gian ở {where}" in seen:
+                process.send_signal(signal.SIGINT)
+                stopped = True
+        os.close(ours)
+        code = process.wait(timeout=10)
+
+    assert (code, "Đã dừng" in seen, "Traceback" in seen) == (130, True, False), seen
+    assert not (place / "ra").exists()
+
+
+def test_nobody_is_told_of_waiting_where_nobody_watches(sign, place, pki):
+    with authority(pki) as url:
+        answer = sign("so-lieu.csv", "ra.p7m", "--tsa", url)
+
+    assert (answer.code, answer.err) == (0, "")
 
 
 def test_a_dash_is_no_file(sign, place):
