@@ -219,6 +219,11 @@ def aimed(figure: Figure, target: float, *, ratio: bool = False) -> Figure:
     return replace(figure, target=f"{target:g}{'x' if ratio else figure.unit}", met=(found or 0) >= target)
 
 
+def at_most(what: str, found: float, unit: str, most: float) -> Figure:
+    """A figure with a limit it should not pass."""
+    return Figure(what, found, unit, target=f"<= {most:g}{unit}", met=found <= most)
+
+
 def machine() -> dict[str, Any]:
     """What was measured on, as far as it matters to the figures."""
     return {

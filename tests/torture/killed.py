@@ -62,13 +62,14 @@ def _one_store(recipe: str, kill: Kills, seed: int) -> Tried:
         code = _ended(_started(folder, items))
         if code != 0:
             raise AssertionError(f"not settled: exit code {code}\n{_last_words(folder)}")
-        _reckon(folder, items, outcome)
+        reckon(folder, items, outcome)
     if not outcome.failed:
         shutil.rmtree(folder, ignore_errors=True)
     return outcome
 
 
-def _reckon(folder: Path, items: int, outcome: Tried) -> None:
+def reckon(folder: Path, items: int, outcome: Tried) -> None:
+    """What the remotes have seen, ledger and evidence log, held against what was offered."""
     found = reckoned(folder, items)
     outcome.lost += len(found.lost)
     outcome.doubled += len(found.doubled)

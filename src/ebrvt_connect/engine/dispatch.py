@@ -20,6 +20,7 @@ Why each setting (each held by a test):
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -158,6 +159,13 @@ class Dispatcher:
         finally:
             with self._lock:
                 self._at_work.discard(name)
+
+    def finish(self, within: timedelta) -> None:
+        """Take no more work, here and now, and wait so long for what is under way: others take the rest.
+
+        DBOS looks each second only.
+        """
+        DBOS.destroy(workflow_completion_timeout_sec=math.ceil(within.total_seconds()))
 
     def destroy(self) -> None:
         """Stop taking work and let go of the database; what still runs is taken up at the next launch."""

@@ -65,6 +65,8 @@ class Shared:
     pressures: Mapping[str, Pressure]
     judges: ThreadPoolExecutor
     senders: ThreadPoolExecutor
+    commit: Callable[[Decisions], frozenset[int]]
+    """Writes what has been decided, together with what other drains have (`grouping`)."""
     holder: Callable[[], str]
     """The name this daemon goes by, once it has one: a shard is held under it."""
 
@@ -79,6 +81,8 @@ class _Job:
     """Where it calls the remote."""
     marked: bool = False
     """Where the mark must be committed before it may begin."""
+    lapses: int = 0
+    """How often this daemon had been late before that."""
 
 
 class Drain:
@@ -104,6 +108,7 @@ class Drain:
         self._spent: Spent | None = None
         """Something did not fit into what is left of the day's bytes."""
         self._begun: set[int] = set()
+        self._gather_seconds = shared.settings.gather.total_seconds()
         self._until = shared.clock.monotonic() + shared.settings.drain_seconds
 
     def run(self) -> None:
@@ -166,10 +171,11 @@ class Drain:
             self._system,
             self._shard,
             now=self._now(),
-            limit=self._shared.settings.window + len(in_hand),
+            limit=self._shared.settings.window,
             judging_only=self._resting or self._paused(),
+            in_hand=in_hand,
         )
-        self._ready.extend(due for due in heads if due.message.id not in in_hand)
+        self._ready.extend(heads)
         self._unread = False
 
     def _not_before(self) -> datetime | None:
@@ -198,7 +204,7 @@ class Drain:
             if self._settled_at_once(due):
                 continue
             if state is State.RECEIVED:
-                if judging < 2 * self._shared.settings.judges:
+                if judging < self._shared.settings.preparing:
                     judging += 1
                     chosen.append(_Job(due, self._steps.judge))
                 else:
@@ -239,7 +245,8 @@ class Drain:
             case Ticket() as ticket if asks:
                 return _Job(due, self._steps.ask, ticket), None
             case Ticket() as ticket:
-                return _Job(due, self._steps.submit, ticket, marked=True), None
+                lapses = self._shared.standing.lapses()
+                return _Job(due, self._steps.submit, ticket, marked=True, lapses=lapses), None
             case Resting():
                 # What has come meanwhile may stand behind a window full of what is not to be sent.
                 self._resting = self._unread = True
@@ -258,11 +265,11 @@ class Drain:
         marked = [job.due.message for job in chosen if job.marked]
         if self._results or marked or self._pause is not None:
             try:
-                fenced = self._ledger.commit(
+                fenced = self._shared.commit(
                     Decisions(
                         changes=[result.change for result in self._results],
                         sending=marked,
-                        pause=self._pause,
+                        pauses=[self._pause] if self._pause is not None else (),
                         now=self._now(),
                     )
                 )
@@ -278,10 +285,12 @@ class Drain:
                 self._begin(job)
 
     def _committed(self) -> None:
+        # What was merely judged is in hand and stands where it stood, unless it may not be sent now.
+        let_go = self._resting or self._spent is not None or self._paused()
         for result in self._results:
             self._jobs.pop(result.due.message.id, None)
+            self._unread |= let_go or not _just_judged(result)
         self._results.clear()
-        self._unread = True
         if self._pause is not None:
             self._pause = None
             self._shared.standing.look_again()
@@ -302,7 +311,7 @@ class Drain:
         """In a worker thread: take the step and bring its result, whatever happens."""
         try:
             # A frozen process thaws right here as likely as anywhere.
-            late = job.marked and self._shared.standing.late()
+            late = job.marked and self._shared.standing.late_since(job.lapses)
             result = self._steps.unsent(job.due) if late else job.step(job.due)
         except BaseException as bug:  # noqa: BLE001 - a drain that waits for a result must get one
             result = self._steps.broken(job.due, bug)
@@ -318,15 +327,19 @@ class Drain:
             self._pressure.wait(_LONGEST_WAIT_SECONDS)
 
     def _collect(self, hindrance: Crowded | Early | None) -> None:
-        """Wait for a result (or until more may begin, or a second), then take all that have come."""
+        """Wait for a result (or until more may begin, or a second), then take all that come with it.
+
+        A commit costs the same for many as for one: what is still under way is waited for as long as one
+        comes soon after another (`gather`). Meanwhile other drains keep the processor busy.
+        """
         wait = _LONGEST_WAIT_SECONDS
         if isinstance(hindrance, Early):
             wait = min(hindrance.seconds, wait)
         self._pressure.keep()
         try:
             self._heed(self._arrived.get(timeout=wait))
-            while True:
-                self._heed(self._arrived.get_nowait())
+            while len(self._results) < len(self._jobs):
+                self._heed(self._arrived.get(timeout=self._gather_seconds))
         except queue.Empty:
             return
 
@@ -344,7 +357,7 @@ class Drain:
             )
         if result.error is not None and result.scope is Scope.STORE:
             self._shared.standing.store_trouble(result.error)
-        if result.change.state is State.QUEUED and result.change.was.state is State.RECEIVED:
+        if _just_judged(result):
             self._ready.append(_as_judged(result))
 
     def _see_off(self) -> None:
@@ -385,6 +398,10 @@ def _turn(due: Due) -> tuple[int, datetime, int]:
 def _size(due: Due) -> int:
     """The bytes of what is sent, as far as it is made."""
     return due.message.payload.blob.size_bytes if due.message.payload else 0
+
+
+def _just_judged(result: Result) -> bool:
+    return result.change.state is State.QUEUED and result.change.was.state is State.RECEIVED
 
 
 def _as_marked(message: Message, now: datetime) -> Message:

@@ -13,17 +13,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine.drain import Drain, Shared
+from ebrvt_connect.engine.gates import few_at_once
+from ebrvt_connect.engine.grouping import GroupCommit
+from ebrvt_connect.engine.incidents import IncidentKeeper, retries
 from ebrvt_connect.engine.intake import Intake
 from ebrvt_connect.engine.pressure import Pressure, Turn
 from ebrvt_connect.engine.proof import Patience, ProofKeeper
 from ebrvt_connect.engine.schedule import Schedule
+from ebrvt_connect.engine.settings import Means
 from ebrvt_connect.engine.standing import Standing
 from ebrvt_connect.engine.sweep import Duties, Sweep
+from ebrvt_connect.engine.upkeep import Upkeep
 from ebrvt_connect.engine.work import Steps
 from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ports.adapter import Sink, Source
 from ebrvt_connect.ports.ledger import Pause
 from ebrvt_connect.resilience.breaker import Position
+from ebrvt_connect.store.incident_rows import IncidentRows
 from ebrvt_connect.store.instance import Instance
 from ebrvt_connect.store.proof import ProofLog
 from ebrvt_connect.store.seat import Seat
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ebrvt_connect.engine.dispatch import Dispatcher
+    from ebrvt_connect.engine.incidents import Alerting
     from ebrvt_connect.engine.settings import EngineSettings, LinkSpec
     from ebrvt_connect.ports.adapter import Adapter
     from ebrvt_connect.ports.clock import Clock
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.store.ledger import Ledger
 
 _LOOK_SECONDS = 0.05
+_NO_MEANS = Means()
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +67,9 @@ class Engine:
         clock: Clock,
         *,
         reopen: Callable[[str], Adapter] | None = None,
-        stamp: Callable[[bytes], bytes] | None = None,
+        means: Means = _NO_MEANS,
     ) -> None:
         """`gates` by link name; `reopen` opens a system anew when it is taken up again after a pause.
-
-        `stamp` has a SHA-256 of the evidence log stamped (RFC 3161); without it seals wait.
 
         Raises `ValueError` for links that contradict each other or the systems.
         """
@@ -75,7 +81,10 @@ class Engine:
         self._links = tuple(links)
         self._systems = systems
         self._reopen = reopen
-        self._standing = Standing(ledger, clock, settings.store_rest, late_after=settings.dead_after / 2)
+        self._standing = Standing(
+            ledger, clock, settings.store_rest, late_after=settings.dead_after / 2, room=means.room
+        )
+        self._upkeep = Upkeep(means.chores, clock, self._standing, settings.upkeep_every)
         self._intake = Intake(
             ledger, systems, links, clock, self._standing, closed=lambda name: name in self.closed()
         )
@@ -86,13 +95,21 @@ class Engine:
         self._shared = Shared(
             ledger=ledger,
             steps=Steps(
-                ledger, systems, gates, clock, settings.ladder, lambda most: jitter.uniform(0.0, most)
+                ledger,
+                systems,
+                few_at_once(gates, settings.judges),
+                clock,
+                settings.ladder,
+                lambda most: jitter.uniform(0.0, most),
             ),
             clock=clock,
             settings=settings,
             standing=self._standing,
             pressures={name: self._pressure(name) for name in systems},
-            judges=ThreadPoolExecutor(settings.judges, thread_name_prefix="ebrvt-judge"),
+            judges=ThreadPoolExecutor(
+                max(settings.judges, settings.preparing), thread_name_prefix="ebrvt-judge"
+            ),
+            commit=GroupCommit(ledger).commit,
             senders=ThreadPoolExecutor(
                 sum(settings.limits_of(name).in_flight for name in systems) or 1,
                 thread_name_prefix="ebrvt-send",
@@ -103,7 +120,7 @@ class Engine:
         self._instance = Instance(ledger.database, wanted=settings.executor, host=socket.gethostname())
         self._proof = ProofKeeper(
             ProofLog(ledger.database),
-            stamp,
+            means.stamp,
             clock,
             Patience(
                 every=settings.seal_every,
@@ -111,6 +128,7 @@ class Engine:
                 jitter=lambda most: jitter.uniform(0.0, most),
             ),
         )
+        self._incidents = self._incident_keeper(means.alerting)
         self._newest = 0
         self._knock = ""
         self._look = threading.Event()
@@ -131,6 +149,7 @@ class Engine:
         from ebrvt_connect.engine.dispatch import Dispatcher
 
         self._seat.take()
+        self._standing.look_for_room()
         settings, now = self._settings, self._clock.now()
         executor = self._instance.take()
         # Before any work is begun under this name: whoever is not known to live is taken for dead.
@@ -158,24 +177,37 @@ class Engine:
             self._standing,
             self._systems,
             self._instance,
-            Duties(company=self._share, turn=self._look_around, closed=self.closed),
+            Duties(
+                company=self._share,
+                turn=self._look_around,
+                closed=self.closed,
+                ended=self._incidents.housekeeping,
+                spent=self._incidents.spent,
+            ),
         )
         if self._reopen is not None:
             self._standing.open_anew()
         self._sweep.start()
         self._schedule.start()
+        self._incidents.start(self._standing)
 
     def stop(self, timeout: timedelta = timedelta(seconds=30)) -> bool:
         """Begin nothing new, let what is under way end, and let go; True when all of it ended in time.
 
-        What did not end is found by the next start: it is asked after before anything is sent again.
+        Other daemons go on at once with what is queued. What did not end in time is found by the next start,
+        or by them when this one has been silent long enough: it is asked after before anything is sent again.
         """
         self._standing.stop()
+        if self._dispatcher is not None and not (self._standing.idle() and self._schedule.idle()):
+            self._dispatcher.finish(timeout)
+            timeout = timedelta(0)
         ended = self._until(lambda: self._standing.idle() and self._schedule.idle(), timeout)
         self._schedule.join(1.0)
         if self._sweep is not None:
             self._sweep.join(1.0)
             self._proof.stop()
+            self._upkeep.join(1.0)
+            self._incidents.join(1.0)
         if self._dispatcher is not None:
             self._ledger.activate_with(None)
             self._dispatcher.destroy()
@@ -257,7 +289,8 @@ class Engine:
         return self._dispatcher is not None and self._dispatcher.fetch_at_work(link)
 
     def _look_around(self) -> None:
-        """What people have done meanwhile from elsewhere: taken a system up again, or made work."""
+        """What people have done meanwhile from elsewhere: made room, taken a system up again, made work."""
+        self._standing.look_for_room()
         self._standing.look()
         for system in self._standing.resumed():
             self._take_up(system)
@@ -265,6 +298,7 @@ class Engine:
         if self._knock != before:
             self._standing.sweep_wanted.set()
         self._proof.turn()
+        self._upkeep.turn()
 
     def _take_up(self, system: str) -> None:
         """A system is taken up again with what its settings and secrets are now."""
@@ -292,6 +326,19 @@ class Engine:
             self._ledger,
             holder=lambda: self._instance.name,
             turned=lambda turn: self._turned(system, turn),
+        )
+
+    def _incident_keeper(self, alerting: Alerting) -> IncidentKeeper:
+        chance = random.SystemRandom()
+        return IncidentKeeper(
+            IncidentRows(self._ledger.database),
+            alerting,
+            self._clock,
+            retries(self._settings.ladder, lambda most: chance.uniform(0.0, most)),
+            name=lambda: self._instance.name,
+            living=lambda: self._ledger.living_executors(self._clock.now(), self._settings.dead_after),
+            troubles=lambda: filter(None, (self._standing.trouble(), self._upkeep.trouble())),
+            sources={link.name: link.source for link in self._links},
         )
 
     def closed(self) -> frozenset[str]:

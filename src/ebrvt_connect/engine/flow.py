@@ -35,9 +35,10 @@ deadline) keeps its place too: that the lane may go on is a person's word.
 **People.** A held message is released (judged again, but the gate no longer holds it), returned to its
 source (`cancelled`, and the source is told why) or refused; or, where it was sent and a person has found
 out that it did arrive, confirmed (`done`, and the source is told just that). That a report did arrive does
-not mean that it was approved: it becomes `awaiting`, and is asked after at once. A dead or refused one is
-requeued: it passes through `received` again and keeps the payload it has, since payload and message id
-never change. Anything that is not under way this moment can be skipped.
+not mean that it was approved: it becomes `awaiting`, and is asked after at once. A dead or refused one goes
+on from the step that failed: it is judged again (`received`), or sent again as it is (`queued`), or, where
+it may have arrived once and nobody has found out, asked after first (`in_doubt`). It keeps the payload it
+has, since payload and message id never change. Anything that is not under way this moment can be skipped.
 
 A thing (not a status) that was refused while its source wants to hear nothing of refusals (an axis has no
 word for "your document was refused by our document system") is `held` instead: it must not end without
@@ -91,7 +92,11 @@ class Event(StrEnum):
     RELEASED = "released"
     """By a person: let it go on."""
     REQUEUED = "requeued"
-    """By a person: try it again."""
+    """By a person: try it again, from its judging."""
+    RESENT = "resent"
+    """By a person: send it again as it is."""
+    REASKED = "reasked"
+    """By a person: try it again, but ask after it first."""
     RETURNED = "returned"
     """By a person: back to the source."""
     DENIED = "denied"
@@ -169,11 +174,13 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     _S.DEAD: {
         _E.REQUEUED: _S.RECEIVED,
+        _E.RESENT: _S.QUEUED,
+        _E.REASKED: _S.IN_DOUBT,
         _E.RETURNED: _S.CANCELLED,
         _E.DENIED: _S.REFUSED,
         _E.SKIPPED: _S.CANCELLED,
     },
-    _S.REFUSED: {_E.REQUEUED: _S.RECEIVED},
+    _S.REFUSED: {_E.REQUEUED: _S.RECEIVED, _E.RESENT: _S.QUEUED, _E.REASKED: _S.IN_DOUBT},
     _S.DONE: {},
     _S.CANCELLED: {},
     _S.SUPERSEDED: {},

@@ -128,6 +128,8 @@ class Intake:
             give_up_after=link.give_up_after,
         )
         self._acknowledge_leftovers(source, origin, tick)
+        if self._drained(link):
+            return
         checkpoint = self._ledger.checkpoint(link.name)
         for batch in source.fetch(link.kinds[0], checkpoint):
             crash_point("after_fetch_before_store")
@@ -139,8 +141,12 @@ class Intake:
             crash_point("after_store_before_acknowledge")
             if batch.items:
                 self._acknowledge(source, origin, batch, tick)
-            if self._standing.stopping():
+            if self._standing.stopping() or self._drained(link):
                 break
+
+    def _drained(self, link: LinkSpec) -> bool:
+        """Whether a person wants nothing more taken in from its source, or for its target."""
+        return bool(self._ledger.drained_systems() & {link.source, link.target})
 
     def _acknowledge(self, source: Source, origin: Origin, batch: Batch, tick: _Tick) -> None:
         """Tell the source; of a batch it refuses, each by itself, so that one cannot keep back the rest."""

@@ -286,7 +286,8 @@ class Pressure:
         if self._lost:
             self._steady_until = now + _STEADY_SECONDS
         ran_out = now - self._used_at <= limits.rate.interval_seconds + limits.lateness_seconds
-        grows = ran_out and now >= self._steady_until
+        # Where nobody else is, nobody is kept from them.
+        grows = ran_out and (self._alone or now >= self._steady_until)
         return max(1, min(2 * self._used if grows else self._used, most))
 
     def _ask(self, wish: Wish) -> Part | Wait | Spent | None:

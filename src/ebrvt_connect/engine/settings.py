@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+from ebrvt_connect.engine.incidents import Alerting
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.calendar import Calendar
 from ebrvt_connect.resilience.retry import DEFAULT_LADDER, Ladder
 from ebrvt_connect.resilience.sharing import Quota
+
+if TYPE_CHECKING:
+    from ebrvt_connect.engine.standing import Room
+    from ebrvt_connect.engine.upkeep import Chores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +66,13 @@ class EngineSettings:
     shards: int = 16
     """Fixed while messages are open."""
     judges: int = 4
-    """Threads that judge and prepare."""
+    """Gates at work at once: judging takes the processor, and memory."""
+    preparing: int = 16
+    """Threads that judge and prepare: what is prepared mostly waits for the disk to have it."""
     window: int = 64
     """Lane heads read ahead."""
+    gather: timedelta = timedelta(milliseconds=5)
+    """How long results wait for others to be committed with, where many are under way."""
     drain_messages: int = 500
     drain_seconds: float = 30.0
     """A drain ends after so many messages or so long, to give other shards their turn."""
@@ -78,9 +88,25 @@ class EngineSettings:
     """How long the run of evidence is that one timestamp covers."""
     keep_finished: timedelta = timedelta(minutes=10)
     """How long finished workflows of the dispatcher are kept."""
+    upkeep_every: timedelta = timedelta(days=1)
+    """How often what nobody needs any more is given up and collected."""
     store_rest: timedelta = timedelta(seconds=5)
     """How long everything pauses when the store cannot be written, before it is tried again."""
 
     def limits_of(self, system: str) -> SystemLimits:
         """The limits of a system."""
         return self.limits.get(system, SystemLimits())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What an engine may make use of beside its systems."""
+
+    stamp: Callable[[bytes], bytes] | None = None
+    """Has a SHA-256 of the evidence log stamped (RFC 3161); without it seals wait."""
+    chores: Chores | None = None
+    """Done now and then in a thread of its own: what nobody needs any more is given up."""
+    room: Room | None = None
+    """The reserve of disk space."""
+    alerting: Alerting = field(default_factory=Alerting)
+    """What is an incident, and who is told."""

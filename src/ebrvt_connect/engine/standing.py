@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from ebrvt_connect.errors import ConnectError, HeldForPerson, Scope
+from ebrvt_connect.ports.blobs import STORE_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.ports.ledger import Pause
@@ -30,21 +31,41 @@ class PausedSystems(Protocol):
         ...
 
 
+class Room(Protocol):
+    """A reserve of disk space (`store.reserve.Reserve`)."""
+
+    def keep(self) -> bool:
+        """Make what is missing of it; whether all of it is there."""
+        ...
+
+    def give_up(self) -> bool:
+        """Free it where the disk is full; whether anything was freed."""
+        ...
+
+
 class Standing:
     """Shared by drains, intakes and housekeeping; any thread may ask."""
 
     def __init__(
-        self, ledger: PausedSystems, clock: Clock, store_rest: timedelta, late_after: timedelta
+        self,
+        ledger: PausedSystems,
+        clock: Clock,
+        store_rest: timedelta,
+        late_after: timedelta,
+        room: Room | None = None,
     ) -> None:
         """`store_rest`: how long everything pauses when the store cannot be written.
 
         `late_after`: how old this daemon's own heartbeat may be before it must think itself replaced.
+        `room`: what is given up on a full disk so that this can be told; all pauses until it is back.
         """
+        self._room = room
         self._ledger = ledger
         self._clock = clock
         self._store_rest = store_rest.total_seconds()
         self._late_after = late_after.total_seconds()
-        self._beat_at: float | None = None
+        self._beat_at: tuple[float, datetime] | None = None
+        self._lapses = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._drains = 0
@@ -54,6 +75,7 @@ class Standing:
         self._opens_anew = False
         self._trouble: ConnectError | None = None
         self._trouble_until = -1.0
+        self._no_room = False
         self.sweep_wanted = threading.Event()
         """Something may have lost its activation: the sweep need not wait for its minute."""
 
@@ -67,18 +89,37 @@ class Standing:
 
     def beaten(self) -> None:
         """This daemon's heartbeat has just been written."""
-        if self.late():
+        late = self.late()
+        if late:
             self.sweep_wanted.set()
         with self._lock:
-            self._beat_at = self._clock.monotonic()
+            self._lapses += late
+            self._beat_at = self._clock.monotonic(), self._clock.now()
 
     def late(self) -> bool:
         """Whether this daemon was frozen so long that others may have taken over its work.
 
-        It must send nothing until it has told them that it lives.
+        It must send nothing until it has told them that it lives. Either clock may say so: the monotonic one
+        stands still while a machine is suspended, the other one may be set back.
         """
         with self._lock:
-            return self._beat_at is not None and self._clock.monotonic() - self._beat_at > self._late_after
+            beat_at = self._beat_at
+        if beat_at is None:
+            return False
+        passed = self._clock.monotonic() - beat_at[0], (self._clock.now() - beat_at[1]).total_seconds()
+        return max(passed) > self._late_after
+
+    def lapses(self) -> int:
+        """How often this daemon has been late so far."""
+        with self._lock:
+            return self._lapses
+
+    def late_since(self, lapses: int) -> bool:
+        """Whether it is late, or has been since `lapses` were counted: what was to be sent then is not.
+
+        When it thaws, its heart may beat before the thread that was just about to send goes on.
+        """
+        return self.late() or self.lapses() != lapses
 
     def wait(self, seconds: float) -> bool:
         """Wait so long or until asked to stop; True when asked to stop."""
@@ -145,7 +186,8 @@ class Standing:
     def trouble(self) -> ConnectError | None:
         """Why everything pauses (the store cannot be written), or None."""
         with self._lock:
-            return self._trouble if self._clock.monotonic() < self._trouble_until else None
+            lasts = self._no_room or self._clock.monotonic() < self._trouble_until
+            return self._trouble if lasts else None
 
     def store_trouble(self, error: ConnectError) -> None:
         """The store failed somebody. Where it cannot be written at all everything pauses for a while."""
@@ -153,6 +195,8 @@ class Standing:
         if not (isinstance(error, HeldForPerson) and error.scope is Scope.STORE):
             _log.warning("%s", error)
             return
+        if self._room is not None and self._room.give_up():  # first: what follows is written down
+            self._no_room = True
         now = self._clock.monotonic()
         with self._lock:
             # Trouble that comes straight back after each rest is one trouble, and one alarm.
@@ -161,3 +205,10 @@ class Standing:
             self._trouble_until = now + self._store_rest
         if not known:
             _log.critical("everything pauses: %s (%s %s)", error, error.explanation_vi, error.advice_vi)
+
+    def look_for_room(self) -> None:
+        """Pause, or stay paused, while the disk has no room for its reserve: nobody is to live off that."""
+        self._no_room = self._room is not None and not self._room.keep()
+        if self._no_room:
+            detail = "the disk has no room for its reserve"
+            self.store_trouble(HeldForPerson(STORE_FULL, detail, scope=Scope.STORE))

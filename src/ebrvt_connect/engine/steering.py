@@ -2,28 +2,46 @@
 
 Each with a name and a reason. The source is told of every end a person decides, by the drain that is woken
 for it.
+
+What was given up goes on from the step that failed. It keeps its attempts, its key and its payload: one that
+failed at being judged is judged again, one that failed at being sent is sent as it is, and one that may have
+arrived is asked after first. A deadline that has passed would end it again at once, so a person says what
+becomes of it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ebrvt_connect.engine import flow
 from ebrvt_connect.engine.flow import Event
 from ebrvt_connect.errors import Explanation, HeldForPerson, explain
 from ebrvt_connect.model.message import Kind, State
-from ebrvt_connect.ports.ledger import Act
+from ebrvt_connect.model.period import VIETNAM
+from ebrvt_connect.ports.ledger import Act, Acted, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from ebrvt_connect.model.message import Message
+    from ebrvt_connect.ports.ledger import Case
 
 ACTION_NOT_POSSIBLE = explain(
     "ACTION_NOT_POSSIBLE",
     "Thông điệp số {message_id} đang ở trạng thái “{state}” nên không thể thực hiện thao tác “{action}”.",
     "Xem lại trạng thái hiện tại của thông điệp rồi chọn thao tác phù hợp.",
+)
+DEADLINE_OVER = explain(
+    "DEADLINE_OVER",
+    "Thông điệp số {message_id} đã quá thời hạn ({deadline}) nên gửi lại ngay sẽ lại hết hạn.",
+    "Đặt thời hạn mới (--deadline) hoặc bỏ thời hạn (--no-deadline), kèm lý do, rồi gửi lại.",
+)
+NEWER_VERSION = explain(
+    "NEWER_VERSION",
+    "Thông điệp số {message_id} đã có bản mới hơn (số {newer}): gửi lại bản cũ sẽ đè lên bản mới.",
+    "Không cần gửi lại; nếu bản mới sai thì sửa ở nguồn rồi phát hành lại.",
 )
 RETURNED_BY_PERSON = explain(
     "RETURNED_BY_PERSON",
@@ -52,8 +70,32 @@ _DECIDED_LATER = frozenset({Kind.REPORT})
 """That these have arrived settles nothing."""
 
 
+_AT_ONCE = 1000
+"""So many in one transaction: thousands take few commits, and others may write in between."""
+_AGAIN_AT = {Step.JUDGE: Event.REQUEUED, Step.SUBMIT: Event.RESENT, Step.ASK: Event.REASKED}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What becomes of a deadline (thời hạn) when a message is tried again; by itself it stays."""
+
+    until: datetime | None = None
+    """The new one."""
+    lifted: bool = False
+    """There is none from now on: it is tried until a person says otherwise."""
+
+
+AS_IT_IS = Term()
+
+
 class ActLedger(Protocol):
     """What a person's word asks of the ledger."""
+
+    def act_all(
+        self, ids: Sequence[int], decide: Callable[[Case], Act], *, by: str, why: str, now: datetime
+    ) -> Acted:
+        """Apply what `decide` makes of each message, in one transaction; what it refuses stays."""
+        ...
 
     def act(
         self, message_id: int, decide: Callable[[Message], Act], *, by: str, why: str, now: datetime
@@ -68,7 +110,13 @@ def release(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datet
     Raises `HeldForPerson` `MESSAGE_UNKNOWN`, or `ACTION_NOT_POSSIBLE` when it is not held or its bytes
     could never be read.
     """
-    return ledger.act(message_id, lambda m: _again(m, Event.RELEASED), by=by, why=why, now=now)
+
+    def decide(message: Message) -> Act:
+        if not message.record:
+            raise _not_possible(message, Event.RELEASED)
+        return Act(_next(message, Event.RELEASED), Event.RELEASED.value, released=True, waives=True)
+
+    return ledger.act(message_id, decide, by=by, why=why, now=now)
 
 
 def confirm(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:
@@ -91,9 +139,91 @@ def confirm(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datet
     return ledger.act(message_id, decide, by=by, why=why, now=now)
 
 
-def requeue(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:
-    """Try a dead or refused message again (gửi lại), with the payload it has; raises as `release`."""
-    return ledger.act(message_id, lambda m: _again(m, Event.REQUEUED), by=by, why=why, now=now)
+def requeue(
+    ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime, term: Term = AS_IT_IS
+) -> Message:
+    """Try a dead or refused message again (gửi lại) from the step that failed, with the payload it has.
+
+    Raises as `release`, and `HeldForPerson` `DEADLINE_OVER` where its deadline has passed and `term` says
+    nothing of a new one, or `NEWER_VERSION` where it was refused and a newer version has taken its turn.
+    """
+    acted = requeue_all(ledger, [message_id], by=by, why=why, now=now, term=term)
+    for refusal in acted.refused:
+        raise refusal
+    return acted.done[0]
+
+
+def requeue_all(
+    ledger: ActLedger, ids: Iterable[int], *, by: str, why: str, now: datetime, term: Term = AS_IT_IS
+) -> Acted:
+    """Try many again, given in their order; those that cannot be are returned as refusals."""
+    return _in_turns(ledger, ids, lambda case: again_from(case, term, now), by=by, why=why, now=now)
+
+
+def skip_all(ledger: ActLedger, ids: Iterable[int], *, by: str, why: str, now: datetime) -> Acted:
+    """Never send any of these; those that cannot be skipped are returned as refusals."""
+    said = _said(SKIPPED_BY_PERSON, by, why)
+    return _in_turns(
+        ledger, ids, lambda case: _end(case.message, Event.SKIPPED, said), by=by, why=why, now=now
+    )
+
+
+def _in_turns(
+    ledger: ActLedger,
+    ids: Iterable[int],
+    decide: Callable[[Case], Act],
+    *,
+    by: str,
+    why: str,
+    now: datetime,
+) -> Acted:
+    wanted = list(ids)
+    turns = (wanted[first : first + _AT_ONCE] for first in range(0, len(wanted), _AT_ONCE))
+    acted = [ledger.act_all(turn, decide, by=by, why=why, now=now) for turn in turns]
+    return Acted(
+        tuple(message for one in acted for message in one.done),
+        tuple(refusal for one in acted for refusal in one.refused),
+    )
+
+
+def again_from(case: Case, term: Term, now: datetime) -> Act:
+    """What trying a message again makes of it; raises as `requeue`."""
+    message = case.message
+    event = _AGAIN_AT[step_again(case)]
+    if not message.record:
+        raise _not_possible(message, event)
+    state = _next(message, event)
+    if message.state is State.REFUSED and case.newer is not None:
+        # Its place is given up; what is dead has kept its place, and goes before the newer one.
+        raise HeldForPerson(
+            NEWER_VERSION,
+            f"message {case.newer} is a newer version of message {message.id}",
+            operation=event.value,
+            message_id=message.id,
+            newer=case.newer,
+        )
+    deadline = term.until if term.until or term.lifted else message.deadline
+    if deadline is not None and deadline <= now:
+        raise HeldForPerson(
+            DEADLINE_OVER,
+            f"message {message.id} had to leave by {deadline}",
+            operation=event.value,
+            message_id=message.id,
+            deadline=f"{deadline.astimezone(VIETNAM):%d/%m/%Y %H:%M}",
+        )
+    return Act(state, event.value, released=True, redates=deadline != message.deadline, deadline=deadline)
+
+
+def step_again(case: Case) -> Step:
+    """From which step a message goes on when it is tried again.
+
+    Without a payload nothing was ever sent, nor can be: it is judged.
+    """
+    if case.message.payload is None:
+        return Step.JUDGE
+    if case.doubted:
+        return Step.ASK
+    return Step.JUDGE if case.failed_at is Step.JUDGE else Step.SUBMIT
 
 
 def return_to_source(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime) -> Message:
@@ -117,12 +247,6 @@ def skip(ledger: ActLedger, message_id: int, *, by: str, why: str, now: datetime
 def _said(explanation: Explanation, by: str, why: str) -> Explanation:
     filled = explanation.sentence_vi.format(by=by, why=why)
     return Explanation(explanation.code, filled, explanation.advice_vi)
-
-
-def _again(message: Message, event: Event) -> Act:
-    if not message.record:
-        raise _not_possible(message, event)
-    return Act(_next(message, event), event.value, released=True)
 
 
 def _end(message: Message, event: Event, said: Explanation) -> Act:

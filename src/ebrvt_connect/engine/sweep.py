@@ -119,6 +119,10 @@ class Duties:
     """Done twice a second."""
     closed: Callable[[], Collection[str]] = tuple
     """The systems that their calendars leave alone now: what waits for them is not asleep."""
+    ended: Callable[[BaseException | None], None] = lambda _: None
+    """Told of every round of housekeeping how it ended: None, well."""
+    spent: Callable[[int], None] = lambda _: None
+    """Told after each sweep how many pieces of work were begun too often."""
 
 
 class Sweep:
@@ -146,6 +150,7 @@ class Sweep:
         self._duties = duties or Duties()
         self._host = socket.gethostname()
         self._thread = threading.Thread(target=self._run, name="ebrvt-sweep", daemon=True)
+        self._over = threading.Event()
         self._reported: set[str] = set()
 
     def start(self) -> None:
@@ -155,7 +160,8 @@ class Sweep:
         self._thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread to end after `standing.stop`."""
+        """Wait for the thread to end after `standing.stop`; until this is called it goes on beating."""
+        self._over.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
 
@@ -202,7 +208,9 @@ class Sweep:
 
     def tidy(self) -> None:
         """Delete old workflows, and cry out once over each that was begun too often."""
-        for workflow in self._dispatcher.spent():
+        spent = self._dispatcher.spent()
+        self._duties.spent(len(spent))
+        for workflow in spent:
             if workflow not in self._reported:
                 self._reported.add(workflow)
                 sentence = DISPATCH_SPENT.sentence_vi.format(workflow=workflow)
@@ -229,10 +237,23 @@ class Sweep:
                     self.sweep()
                     self.take_over()
                     self.tidy()
+                    self._duties.ended(None)
             except ConnectError as error:
                 self._standing.store_trouble(error)
-            except Exception:  # noqa: BLE001 - housekeeping must outlive whatever a database says
+            except Exception as failure:  # noqa: BLE001 - housekeeping must outlive whatever a database says
                 _log.exception("housekeeping failed; it will be tried again")
+                self._duties.ended(failure)
+        self._beat_on()
+
+    def _beat_on(self) -> None:
+        """While the last calls end: who falls silent is taken for dead, and its calls for lost."""
+        while not self._over.wait(self._settings.heartbeat_every.total_seconds()):
+            try:
+                self.beat()
+            except ConnectError as error:
+                self._standing.store_trouble(error)
+            except Exception:  # noqa: BLE001 - see above
+                _log.exception("the heartbeat failed; it will be tried again")
 
     def _wanted(self) -> bool:
         """Somebody may have lost an activation, and the store can be written again."""

@@ -6,9 +6,11 @@ Steps run in worker threads; they touch remotes and blobs but never write the le
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, overload
 
 from pydantic import ValidationError
 
@@ -470,6 +472,7 @@ class Steps:
             effect=error.effect,
             code=error.code,
             detail=error.detail,
+            http_status=_http_status(error),
         )
 
     def _later(self, rung: int) -> datetime:
@@ -507,7 +510,7 @@ class Steps:
 
     def _work_beside(self, message: Message, record: Record) -> Work:
         """The work together with what the target has taken of its lane before."""
-        return replace(self._work(message, record), siblings=self._ledger.siblings_of(message))
+        return replace(self._work(message, record), siblings=_Siblings(self._ledger, message))
 
     @staticmethod
     def _about_asking(message: Message, error: ConnectError) -> ConnectError:
@@ -531,6 +534,34 @@ class Steps:
         if operation == "submit":
             return ReconcileFirst(UNEXPECTED, detail, system=message.target, operation=operation)
         return HeldForPerson(UNEXPECTED, detail, system=message.target, operation=operation)
+
+
+class _Siblings(Sequence[Message]):
+    """What the target has taken of a message's lane already; read when an adapter looks, for few do."""
+
+    def __init__(self, ledger: DrainLedger, message: Message) -> None:
+        self._ledger = ledger
+        self._message = message
+
+    @cached_property
+    def _found(self) -> tuple[Message, ...]:
+        return self._ledger.siblings_of(self._message)
+
+    @overload
+    def __getitem__(self, at: int) -> Message: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Message, ...]: ...
+    def __getitem__(self, at: int | slice) -> Message | tuple[Message, ...]:
+        return self._found[at]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def _http_status(error: ConnectError) -> int:
+    """What the call was answered with; 0 where there was no answer. Some facts go by the same name."""
+    status = error.facts.get("status")
+    return status if isinstance(status, int) else 0
 
 
 def _payload(message: Message) -> Payload:

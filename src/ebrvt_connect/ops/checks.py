@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from ebrvt_schemas import open_schema
 
 from ebrvt_connect.errors import ConnectError, Effect
 from ebrvt_connect.model.message import State
-from ebrvt_connect.ops import trust_desk_checks
+from ebrvt_connect.ops import storage_checks, trust_desk_checks
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.calendars import load_calendars, unannounced
 from ebrvt_connect.ops.catalogue import provenance
@@ -26,6 +25,7 @@ from ebrvt_connect.ops.trust_desk_checks import fenced
 from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
 from ebrvt_connect.store.connect import ServerFacts, server_facts
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.retention import last_upkeep
 from ebrvt_connect.testing.memory import MemoryBlobs
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from ebrvt_connect.ports.adapter import Adapter
     from ebrvt_connect.ports.clock import Clock
 
-_LITTLE_SPACE_BYTES = 2 * 1024**3
-_NO_SPACE_BYTES = 200 * 1024**2
 _EARLIEST_SANE_YEAR = 2025
 _ENOUGH_CONNECTIONS = 100
 _EXPOSED_CURE = "Dùng https:// có kiểm tra chứng thư (mục ca); môi trường production từ chối cấu hình này."
@@ -48,6 +46,8 @@ def examine(loaded: LoadedConfig, clock: Clock, *, reach: bool) -> Iterator[Chec
     yield CheckResult("configuration", Grade.PASS, f"Đọc được {loaded.path}.")
     for name, check in _CHECKS.items():
         yield from fenced(name, check(loaded, clock))
+    if reach:
+        yield from fenced("blob-store", storage_checks.bucket(loaded))
     for system in loaded.config.systems:
         yield from fenced(f"system-{system}", _system(loaded, clock, system, reach=reach))
 
@@ -98,7 +98,7 @@ def _branches(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
     yield from trust_desk_checks.branches(_folder(loaded))
 
 
-def _certificates(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
+def certificates(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     """The trust folder's and our own for TLS; those of signers are known by their hash only."""
     own: list[x509.Certificate] = []
     for system in loaded.config.systems.values():
@@ -138,12 +138,14 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
     try:
         counts, paused = ledger.counts().values(), ledger.paused()
         server = server_facts(ledger.database)
+        upkeep = last_upkeep(ledger.database)
     finally:
         ledger.close()
     held, dead = (sum(states.get(state, 0) for states in counts) for state in (State.HELD, State.DEAD))
     yield CheckResult("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
     if server is not None:
         yield _server(server)
+    yield from storage_checks.upkeep(upkeep)
     for system, pause in paused.items():
         yield CheckResult(
             f"paused-{system}",
@@ -163,17 +165,6 @@ def _server(facts: ServerFacts) -> CheckResult:
         cure = "Tăng max_connections của máy chủ; mỗi tiến trình ebrvt có thể mở tới 60 kết nối."
         return CheckResult("database-server", Grade.WARN, said, cure)
     return CheckResult("database-server", Grade.PASS, said)
-
-
-def _disk(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
-    folder = loaded.resolve(loaded.config.store.blobs)
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    cure = "Giải phóng dung lượng hoặc chuyển store.blobs sang ổ khác."
-    grade = Grade.FAIL if free < _NO_SPACE_BYTES else Grade.WARN if free < _LITTLE_SPACE_BYTES else Grade.PASS
-    said = f"Còn {free // 1024**2} MiB trống tại {folder}."
-    yield CheckResult("disk", grade, said, "" if grade is Grade.PASS else cure)
 
 
 def _links(loaded: LoadedConfig, _: Clock) -> Iterator[CheckResult]:
@@ -247,7 +238,7 @@ _TITLES_VI = {
     "schemas": "Lược đồ",
     "store": "Sổ cái",
     "database-server": "Máy chủ cơ sở dữ liệu",
-    "disk": "Ổ đĩa",
+    **storage_checks.TITLES_VI,
     "links": "Liên kết",
     "calendars": "Lịch ngừng giao dịch",
 }
@@ -276,11 +267,12 @@ _CHECKS: dict[str, Callable[[LoadedConfig, Clock], Iterator[CheckResult]]] = {
     "trust-permissions": _permissions,
     "trust-anchors": _anchors,
     "trust-branches": _branches,
-    "certificates": _certificates,
+    "certificates": certificates,
     "revocation-lists": _revocation,
     "schemas": _schemas,
     "store": _store,
-    "disk": _disk,
+    "disk": storage_checks.disk,
+    "disk-reserve": storage_checks.reserve,
     "links": _links,
     "calendars": _calendars,
 }

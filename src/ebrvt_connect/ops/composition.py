@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,15 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from ebrvt_connect.engine.engine import Engine
-from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, SystemLimits
+from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, Means, SystemLimits
 from ebrvt_connect.errors import ConnectError, Scope, explain
 from ebrvt_connect.model.message import Kind
+from ebrvt_connect.ops.alerting import alerting_of
+from ebrvt_connect.ops.blob_place import open_blobs, reserve_of
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.calendars import load_calendars
 from ebrvt_connect.ops.catalogue import CONFIG_DIALECT_UNKNOWN, adapter_class, directions, provenance
 from ebrvt_connect.ops.config import (
-    CONFIG_INVALID,
     ConfigInvalid,
     load_agencies,
     refuse_plain_secrets,
@@ -32,12 +32,14 @@ from ebrvt_connect.ops.config import (
 from ebrvt_connect.ops.config_model import GATES_OF, Environment
 from ebrvt_connect.ops.config_words import perhaps
 from ebrvt_connect.ops.dossier_gate import DossierGate
+from ebrvt_connect.ops.exposure import CONFIG_INSECURE, plain_http, stays_here
 from ebrvt_connect.ops.gate import DocumentGate
+from ebrvt_connect.ops.upkeep_round import UpkeepRound
 from ebrvt_connect.ops.words import KINDS_VI
 from ebrvt_connect.ports.adapter import Surroundings
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.retry import Ladder
-from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.collecting import ledger_id
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.seat import Seat
 from ebrvt_connect.transport.clock import SystemClock
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from ebrvt_connect.ops.config import LoadedConfig
     from ebrvt_connect.ops.config_model import LinkConfig, SystemConfig
     from ebrvt_connect.ports.adapter import Adapter
-    from ebrvt_connect.ports.blobs import Blobs
+    from ebrvt_connect.ports.blobs import Blobs, CollectableBlobs
     from ebrvt_connect.ports.clock import Clock
     from ebrvt_connect.ports.gate import Gate
     from ebrvt_connect.resilience.calendar import Calendar
@@ -78,13 +80,6 @@ CONFIG_LINKS_CONTRADICT = explain(
     "Các liên kết trong {place} mâu thuẫn nhau hoặc với khả năng của hệ thống.",
     "Mỗi hệ thống nguồn chỉ có một liên kết cho mỗi loại; nguồn phải cho lấy, đích phải cho gửi.",
 )
-CONFIG_INSECURE = explain(
-    "CONFIG_INSECURE",
-    "Hệ thống {system}: môi trường production không cho phép {what}.",
-    "Dùng HTTPS có kiểm tra chứng thư; mạng nội bộ không mã hóa phải khai báo ở plain_http_networks.",
-)
-
-_PLAIN_HTTP = "http"
 _DESK_LINKS = ("dossier_links", "document_links")
 _TRANSPORT_PATHS = frozenset({"ca", "client_certificate", "client_key"})
 
@@ -117,7 +112,7 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
     with ExitStack() as closing:
         ledger = Ledger.open(loaded.store_url(), clock.now())
         closing.callback(ledger.close)
-        blobs = _open_blobs(loaded)
+        blobs = _open_blobs(loaded, ledger)
         systems: dict[str, Adapter] = {}
         warnings = list(_warnings(loaded))
         for name in config.systems:
@@ -136,8 +131,13 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
             closing.callback(opened.close)
             return opened
 
-        stamp = _stamping(loaded, closing)
-        engine = _engine(loaded, ledger, systems, gates, clock, reopen, stamp)
+        means = Means(
+            stamp=_stamping(loaded, closing),
+            chores=UpkeepRound(config.retention, ledger.database, blobs, clock),
+            room=reserve_of(loaded),
+            alerting=alerting_of(loaded, clock, closing),
+        )
+        engine = _engine(loaded, ledger, systems, gates, clock, reopen, means)
         yield Composition(loaded, ledger, blobs, systems, engine, tuple(warnings))
 
 
@@ -306,30 +306,27 @@ def exposures(loaded: LoadedConfig, name: str, settings: BaseModel) -> Iterator[
     nothing is said.
     """
     what = _exposed(loaded, settings)
-    if what is not None and not _stays_here(what.removeprefix("http://")):
+    if what is not None and not stays_here(what.removeprefix("http://")):
         yield (
             f"Hệ thống {name} kết nối không an toàn ({what}): mật khẩu và nội dung văn bản "
             "có thể bị đọc hoặc sửa trên đường truyền."
         )
 
 
-def _open_blobs(loaded: LoadedConfig) -> LocalBlobs:
-    """Opening cleans up what a crash left half written; that must not be a running daemon's work."""
+def _open_blobs(loaded: LoadedConfig, ledger: Ledger) -> CollectableBlobs:
+    """Opening cleans up what a crash left half written; that must not be a running daemon's work.
+
+    From now on they are known to hold this ledger's contents: no other ledger may collect them.
+    """
     seat = Seat(loaded.store_url())
     seat.take()
     try:
-        return LocalBlobs(loaded.resolve(loaded.config.store.blobs))
-    except OSError as failure:
-        place = str(loaded.path)
-        raise ConfigInvalid(
-            CONFIG_INVALID,
-            f"{place}: store.blobs: {failure}",
-            key="store.blobs",
-            place=place,
-            what="không tạo được thư mục này",
-        ) from failure
+        blobs = open_blobs(loaded)
     finally:
         seat.leave()
+    with suppress(ConnectError):  # whatever keeps it from being written keeps all else from it, and is told
+        blobs.own(ledger_id(ledger.database))
+    return blobs
 
 
 def _transport(loaded: LoadedConfig, system: SystemConfig) -> dict[str, Any]:
@@ -395,25 +392,7 @@ def _exposed(loaded: LoadedConfig, settings: BaseModel) -> str | None:
     transport = getattr(settings, "transport", None)
     if getattr(transport, "verify", True) is False:
         return "verify = false"
-    url = urlsplit(str(getattr(transport, "url", "")))
-    plain = url.scheme == _PLAIN_HTTP and not _listed(url.hostname, loaded)
-    return f"http://{url.hostname}" if plain else None
-
-
-def _stays_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listed(host: str | None, loaded: LoadedConfig) -> bool:
-    """Whether plain HTTP may go there. A name other than `localhost` is in no network we know of."""
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return host == "localhost"
-    return any(address in network for network in loaded.config.plain_http_networks)
+    return plain_http(str(getattr(transport, "url", "")), loaded)
 
 
 def _warnings(loaded: LoadedConfig) -> Iterator[str]:
@@ -430,7 +409,12 @@ def _warnings(loaded: LoadedConfig) -> Iterator[str]:
 
 def _link_spec(link: LinkConfig) -> LinkSpec:
     return LinkSpec(
-        name=link.name, kinds=link.carries, source=link.source, target=link.target, every=link.every
+        name=link.name,
+        kinds=link.carries,
+        source=link.source,
+        target=link.target,
+        every=link.every,
+        give_up_after=link.give_up_after,
     )
 
 
@@ -475,12 +459,21 @@ def _engine(
     gates: Mapping[str, Gate | None],
     clock: Clock,
     reopen: Callable[[str], Adapter],
-    stamp: Callable[[bytes], bytes] | None,
+    means: Means,
 ) -> Engine:
     links = [_link_spec(link) for link in loaded.config.links]
     settings = _engine_settings(loaded, load_calendars(loaded, clock.now()))
     try:
-        return Engine(ledger, systems, links, gates, settings, clock, reopen=reopen, stamp=stamp)
+        return Engine(
+            ledger,
+            systems,
+            links,
+            gates,
+            settings,
+            clock,
+            reopen=reopen,
+            means=means,
+        )
     except ValueError as failure:
         place = str(loaded.path)
         raise ConfigInvalid(CONFIG_LINKS_CONTRADICT, f"{place}: {failure}", place=place) from failure
@@ -494,6 +487,7 @@ def _engine_settings(loaded: LoadedConfig, calendars: Mapping[str, Calendar]) ->
         drains=config.engine.drains,
         shards=config.engine.shards,
         judges=config.engine.judges,
+        keep_finished=config.retention.workflows,
         ladder=Ladder(config.retry.ladder),
         breaker=BreakerPolicy(
             threshold=config.retry.breaker_failures,

@@ -307,13 +307,16 @@ def _secret(kind: str, where: Any, place: Callable[[str], Path]) -> str:  # noqa
 
 
 def _secret_file(path: Path) -> str:
-    """A secret only its owner can read; systemd hands credentials out by group, in a folder of its own."""
+    """A secret only its owner can read; systemd hands credentials out by group, in a folder of its own.
+
+    A byte order mark is some editor's and no part of it: with it a token would count a wrong PIN.
+    """
     given_by_systemd = os.environ.get("CREDENTIALS_DIRECTORY")
     allowed = given_by_systemd and path.resolve().is_relative_to(Path(given_by_systemd).resolve())
     mode = path.stat().st_mode
     if mode & (stat.S_IROTH if allowed else stat.S_IROTH | stat.S_IRGRP):
         raise _ReadByOthers(stat.S_IMODE(mode))
-    return path.read_text("utf-8").rstrip("\r\n")
+    return path.read_text("utf-8-sig").rstrip("\r\n")
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
@@ -335,7 +338,7 @@ def _credential_values() -> Iterator[tuple[str, str]]:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     try:
         for path in sorted(Path(folder).glob(f"{_PREFIX}*")) if folder else ():
-            yield path.name, path.read_text("utf-8").rstrip("\r\n")
+            yield path.name, path.read_text("utf-8-sig").rstrip("\r\n")
     except (OSError, ValueError) as failure:
         raise ConfigInvalid(CONFIG_UNREADABLE, f"{folder}: {failure}", path=folder) from failure
 

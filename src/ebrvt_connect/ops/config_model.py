@@ -10,7 +10,15 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from ebrvt_connect.errors import InvalidValue, explain
 from ebrvt_connect.model.ids import AgencyCode
@@ -24,15 +32,25 @@ CONFIG_DURATION = explain(
     "Thời lượng phải kèm đơn vị và dài hơn 0.",
     "Viết ví dụ “500ms”, “10s”, “5m”, “2h” hoặc “1d”.",
 )
-CONFIG_FOLDER = explain(
-    "CONFIG_FOLDER",
-    "Phải là một thư mục của máy này.",
-    "Ghi đường dẫn thư mục, tính từ nơi đặt tệp cấu hình.",
-)
 CONFIG_BREAKER_RESTS = explain(
     "CONFIG_BREAKER_RESTS",
     "Mục breaker_rest không được dài hơn breaker_longest_rest.",
     "Giảm breaker_rest hoặc tăng breaker_longest_rest.",
+)
+CONFIG_BLOBS = explain(
+    "CONFIG_BLOBS",
+    "Phải là một thư mục của máy này, hoặc s3://kho/tiền-tố kèm bảng [store.s3].",
+    "Ghi đường dẫn thư mục tính từ nơi đặt tệp cấu hình; với s3:// khai báo thêm [store.s3].",
+)
+CONFIG_REFERENCE = explain(
+    "CONFIG_REFERENCE",
+    "Khóa bí mật phải là một tham chiếu, không ghi thẳng trong cấu hình.",
+    "Viết {{ file = … }}, {{ env = … }}, {{ credential = … }} hoặc {{ command = […] }}.",
+)
+CONFIG_RETENTION = explain(
+    "CONFIG_RETENTION",
+    "Thời hạn lưu giữ này phải từ {least} ngày trở lên.",
+    "Tăng thời hạn, hoặc ghi “forever” để không bao giờ xóa; lý do xem docs/operate/storage.md.",
 )
 CONFIG_SIZE = explain(
     "CONFIG_SIZE",
@@ -88,9 +106,38 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timede
 """A length of time, longer than nothing."""
 
 
-def _a_folder(value: str) -> str:
-    if not value or "://" in value:
-        raise InvalidValue(CONFIG_FOLDER, "expected a folder of this machine")
+_FOREVER = "forever"
+_NONE = "none"
+_S3 = "s3://"
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?")
+
+
+def _or_for_ever(value: object) -> object:
+    return None if value == _FOREVER else parse_duration(value)
+
+
+def _size_or_none(value: object) -> object:
+    return None if value == _NONE else parse_size(value)
+
+
+def _at_least(days: int) -> AfterValidator:
+    def long_enough(value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(days=days):
+            raise InvalidValue(CONFIG_RETENTION, f"expected at least {days} days", least=days)
+        return value
+
+    return AfterValidator(long_enough)
+
+
+Period = Annotated[timedelta | None, BeforeValidator(_or_for_ever)]
+"""A length of time, or `"forever"`."""
+
+
+def _blobs_place(value: str, others: ValidationInfo) -> str:
+    if not value or ("://" in value and not _BUCKET.fullmatch(value)):
+        raise InvalidValue(CONFIG_BLOBS, "expected a folder of this machine or s3://bucket/prefix")
+    if "s3" in others.data and value.startswith(_S3) != (others.data["s3"] is not None):
+        raise InvalidValue(CONFIG_BLOBS, "an s3:// place needs [store.s3], and a folder has none")
     return value
 
 
@@ -140,13 +187,45 @@ class RetryConfig(Section):
         return self
 
 
+def _a_reference(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1 or not value.keys() <= {"file", "env", "credential", "command"}:
+        raise InvalidValue(CONFIG_REFERENCE, "expected one of file, env, credential, command")
+    return value
+
+
+SecretReference = Annotated[dict[str, Any], AfterValidator(_a_reference)]
+"""Where a secret is; never the secret."""
+
+
+class S3Config(Section):
+    """An S3-compatible server (kho đối tượng) that keeps blobs."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@/?#]+/?$")]
+    """Its address, such as `"https://s3.tinh.gov.vn"`."""
+    region: str = "us-east-1"
+    """As the server calls its region; most that are not Amazon's take any."""
+    access_key: SecretReference
+    """The name of the account, as a secret reference."""
+    secret_key: SecretReference
+    ca: Path | None = None
+    """The authorities to trust for its HTTPS (PEM). Without it: those that browsers trust."""
+    connect_timeout: Duration = timedelta(seconds=5)
+    read_timeout: Duration = timedelta(seconds=30)
+    tries: int = Field(default=3, ge=1, le=10)
+    """Of one call, within a few seconds; then everything pauses, and goes on by itself."""
+
+
 class StoreConfig(Section):
     """Where the ledger and the blobs lie."""
 
     url: Annotated[str, Field(pattern=r"^(sqlite:///|postgresql\+psycopg://).")] = "sqlite:///var/ebrvt.db"
     """`sqlite:///path`, relative to the configuration file, or `postgresql+psycopg://...`."""
-    blobs: Annotated[str, AfterValidator(_a_folder)] = "var/blobs"
-    """A folder, relative to the configuration file."""
+    s3: S3Config | None = None
+    """The server of an `s3://` place."""
+    blobs: Annotated[str, AfterValidator(_blobs_place)] = Field("var/blobs", validate_default=True)
+    """A folder, relative to the configuration file, or `s3://bucket/prefix`."""
+    reserve: Annotated[int | None, BeforeValidator(_size_or_none)] = 8 * 1000**2
+    """Disk space kept back so that a full disk can be told of, such as `"8MB"`; `"none"` for none."""
 
 
 class TrustConfig(Section):
@@ -216,6 +295,8 @@ class LinkConfig(Section):
     source: Annotated[str, Field(alias="from")]
     target: Annotated[str, Field(alias="to")]
     every: Duration = timedelta(seconds=10)
+    give_up_after: Period = None
+    """How long a message is tried before it is given up (dead); by itself never: outages last for days."""
     gates: tuple[GateName, ...] = ()
     verify: bool = True
     """Whether documents are verified and travel with their verdict, even where no gate holds them."""
@@ -233,6 +314,23 @@ class EngineConfig(Section):
     """Fixed once messages are stored; changing it needs an idle store."""
     judges: int = Field(default=4, ge=1, le=32)
     """Threads that verify and prepare."""
+    stop_within: Annotated[Duration, Field(le=timedelta(minutes=10))] = timedelta(seconds=30)
+    """How long a daemon told to stop waits for the calls under way; what is cut off is asked after later."""
+
+
+class RetentionConfig(Section):
+    """How long things are kept after a message is finished; what waits for somebody is always kept."""
+
+    attempts: Annotated[Period, _at_least(30)] = timedelta(days=730)
+    """The lines of its story, with what was answered."""
+    contents: Annotated[Period, _at_least(30)] = None
+    """Its original, payload and files."""
+    evidence: Annotated[Period, _at_least(400)] = None
+    """Its verdict and raw receipt; a yearly report still counts signatures by them."""
+    blobs: Annotated[Duration, _at_least(1)] = timedelta(days=7)
+    """Since a content that nothing names was last written."""
+    workflows: Duration = timedelta(minutes=10)
+    """The dispatcher's own notes of what it has finished."""
 
 
 _TSA_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s@?#]*)?$"
@@ -256,6 +354,61 @@ class ProofConfig(Section):
     """Without it seals wait; they are stamped when there is one."""
 
 
+class AlertCommandConfig(Section):
+    """A program run for each alert, which gets it as JSON on its standard input."""
+
+    argv: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The program and its arguments; no shell reads them."""
+    timeout: Annotated[Duration, Field(le=timedelta(minutes=1))] = timedelta(seconds=30)
+
+
+class AlertWebhookConfig(Section):
+    """A web address that each alert is posted to as JSON."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    token: SecretReference | None = None
+    """Sent as `Authorization: Bearer`."""
+    ca: Path | None = None
+    """The authorities to trust for its HTTPS (PEM). Without it: the machine's store."""
+    proxy: Annotated[str, Field(pattern=r"^http://[^\s@/?#]+/?$")] | None = None
+
+
+_MAIL_ADDRESS = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,250}$"
+
+
+class AlertMailConfig(Section):
+    """A mailbox that alerts are sent to."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")]
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` only to a server of this machine."""
+    username: str = ""
+    password: SecretReference | None = None
+    sender: Annotated[str, Field(alias="from", pattern=_MAIL_ADDRESS)]
+    to: Annotated[tuple[Annotated[str, Field(pattern=_MAIL_ADDRESS)], ...], Field(min_length=1)]
+    ca: Path | None = None
+    """The authorities to trust for its TLS (PEM). Without it: the machine's store."""
+
+
+class AlertsConfig(Section):
+    """What is an incident, and who is told of it besides the log."""
+
+    damp: Duration = timedelta(minutes=10)
+    """What comes back within this time is the same incident; it is told to be over only then."""
+    remind_every: Period = timedelta(days=1)
+    """How often people are reminded of what goes on; `"forever"`: never."""
+    fetch_failing: Duration = timedelta(minutes=15)
+    """A source that could not be fetched from for so long is away."""
+    held_long: Period = timedelta(days=1)
+    """A message held for so long needs somebody; `"forever"`: none ever does."""
+    disk_free: Annotated[int | None, BeforeValidator(_size_or_none)] = 1000**3
+    """So little free disk space is an incident, such as `"1GB"`; `"none"` for no such watch."""
+    command: AlertCommandConfig | None = None
+    webhook: AlertWebhookConfig | None = None
+    smtp: AlertMailConfig | None = None
+
+
 class Config(Section):
     """The whole file."""
 
@@ -271,6 +424,8 @@ class Config(Section):
     trust: TrustConfig = TrustConfig()
     engine: EngineConfig = EngineConfig()
     proof: ProofConfig = ProofConfig()
+    retention: RetentionConfig = RetentionConfig()
+    alerts: AlertsConfig = AlertsConfig()
     systems: dict[str, SystemConfig] = {}
     links: tuple[LinkConfig, ...] = ()
     signing: dict[str, dict[str, Any]] = {}

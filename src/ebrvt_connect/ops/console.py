@@ -81,22 +81,36 @@ def shown_path(path: Path) -> str:
 
 
 def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
-    """A text for each path as `shown_path` has it, and no text for two: bytes that are none are spelt out."""
+    """A text for each path as `shown_path` has it, and no text for two: bytes that are none are spelt out.
+
+    Two texts are one where a reader sees one: a name may be written composed (NFC) and decomposed (NFD).
+    """
     told: dict[Path, str] = {}
     taken: set[str] = set()
     once = tuple(dict.fromkeys(paths))
-    shown = Counter(map(shown_path, once))
-    for path in sorted(once, key=lambda path: shown_path(path) != str(path)):  # what is text keeps its name
-        name = plain = shown_path(path)
-        if shown[plain] > 1 and plain != str(path):
-            name = plain = os.fsencode(path).decode("utf-8", "backslashreplace")
+    shown = Counter(_nfc(shown_path(path)) for path in once)
+    for path in sorted(once, key=_oddness):  # what is text keeps its name
+        name = plain = _plain(path) if shown[_nfc(shown_path(path))] > 1 else shown_path(path)
         number = 1
-        while name in taken or (name != shown_path(path) and name in shown):
+        while _nfc(name) in taken or (name != shown_path(path) and _nfc(name) in shown):
             number += 1
             name = f"{plain} ({number})"
-        taken.add(name)
+        taken.add(_nfc(name))
         told[path] = name
     return told
+
+
+def _oddness(path: Path) -> tuple[bool, bool]:
+    shown = shown_path(path)
+    return shown != str(path), shown != _nfc(shown)
+
+
+def _plain(path: Path) -> str:
+    """What tells a path from others that look the same."""
+    shown = shown_path(path)
+    if shown != str(path):
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return shown if shown == _nfc(shown) else f"{shown} (tên viết dạng NFD)"
 
 
 def say(text: str = "") -> None:

@@ -11,6 +11,7 @@ from ebrvt_connect.model.document import StatusCode
 from ebrvt_connect.model.dossier import DossierExchange
 from ebrvt_connect.model.message import Kind, State
 from ebrvt_connect.model.period import VIETNAM
+from ebrvt_connect.ops.redaction import redacted_text
 from ebrvt_connect.ports.ledger import Step
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ STEPS_VI: dict[Step, str] = {
 ACTIONS_VI = {
     "released": "cho gửi tiếp",
     "requeued": "gửi lại",
+    "resent": "gửi lại nguyên bản đã đóng gói",
+    "reasked": "hỏi lại bên nhận rồi mới gửi lại",
     "returned": "trả lại",
     "denied": "từ chối",
     "skipped": "bỏ qua",
@@ -125,8 +128,17 @@ def paused_text(system: str, reason_vi: str, code: str) -> str:
     """A paused system (đang tạm dừng): why, and what takes it up again."""
     named = f" [{code}]" if code else ""
     return (
-        f"Hệ thống {system} đang tạm dừng: {reason_vi}{named}\n"
+        f"Hệ thống {system} đang tạm dừng: {redacted_text(reason_vi)}{named}\n"
         f"  → Khắc phục xong thì chạy: ebrvt resume {system}"
+    )
+
+
+def draining_text(system: str, why: str, left: int) -> str:
+    """A system that is being drained (đang rút hết): what is left, and what ends it."""
+    rest = f"còn {left} thông điệp" if left else "đã hết"
+    return (
+        f"Hệ thống {system} đang rút hết, không nhận cái mới: {why}; {rest}\n"
+        f"  → Muốn nhận lại thì chạy: ebrvt resume {system}"
     )
 
 
@@ -136,13 +148,13 @@ def local_time(moment: datetime | None) -> str:
 
 
 def in_brief(message: Message) -> dict[str, object]:
-    """What a list shows of a message that waits for a person."""
+    """What a list shows of a message that waits for a person; what remotes say of people is blotted out."""
     return {
         "id": message.id,
         "title": message.title,
         "link": message.link,
         "code": message.code,
-        "reason_vi": message.reason_vi,
+        "reason_vi": redacted_text(message.reason_vi),
         "advice_vi": message.advice_vi,
         "since": message.updated_at,
     }

@@ -20,7 +20,7 @@ from ebrvt_connect.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     from pydantic import BaseModel
@@ -89,7 +89,7 @@ class Work:
     origin: Message | None = None
     """The message of the thing itself (document, dossier, report), for a status told about it."""
     origin_record: Record | None = None
-    siblings: tuple[Message, ...] = ()
+    siblings: Sequence[Message] = ()
     """Other messages of the same lane that this target has already taken, with their receipts, in order:
     whoever asks after one in doubt must not take one of these for it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
@@ -10,6 +11,7 @@ from ebrvt_connect.ports.bounded import read_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from ebrvt_connect.model.message import BlobRef
 
@@ -29,6 +31,11 @@ STORE_FULL = explain(
     "STORE_FULL",
     "Ổ đĩa lưu dữ liệu đã đầy hoặc không ghi được.",
     "Giải phóng dung lượng; chương trình tự chạy tiếp khi ghi được.",
+)
+BLOB_DAMAGED = explain(
+    "BLOB_DAMAGED",
+    "Nội dung đã lưu không còn đúng như khi ghi ({sha256}).",
+    "Khôi phục tệp này từ bản sao lưu và kiểm tra ổ đĩa; không sửa tay các tệp trong thư mục blobs.",
 )
 
 
@@ -83,6 +90,67 @@ class Blobs(ABC):
     @abstractmethod
     def _open(self, sha256: str) -> BinaryIO:
         """Open or raise `OSError`/`KeyError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlob:
+    """A blob as it lies in its store."""
+
+    sha256: str
+    size_bytes: int
+    since: datetime
+    """When it was last put, or was set aside; by the clock of the disk or server it lies on."""
+
+
+class CollectableBlobs(Blobs):
+    """Blobs that can be collected (dọn nội dung không còn dùng): set aside first, deleted much later.
+
+    What is set aside is as readable as before: whoever reads it brings it back, and whoever puts the same
+    content writes it anew. So nobody needs to be locked out while a collector is at work: one that was wrong
+    has cost nothing, and one that is killed leaves every blob in one of the two places.
+
+    The methods raise `HeldForPerson` (scope store) when the store cannot be read or written.
+    """
+
+    @abstractmethod
+    def kept(self) -> Iterator[KeptBlob]:
+        """Everything that is not set aside, in no order."""
+
+    @abstractmethod
+    def aside(self) -> Iterator[KeptBlob]:
+        """What is set aside."""
+
+    @abstractmethod
+    def set_aside(self, sha256: str) -> None:
+        """Set aside, as of now; nothing happens where it is gone already."""
+
+    @abstractmethod
+    def bring_back(self, sha256: str) -> None:
+        """Take back what was set aside; nothing happens where that was done already."""
+
+    @abstractmethod
+    def delete(self, sha256: str) -> None:
+        """Delete for good what is set aside; nothing happens where it is gone already."""
+
+    @abstractmethod
+    def unfinished(self, before: datetime) -> Iterator[tuple[str, int]]:
+        """Name and size of what was begun before then and never finished, by nobody who is still at it."""
+
+    @abstractmethod
+    def clear(self, name: str) -> None:
+        """Delete something unfinished; nothing happens where it is gone already."""
+
+    @abstractmethod
+    def owners(self) -> frozenset[str]:
+        """The ledgers (by their ids) whose contents lie here."""
+
+    @abstractmethod
+    def own(self, ledger: str) -> None:
+        """Note that this ledger's contents lie here: it alone cannot say then what nobody needs."""
+
+    @abstractmethod
+    def disown(self, ledger: str) -> None:
+        """Note that this ledger is gone for good."""
 
 
 def _noting(chunks: Iterable[bytes], broken_off: list[BaseException]) -> Iterator[bytes]:

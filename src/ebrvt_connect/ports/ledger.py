@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
-    from ebrvt_connect.errors import Effect
+    from ebrvt_connect.errors import Effect, HeldForPerson
     from ebrvt_connect.model.message import BlobRef, Kind, Message, Payload, Receipt
     from ebrvt_connect.model.record import Record
     from ebrvt_connect.ports.adapter import Batch, Item
@@ -76,6 +76,8 @@ class Exchange:
     """Developer English; for a person's act who did it and why."""
     external_id: str = ""
     raw: bytes = b""
+    http_status: int = 0
+    """What a failed call was answered with; 0: nothing came, or it went well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Due:
     rung: int = 0
     """How often in a row it had to wait: where it stands on the retry ladder."""
     released: bool = False
-    """A person has let it go: the gate's opinion is recorded but no longer holds it."""
+    """A person has let it go on: the gate's opinion is recorded but no longer holds it."""
     place: int = 0
     """Where it stands in its lane: its own id, or the place of the held one it has superseded."""
 
@@ -153,12 +155,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """Everything one commit of a drain writes down."""
+    """Everything one commit of a drain, or of several, writes down."""
 
     changes: Sequence[Change] = ()
     sending: Sequence[Message] = ()
     """Marked `sending` before a byte leaves: after a crash these are in doubt."""
-    pause: Pause | None = None
+    pauses: Sequence[Pause] = ()
     now: datetime
 
 
@@ -193,9 +195,39 @@ class Act:
     reason_vi: str = ""
     advice_vi: str = ""
     released: bool = False
+    """It goes on, and what becomes of it is told anew."""
+    waives: bool = False
+    """Its gate no longer holds it."""
     untold: bool = False
     fences: bool = False
     """Bump the attempts, so that a copy a drain has read ahead is dropped."""
+    redates: bool = False
+    """The deadline changes, to `deadline`."""
+    deadline: datetime | None = None
+    """The new one; None: none from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A message a person decides about, with what its story says of how far it got."""
+
+    message: Message
+    failed_at: Step | None = None
+    """The last step that was tried with it; None where none was noted."""
+    doubted: bool = False
+    """It may have arrived, and the remote has not said since that it did not."""
+    newer: int | None = None
+    """The message with the newest version of it that is under way or delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of a person's word about several messages."""
+
+    done: tuple[Message, ...] = ()
+    """As they are now."""
+    refused: tuple[HeldForPerson, ...] = ()
+    """Why the others stay as they are; each names its `message_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +262,19 @@ class DrainLedger(Protocol):
         """
         ...
 
-    def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
+    def heads(
+        self,
+        system: str,
+        shard: int,
+        *,
+        now: datetime,
+        limit: int,
+        judging_only: bool,
+        in_hand: Collection[int] = (),
+    ) -> list[Due]:
         """The heads of the shard's lanes that are due; lanes waiting, in doubt or held are left out.
+
+        So are those `in_hand`, by their ids.
 
         `judging_only`: only what is still to be judged, whatever stands before it in its lane, and heads that
         could not leave before their deadline.
@@ -302,6 +345,10 @@ class IntakeLedger(Protocol):
 
         `after` is where the page before ended (`Leftover.last`).
         """
+        ...
+
+    def drained_systems(self) -> frozenset[str]:
+        """The systems from which and for which nothing is taken in."""
         ...
 
     def note_fetch(self, link: str, now: datetime, code: str, reason_vi: str) -> None:

@@ -2,7 +2,8 @@
 
 Only after all four may a row name them; until then a crash leaves a temporary file, cleaned at the next
 opening: whoever writes one holds its lock, so that daemons that share the folder leave each other's alone.
-What is there already is hashed again but not written again.
+What is there already is hashed again but not written again; its age begins anew. What a collector has set
+aside lies in `blobs/.aside/<sha256>`, whole or not at all, since a rename takes it there and back.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ebrvt_connect.errors import HeldForPerson, Scope
 from ebrvt_connect.model.message import BlobRef
-from ebrvt_connect.ports.blobs import Blobs
+from ebrvt_connect.ports.blobs import STORE_FULL, CollectableBlobs, KeptBlob
 from ebrvt_connect.ports.durable import sync_folder
 from ebrvt_connect.store.crash_points import crash_point
 
@@ -25,21 +27,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _TEMPORARY = ".tmp"
+_ASIDE = ".aside"
+_OWNERS = ".owners"
 _HEX = frozenset("0123456789abcdef")
 _SHA256_HEX = 64
+_LEDGER_HEX = 32
 _IN_MEMORY_BYTES = 256 * 1024
 
 
-class LocalBlobs(Blobs):
+class LocalBlobs(CollectableBlobs):
     """Blobs in a folder that all daemons of a store share; any number of processes and threads."""
 
     def __init__(self, folder: Path | str) -> None:
         """Make the folder (for the owner alone) if need be and clean up what a crash left half written."""
         self.folder = Path(folder)
         self._temporary = self.folder / _TEMPORARY
-        self._making = threading.Lock()
-        self._synced: set[Path] = set()
-        """Folders whose entry in their parent is known to be on the disk."""
+        self._aside = self.folder / _ASIDE
+        self._synced: set[str] = set()
+        """Folders whose entry in their parent is known to be on the disk, by their digits: there are up to
+        65,792 of them, and each `Path` would take ten times as much memory."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._temporary.mkdir(mode=0o700, exist_ok=True)
         for leftover in self._temporary.iterdir():
@@ -52,8 +58,81 @@ class LocalBlobs(Blobs):
         return self.folder / sha256[:2] / sha256[2:4] / sha256
 
     def has(self, sha256: str) -> bool:
-        """Whether the bytes are here."""
-        return self.path_of(sha256).is_file()
+        """Whether the bytes are here, set aside or not."""
+        return self.path_of(sha256).is_file() or (self._aside / sha256).is_file()
+
+    def kept(self) -> Iterator[KeptBlob]:
+        """Everything that is not set aside, folder by folder."""
+        with _disk_told():
+            for outer in _named(self.folder, 2):
+                for inner in _named(Path(outer.path), 2):
+                    yield from _blobs_in(Path(inner.path))
+
+    def aside(self) -> Iterator[KeptBlob]:
+        """What is set aside."""
+        with _disk_told():
+            if self._aside.is_dir():
+                yield from _blobs_in(self._aside)
+
+    def set_aside(self, sha256: str) -> None:
+        """Set aside, as of now."""
+        with _disk_told(), suppress(FileNotFoundError):
+            self._aside.mkdir(mode=0o700, exist_ok=True)
+            # First: killed in between it is merely young again, and not deleted before its time.
+            os.utime(self.path_of(sha256))
+            self.path_of(sha256).replace(self._aside / sha256)
+
+    def bring_back(self, sha256: str) -> None:
+        """Take back what was set aside; the same bytes may lie there anew."""
+        with _disk_told(), suppress(FileNotFoundError):
+            final = self.path_of(sha256)
+            self._make_folder(final.parent)
+            (self._aside / sha256).replace(final)
+            sync_folder(final.parent)
+
+    def delete(self, sha256: str) -> None:
+        """Delete for good what is set aside."""
+        with _disk_told():
+            (self._aside / self.path_of(sha256).name).unlink(missing_ok=True)
+
+    def unfinished(self, before: datetime) -> Iterator[tuple[str, int]]:
+        """What a crash left half written before then."""
+        with _disk_told():
+            for draft in self._temporary.iterdir():
+                with suppress(FileNotFoundError):
+                    found = draft.stat()
+                    if datetime.fromtimestamp(found.st_mtime, UTC) < before and not _is_written(draft):
+                        yield draft.name, found.st_size
+
+    def clear(self, name: str) -> None:
+        """Delete something half written, unless somebody is writing it."""
+        with _disk_told():
+            _remove_unless_written(self._temporary / Path(name).name)
+
+    def owners(self) -> frozenset[str]:
+        """The ledgers whose contents lie here."""
+        with _disk_told(), suppress(FileNotFoundError):
+            return frozenset(entry.name for entry in _named(self.folder / _OWNERS, _LEDGER_HEX))
+        return frozenset()
+
+    def own(self, ledger: str) -> None:
+        """Note that this ledger's contents lie here."""
+        with _disk_told():
+            note = self._note_of(ledger)
+            note.parent.mkdir(mode=0o700, exist_ok=True)
+            note.touch(mode=0o600)
+            sync_folder(note.parent)
+            sync_folder(self.folder)
+
+    def disown(self, ledger: str) -> None:
+        """Note that this ledger is gone for good."""
+        with _disk_told():
+            self._note_of(ledger).unlink(missing_ok=True)
+
+    def _note_of(self, ledger: str) -> Path:
+        if len(ledger) != _LEDGER_HEX or not _HEX.issuperset(ledger):
+            raise ValueError(f"not a ledger's id: {ledger[:70]!r}")
+        return self.folder / _OWNERS / ledger
 
     def _put(self, chunks: Iterable[bytes]) -> BlobRef:
         """Small contents are known before the disk is touched; large ones are written as they come."""
@@ -66,7 +145,7 @@ class LocalBlobs(Blobs):
             if len(held) > _IN_MEMORY_BYTES:
                 return self._spill(bytes(held), flow, digest)
         sha256 = digest.hexdigest()
-        if self.has(sha256):
+        if self._renewed(self.path_of(sha256)):
             sync_folder(self.path_of(sha256).parent)
         else:
             self._spill(bytes(held), iter(()), digest)
@@ -84,43 +163,56 @@ class LocalBlobs(Blobs):
                     size += len(chunk)
                     out.write(chunk)
                 sha256 = digest.hexdigest()
-                if not self.has(sha256):
-                    out.flush()
-                    os.fsync(out.fileno())
-                self._keep(temporary, self.path_of(sha256))  # while it is open, its lock is held
+                self._keep(out, temporary, self.path_of(sha256))  # while it is open, its lock is held
         finally:
             temporary.unlink(missing_ok=True)
         return BlobRef(sha256=sha256, size_bytes=size)
 
-    def _keep(self, temporary: Path, final: Path) -> None:
-        """Move into place and sync what names it.
+    def _keep(self, out: BinaryIO, temporary: Path, final: Path) -> None:
+        """Sync, move into place and sync what names it.
 
         What is there already may have been moved by another thread that has not come to syncing yet.
         """
-        if final.is_file():
+        if self._renewed(final):
             sync_folder(final.parent)
             return
+        out.flush()
+        os.fsync(out.fileno())
         crash_point("after_blob_written_before_rename")
         self._make_folder(final.parent)
         temporary.replace(final)
         sync_folder(final.parent)
         crash_point("after_blob_renamed")
 
+    @staticmethod
+    def _renewed(final: Path) -> bool:
+        """Whether the bytes are in their place; their age begins anew, for somebody is about to name them."""
+        try:
+            os.utime(final)
+        except FileNotFoundError:
+            return False
+        return True
+
     def _make_folder(self, folder: Path) -> None:
         """Make `ab/cd`, syncing each parent that gained an entry.
 
-        A thread at a time, so that what another has made has been synced, too; what another process has
-        made is synced once more.
+        What another thread or process has made, and may not have synced yet, is synced once more: waiting
+        for one another, threads would sync one at a time.
         """
-        with self._making:
-            for new in (folder.parent, folder):
-                if new not in self._synced:
-                    new.mkdir(exist_ok=True)
-                    sync_folder(new.parent)
-                    self._synced.add(new)
+        outer = folder.parent
+        for new, digits in ((outer, outer.name), (folder, outer.name + folder.name)):
+            if digits not in self._synced:
+                new.mkdir(exist_ok=True)
+                sync_folder(new.parent)
+                self._synced.add(digits)
 
     def _open(self, sha256: str) -> BinaryIO:
-        return self.path_of(sha256).open("rb")
+        """From wherever it lies; between two looks it may be set aside or brought back."""
+        final = self.path_of(sha256)
+        for path in (final, self._aside / sha256):
+            with suppress(FileNotFoundError):
+                return path.open("rb")
+        return final.open("rb")
 
 
 def _draft(folder: Path) -> tuple[int, Path]:
@@ -131,6 +223,37 @@ def _draft(folder: Path) -> tuple[int, Path]:
         if os.fstat(handle).st_nlink:
             return handle, Path(name)
         os.close(handle)  # somebody opened the store just then, and took it for a leftover
+
+
+def _named(folder: Path, length: int) -> Iterator[os.DirEntry[str]]:
+    """What of a folder bears a name of so many hex digits."""
+    with os.scandir(folder) as entries:
+        yield from (e for e in entries if len(e.name) == length and _HEX.issuperset(e.name))
+
+
+def _blobs_in(folder: Path) -> Iterator[KeptBlob]:
+    for entry in _named(folder, _SHA256_HEX):
+        with suppress(FileNotFoundError):  # it may go elsewhere meanwhile
+            found = entry.stat(follow_symlinks=False)
+            yield KeptBlob(entry.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+@contextmanager
+def _disk_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as failure:
+        raise HeldForPerson(STORE_FULL, f"cannot collect blobs: {failure}", scope=Scope.STORE) from failure
+
+
+def _is_written(draft: Path) -> bool:
+    """Whether somebody is at it: then its lock is held."""
+    with draft.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _remove_unless_written(leftover: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,19 @@ STORE_REFUSED = explain(
 POOL_SIZE = 50
 """Twice the worker threads and some: a starved pool shows up as a locked database, thirty seconds late."""
 _OVERFLOW = 20
-_SQLITE_SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON")
+LOCKS_KEPT = timedelta(seconds=20)
+"""How long PostgreSQL keeps the locks of a transaction of which nothing is heard; less than a lease."""
+_NOTICE_A_DEAD_LINE = (
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+)
+_SQLITE_SETTINGS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=30000",
+    "foreign_keys=ON",
+    # Pages written again and again reach the database less often (16 MB of log at most).
+    "wal_autocheckpoint=4000",
+)
 _FULL = (
     "disk is full",
     "disk i/o error",
@@ -55,6 +68,8 @@ _FULL = (
     "could not extend",
 )
 _DAMAGED = ("malformed", "not a database")
+_UNREADABLE = "could not decode"
+"""A text whose bytes have changed; the driver quotes it, and we do not: it may be about people."""
 _REFUSED = ("authentication failed", "permission denied", "no pg_hba.conf entry", "does not exist")
 _FULL_STATES = frozenset({"53100", "25006"})
 """PostgreSQL's disk is full; it is a replica, which only reads."""
@@ -70,13 +85,15 @@ def open_database(url: str) -> sa.Engine:
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed,
             pool_size=POOL_SIZE,
             max_overflow=_OVERFLOW,
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
         )
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     if parsed.database:
         with telling_apart():
             _make_private(Path(parsed.database))
@@ -109,6 +126,17 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = "IMMEDIATE"
     for setting in _SQLITE_SETTINGS:
         connection.execute(f"PRAGMA {setting}")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's own connection
+    """A daemon that is frozen, or whose machine is gone, must not keep its locks from the others.
+
+    Told in the session, not at its start: poolers refuse settings they do not know there.
+    """
+    idle_ms = round(LOCKS_KEPT.total_seconds() * 1000)
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = {idle_ms}; {_NOTICE_A_DEAD_LINE}")
+    connection.autocommit = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +178,10 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     with telling_apart(), engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN DEFERRED")
-        yield connection
+        try:
+            yield connection
+        except OverflowError:  # a number that has become no time
+            raise _unreadable() from None
 
 
 @contextmanager
@@ -167,6 +198,8 @@ def telling_apart() -> Iterator[None]:
             raise HeldForPerson(
                 STORE_FULL, f"cannot write the ledger: {said}", scope=Scope.STORE
             ) from failure
+        if _UNREADABLE in lowered:
+            raise _unreadable() from None
         if any(word in lowered for word in _DAMAGED):
             raise HeldForPerson(
                 STORE_DAMAGED, f"cannot use the ledger: {said}", scope=Scope.STORE
@@ -176,10 +209,17 @@ def telling_apart() -> Iterator[None]:
             raise HeldForPerson(
                 STORE_REFUSED, f"the ledger is refused: {said}", scope=Scope.STORE
             ) from failure
-        if isinstance(failure, exc.OperationalError):
+        # A server that ends a session (it heard nothing of it for too long) calls that an internal error.
+        if isinstance(failure, exc.OperationalError) or failure.connection_invalidated:
             raise RetryLater(STORE_BUSY, f"the ledger is busy: {said}") from failure
         raise
+    except UnicodeDecodeError:  # in a text so broken that the driver cannot even quote it
+        raise _unreadable() from None
     except exc.TimeoutError as failure:
         raise RetryLater(STORE_BUSY, "no free connection to the ledger") from failure
     except OSError as failure:
         raise HeldForPerson(STORE_FULL, f"cannot write the store: {failure}", scope=Scope.STORE) from failure
+
+
+def _unreadable() -> HeldForPerson:
+    return HeldForPerson(STORE_DAMAGED, "a text in the ledger cannot be read", scope=Scope.STORE)

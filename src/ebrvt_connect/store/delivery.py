@@ -21,7 +21,7 @@ from ebrvt_connect.store.shards import due_heads, insert_for
 from ebrvt_connect.store.superseding import heir_of, let_corrections_pass, supersede
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from ebrvt_connect.model.message import Message
@@ -67,6 +67,13 @@ _MARK = (
         next_at=None,
     )
 )
+_THESE = sa.select(_M).where(_M.c.id.in_(sa.bindparam("these", expanding=True)))
+_SIBLINGS = (
+    sa.select(_M)
+    .where(_M.c.target == sa.bindparam("of_target"), _M.c.lane == sa.bindparam("of_lane"))
+    .where(_M.c.in_lane == 0, _M.c.state == State.DONE.value, _M.c.id != sa.bindparam("but_id"))
+    .order_by(_M.c.place, _M.c.id)
+)
 _TOLD = _M.update().where(_M.c.id == sa.bindparam("was_id"), _M.c.untold == 1).values(untold=0)
 
 
@@ -77,6 +84,18 @@ def _inserting(dialect: str) -> Any:  # noqa: ANN401 - two dialects' inserts hav
     return insert.on_conflict_do_nothing(index_elements=["idem_key"]).returning(_M.c.id)
 
 
+@cache
+def _window(*, judging_only: bool) -> sa.Select[Any]:
+    """The query of a shard's due lane heads, made once."""
+    return (
+        sa.select(_M.c.id)
+        .where(_M.c.target == sa.bindparam("of_target"), _M.c.shard == sa.bindparam("of_shard"))
+        .where(_M.c.in_lane == 1, *due_heads(sa.bindparam("now"), judging_only=judging_only))
+        .order_by(_M.c.priority.desc(), _M.c.deadline.nulls_last(), _M.c.place)
+        .limit(sa.bindparam("most"))
+    )
+
+
 class _SomebodyElse(Exception):
     """A group met a fence; it is written again one by one to find out whose."""
 
@@ -84,17 +103,28 @@ class _SomebodyElse(Exception):
 class Delivery(LimitRows):
     """The ledger as drains use it."""
 
-    def heads(self, system: str, shard: int, *, now: datetime, limit: int, judging_only: bool) -> list[Due]:
-        """The shard's lane heads that are due: by priority, then by deadline, then by their places."""
-        query = (
-            sa.select(_M)
-            .where(_M.c.target == system, _M.c.shard == shard, _M.c.in_lane == 1)
-            .where(*due_heads(now, judging_only=judging_only))
-            .order_by(_M.c.priority.desc(), _M.c.deadline.nulls_last(), _M.c.place)
-            .limit(limit)
-        )
+    def heads(
+        self,
+        system: str,
+        shard: int,
+        *,
+        now: datetime,
+        limit: int,
+        judging_only: bool,
+        in_hand: Collection[int] = (),
+    ) -> list[Due]:
+        """The shard's lane heads that are due: by priority, then by deadline, then by their places.
+
+        Whole rows are read of the new ones alone: the rest of the window is there at every look.
+        """
+        query = _window(judging_only=judging_only)
+        asked = {"of_target": system, "of_shard": shard, "now": now, "most": limit + len(in_hand)}
         with reading(self.database) as tx:
-            return [rows.due_of(row) for row in tx.execute(query)]
+            found = [id_ for id_ in tx.scalars(query, asked) if id_ not in in_hand][:limit]
+            if not found:
+                return []
+            read = {row.id: rows.due_of(row) for row in tx.execute(_THESE, {"these": found})}
+        return [read[id_] for id_ in found]
 
     def untold(self, system: str, shard: int, *, limit: int) -> list[Due]:
         """Messages whose source is still to be told what became of them."""
@@ -131,8 +161,8 @@ class Delivery(LimitRows):
         self._write_story(tx, decisions.changes)
         enter_changes(tx, kept, now)
         self._let_newer_pass(tx, kept, now)
-        if decisions.pause is not None:
-            pause_row(tx, decisions.pause)
+        for pause in decisions.pauses:
+            pause_row(tx, pause)
 
     def _write_one_by_one(self, tx: sa.Connection, decisions: Decisions) -> frozenset[int]:
         now = decisions.now
@@ -155,8 +185,8 @@ class Delivery(LimitRows):
         self._write_story(tx, applied)
         enter_changes(tx, [change for change in applied if not change.told], now)
         self._let_newer_pass(tx, applied, now)
-        if decisions.pause is not None:
-            pause_row(tx, decisions.pause)
+        for pause in decisions.pauses:
+            pause_row(tx, pause)
         return frozenset(fenced)
 
     @staticmethod
@@ -208,14 +238,9 @@ class Delivery(LimitRows):
 
     def siblings_of(self, message: Message) -> tuple[Message, ...]:
         """What the same target has of the same lane already, by its receipt or a person's word, in order."""
-        query = (
-            sa.select(_M)
-            .where(_M.c.target == message.target, _M.c.lane == message.lane, _M.c.in_lane == 0)
-            .where(_M.c.state == State.DONE.value, _M.c.id != message.id)
-            .order_by(_M.c.place, _M.c.id)
-        )
+        asked = {"of_target": message.target, "of_lane": message.lane, "but_id": message.id}
         with reading(self.database) as tx:
-            return tuple(rows.message_of(row) for row in tx.execute(query))
+            return tuple(rows.message_of(row) for row in tx.execute(_SIBLINGS, asked))
 
     def paused(self) -> dict[str, Pause]:
         """The systems that are left alone."""
@@ -246,7 +271,8 @@ def _document_told_of(message: Message, record: DocumentStatus) -> sa.Select[Any
     return (
         sa.select(_M)
         .where(_M.c.kind == Kind.DOCUMENT.value)
-        .where(sa.or_(made_for, sa.and_(between, sa.or_(sa.false(), *named))))
+        # Each alternative is found by an index; with all names under one AND the whole table would be read.
+        .where(sa.or_(made_for, *(sa.and_(between, name) for name in named)))
         .order_by(sa.case((made_for, 0), (_M.c.source == expected, 1), else_=2), _M.c.id.desc())
         .limit(1)
     )

@@ -31,13 +31,8 @@ _MOST = 64
 """Daemons of one machine at one store."""
 _SPACE = 0x65627276
 """Keeps these locks apart from others in the same database."""
-_NOTICE_A_DEAD_LINE = (
-    "SET tcp_keepalives_idle = 10",
-    "SET tcp_keepalives_interval = 5",
-    "SET tcp_keepalives_count = 3",
-    # Idle is what this session is meant to be.
-    "SET idle_session_timeout = 0",
-)
+_MAY_BE_IDLE = "SET idle_session_timeout = 0"
+"""Idle is what this session is meant to be."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +96,7 @@ class Instance:
 
     def _session(self) -> sa.Connection:
         connection = self._database.connect().execution_options(isolation_level="AUTOCOMMIT")
-        for setting in _NOTICE_A_DEAD_LINE:
-            connection.execute(sa.text(setting))
+        connection.execute(sa.text(_MAY_BE_IDLE))
         return connection
 
     def _forget(self) -> None:
@@ -114,11 +108,38 @@ class Instance:
                 self._connection.close()
 
 
-def _locked(connection: sa.Connection, name: str) -> bool:
-    key = zlib.crc32(name.encode()) - 2**31  # crc32 is unsigned, the lock's key is not
-    return bool(
-        connection.scalar(sa.text("SELECT pg_try_advisory_lock(:space, :key)"), {"space": _SPACE, "key": key})
+def names_held(database: sa.Engine) -> list[str]:
+    """The names that living daemons hold at a PostgreSQL store, a frozen one's too; raises as `reading`.
+
+    One that has not told its heart's first beat yet is called by its lock. None for SQLite, whose daemon
+    holds the file (`seat`).
+    """
+    if database.dialect.name == "sqlite":
+        return []
+    held = sa.text(
+        # 2: a lock of two keys; the ledger's others, of one, begin with the same number.
+        "SELECT CAST(objid AS bigint) FROM pg_locks"
+        " WHERE locktype = 'advisory' AND objsubid = 2 AND CAST(classid AS bigint) = :space"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
+    with telling_apart(), database.connect() as tx:
+        keys = set(tx.scalars(held, {"space": _SPACE}))
+        known = tx.scalars(sa.text("SELECT id FROM executor")) if _has_executors(tx) else ()
+        named = {_key(name) % 2**32: name for name in known}
+    return sorted(named.get(key, f"#{key:08x}") for key in keys)
+
+
+def _has_executors(tx: sa.Connection) -> bool:
+    return tx.scalar(sa.text("SELECT to_regclass('executor')")) is not None
+
+
+def _key(name: str) -> int:
+    return zlib.crc32(name.encode()) - 2**31  # crc32 is unsigned, the lock's key is not
+
+
+def _locked(connection: sa.Connection, name: str) -> bool:
+    asked = sa.text("SELECT pg_try_advisory_lock(:space, :key)")
+    return bool(connection.scalar(asked, {"space": _SPACE, "key": _key(name)}))
 
 
 def _taken(name: str) -> HeldForPerson:

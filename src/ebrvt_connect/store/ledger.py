@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import open_database, reading, writing
-from ebrvt_connect.store.migrations import migrate
-from ebrvt_connect.store.queries import Queries
+from ebrvt_connect.store.draining import DrainingRows
+from ebrvt_connect.store.migrations import migrate, refuse_newer
+from ebrvt_connect.store.moved import refuse_moved
 from ebrvt_connect.store.shards import insert_for
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _HOUSEKEEPING = 0x6562727600000001
 """Among the advisory locks of the database."""
 
 
-class Ledger(Queries):
+class Ledger(DrainingRows):
     """The ledger. Methods are short transactions and may be called from any thread.
 
     All of them may raise `HeldForPerson` `STORE_FULL`/`STORE_DAMAGED` (scope store) and `RetryLater`
@@ -39,11 +40,13 @@ class Ledger(Queries):
     def open(cls, url: str, now: datetime) -> Self:
         """Open (and make, and migrate) the ledger at a SQLAlchemy URL.
 
-        Raises `HeldForPerson` `STORE_TOO_NEW` for a store made by a newer program.
+        Raises `HeldForPerson` `STORE_TOO_NEW` for a store made by a newer program, and as `refuse_moved`
+        for one that was moved elsewhere.
         """
         engine = open_database(url)
         try:
             migrate(engine, now)
+            refuse_moved(engine)
         except BaseException:
             engine.dispose()
             raise
@@ -59,7 +62,12 @@ class Ledger(Queries):
         self.database.dispose()
 
     def beat(self, executor: str, host: str, pid: int, now: datetime) -> None:
-        """Note that a daemon lives (nhịp sống)."""
+        """Note that a daemon lives (nhịp sống), and make sure that it may still work on this store.
+
+        Raises `HeldForPerson` `STORE_TOO_NEW` where a newer program has changed the tables meanwhile, and as
+        `refuse_moved`. Looked at once the beat is committed: whoever moves a store marks it first and looks
+        for beats then, so that one of the two sees the other.
+        """
         x = schema.executor
         with writing(self.database) as tx:
             insert = insert_for(tx, x).values(id=executor, host=host, pid=pid, started_at=now, beat_at=now)
@@ -76,6 +84,8 @@ class Ledger(Queries):
                     },
                 )
             )
+        refuse_newer(self.database)
+        refuse_moved(self.database)
 
     def living_executors(self, now: datetime, dead_after: timedelta) -> set[str]:
         """Daemons whose last beat is not too long ago."""
@@ -90,10 +100,14 @@ class Ledger(Queries):
             return list(tx.scalars(sa.select(x.c.id).where(x.c.beat_at < now - dead_after).order_by(x.c.id)))
 
     def gone(self, executor: str) -> None:
-        """A daemon that has ended: what it may have left behind is anybody's at once."""
+        """A daemon that has ended: what it may have left behind is anybody's at once.
+
+        It knocks: a drain that it was told to begin, and did not, is nobody's until somebody looks.
+        """
         x = schema.executor
         with writing(self.database) as tx:
             tx.execute(x.update().where(x.c.id == executor).values(beat_at=_LONG_AGO))
+            self._knock(tx)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:

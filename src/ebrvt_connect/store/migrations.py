@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
 from ebrvt_connect.store.connect import reading, writing
+from ebrvt_connect.store.incident_tables import INCIDENTS
 from ebrvt_connect.store.proof_tables import PROOF
 from ebrvt_connect.store.proof_tables import SPELLING as _PROOF_SPELLING
 from ebrvt_connect.store.schema import Instant
@@ -162,7 +163,31 @@ _HOLDERS = ("ALTER TABLE shard ADD COLUMN holder TEXT",)
 _LIMITS = ("CREATE TABLE limit_state (system TEXT PRIMARY KEY, state TEXT NOT NULL)",)
 """What all daemons share of a system's limits: one value, changed whole (`resilience.sharing.Common`)."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PLACES, _REPORTS, _HOLDERS, _LIMITS, PROOF)
+_RETENTION = (
+    "CREATE TABLE pruned (message_id {bigint} PRIMARY KEY, contents_at {bigint}, evidence_at {bigint})",
+)
+"""Of which messages the contents, or the evidence, has been given up when its time was over."""
+
+_DRAINING = (
+    """
+    CREATE TABLE draining (
+        system TEXT PRIMARY KEY, by_whom TEXT NOT NULL, why TEXT NOT NULL, since {bigint} NOT NULL
+    )
+    """,
+)
+"""Systems that take in nothing more."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _PLACES,
+    _REPORTS,
+    _HOLDERS,
+    _LIMITS,
+    PROOF,
+    INCIDENTS,
+    _DRAINING,
+    _RETENTION,
+)
 """Migration n is `MIGRATIONS[n - 1]`."""
 
 NEWEST = len(MIGRATIONS)
@@ -192,14 +217,7 @@ def migrate(engine: sa.Engine, now: datetime) -> int:
             )
         )
         found = tx.scalar(sa.text("SELECT max(version) FROM schema_version")) or 0
-        if found > NEWEST:
-            raise HeldForPerson(
-                STORE_TOO_NEW,
-                f"store schema is {found}, expected at most {NEWEST}",
-                scope=Scope.STORE,
-                found=found,
-                known=NEWEST,
-            )
+        _refuse_newer(found)
         for number in range(found + 1, NEWEST + 1):
             for statement in MIGRATIONS[number - 1]:
                 tx.execute(sa.text(statement.format_map(spelling)))
@@ -210,6 +228,26 @@ def migrate(engine: sa.Engine, now: datetime) -> int:
                 {"v": number, "t": now},
             )
     return NEWEST - found
+
+
+def refuse_newer(engine: sa.Engine) -> None:
+    """Refuse a store that a newer program has changed since this one opened it.
+
+    Raises `HeldForPerson` `STORE_TOO_NEW` (scope store), else as `reading`.
+    """
+    with reading(engine) as tx:
+        _refuse_newer(tx.scalar(sa.text("SELECT max(version) FROM schema_version")) or 0)
+
+
+def _refuse_newer(found: int) -> None:
+    if found > NEWEST:
+        raise HeldForPerson(
+            STORE_TOO_NEW,
+            f"store schema is {found}, expected at most {NEWEST}",
+            scope=Scope.STORE,
+            found=found,
+            known=NEWEST,
+        )
 
 
 def _is_newest(engine: sa.Engine) -> bool:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ebrvt_connect.model.message import Message, State
 from ebrvt_connect.model.text import nfc
 from ebrvt_connect.store import rows, schema
+from ebrvt_connect.store.choice import EVERYTHING, Choice
 from ebrvt_connect.store.connect import reading
 from ebrvt_connect.store.shards import BY_ITSELF, EARLIER, judgeable, standing_before
 from ebrvt_connect.store.steering import Steering
@@ -111,6 +112,31 @@ class Queries(Steering):
     def dead(self, *, limit: int | None = None) -> list[Message]:
         """What was given up, oldest first."""
         return self.messages(states=(State.DEAD,), limit=limit)
+
+    def chosen(
+        self, choice: Choice = EVERYTHING, *, after_id: int = 0, limit: int | None = None
+    ) -> list[Message]:
+        """The messages that are meant, a page at a time, in the order they were stored."""
+        query = sa.select(_M).where(*choice.conditions(), _M.c.id > after_id).order_by(_M.c.id).limit(limit)
+        with reading(self.database) as tx:
+            return [rows.message_of(row) for row in tx.execute(query)]
+
+    def chosen_ids(self, choice: Choice = EVERYTHING) -> list[int]:
+        """The numbers of all that are meant, in the order of their places: whoever was first goes first."""
+        query = sa.select(_M.c.id).where(*choice.conditions()).order_by(_M.c.place, _M.c.id)
+        with reading(self.database) as tx:
+            return list(tx.scalars(query))
+
+    def chosen_count(self, choice: Choice = EVERYTHING) -> int:
+        """How many are meant."""
+        with reading(self.database) as tx:
+            return int(tx.scalar(sa.select(sa.func.count()).select_from(_M).where(*choice.conditions())) or 0)
+
+    def waiting_behind(self, message: Message) -> int:
+        """How many later messages of its lane cannot go on before this one has."""
+        behind = sa.select(sa.func.count()).select_from(EARLIER.join(_M, sa.and_(*standing_before())))
+        with reading(self.database) as tx:
+            return int(tx.scalar(behind.where(EARLIER.c.id == message.id, _M.c.in_lane == 1)) or 0)
 
     def counts(self) -> dict[str, dict[State, int]]:
         """How many messages each link has in each state."""
@@ -220,7 +246,8 @@ class Queries(Steering):
             ~stuck,
             sa.or_(_M.c.target.not_in(paused), judgeable()),
         )
-        untold = sa.exists().where(_M.c.untold == 1)
+        # The column, not `*`: an index has it, so the rows need not be read.
+        untold = sa.select(_M.c.untold).where(_M.c.untold == 1).exists()
         with reading(self.database) as tx:
             return not tx.scalar(sa.select(sa.or_(moving, untold)))
 

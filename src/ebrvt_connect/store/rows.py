@@ -66,7 +66,7 @@ def message_of(row: AnyRow) -> Message:
 
 def due_of(row: AnyRow) -> Due:
     """A row of `message` with what only the engine needs."""
-    return Due(message_of(row), rung=row.rung, released=bool(row.released), place=row.place)
+    return Due(message_of(row), rung=row.rung, released=bool(row.waived), place=row.place)
 
 
 def record_of(message: Message) -> record.Record | None:
@@ -172,6 +172,7 @@ def exchange_values(message_id: int, exchange: Exchange) -> dict[str, Any]:
         "detail": exchange.detail,
         "external_id": exchange.external_id,
         "raw": exchange.raw,
+        "http_status": exchange.http_status or None,
     }
 
 
@@ -187,6 +188,7 @@ def exchange_of(row: AnyRow) -> Exchange:
         detail=row.detail,
         external_id=row.external_id,
         raw=bytes(row.raw),
+        http_status=row.http_status or 0,
     )
 
 

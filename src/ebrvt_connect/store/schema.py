@@ -59,6 +59,7 @@ message = sa.Table(
     sa.Column("attempts", sa.Integer),
     sa.Column("rung", sa.Integer),
     sa.Column("released", sa.Integer),
+    sa.Column("waived", sa.Integer),  # 1 from a person's release: its gate no longer holds it
     sa.Column("untold", sa.Integer),
     sa.Column("created_at", Instant),
     sa.Column("updated_at", Instant),
@@ -104,6 +105,7 @@ attempt = sa.Table(
     sa.Column("detail", sa.Text),
     sa.Column("external_id", sa.Text),
     sa.Column("raw", sa.LargeBinary),
+    sa.Column("http_status", sa.Integer),  # of a failed call that was answered
 )
 """What was tried with a message and what was answered."""
 
@@ -163,6 +165,16 @@ system = sa.Table(
     sa.Column("breaker_at", Instant),
 )
 """The linked systems: which are paused, by whom and why, and how their breakers stand."""
+
+draining = sa.Table(
+    "draining",
+    metadata,
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("by_whom", sa.Text),
+    sa.Column("why", sa.Text),
+    sa.Column("since", Instant),
+)
+"""Systems from which and for which nothing more is taken in."""
 
 limit_state = sa.Table(
     "limit_state",
@@ -238,6 +250,52 @@ proof_stamp = sa.Table(
     sa.Column("stamped_at", Instant),
 )
 """The timestamp tokens (RFC 3161) that came for seals."""
+
+incident = sa.Table(
+    "incident",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("system", sa.Text),
+    sa.Column("code", sa.Text),
+    sa.Column("place", sa.Text),  # the daemon it is about; empty: what all see alike
+    sa.Column("reason_vi", sa.Text),
+    sa.Column("advice_vi", sa.Text),
+    sa.Column("opened_at", Instant),
+    sa.Column("last_at", Instant),
+    sa.Column("count", sa.BigInteger),
+    sa.Column("returns", sa.Integer),
+    sa.Column("gone_at", Instant),  # NULL while its cause is there
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", sa.Text),
+    sa.Column("closed_why", sa.Text),
+    sa.Column("dismissed", sa.Integer),  # 1 from a person's closing until its cause is gone
+)
+"""Incidents: one row each, however often it happens; one open at a time for a cause."""
+
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("incident_id", sa.BigInteger),
+    sa.Column("what", sa.Text),
+    sa.Column("nth", sa.Integer),
+    sa.Column("sink", sa.Text),
+    sa.Column("created_at", Instant),
+    sa.Column("next_at", Instant),
+    sa.Column("attempts", sa.Integer),
+    sa.Column("sent_at", Instant),
+    sa.Column("code", sa.Text),
+)
+"""What is to be told of incidents, one row a message and sink, until it is told."""
+
+pruned = sa.Table(
+    "pruned",
+    metadata,
+    sa.Column("message_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("contents_at", Instant),
+    sa.Column("evidence_at", Instant),
+)
+"""Messages whose retention is over: since when nobody needs their contents, their evidence."""
 
 store_meta = sa.Table(
     "store_meta",

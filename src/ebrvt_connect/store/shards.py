@@ -30,7 +30,7 @@ from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.crash_points import crash_point
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from ebrvt_connect.ports.ledger import Activate
 
@@ -67,6 +67,20 @@ _FIXING = 0x6562727600000003
 _KNOCK = "knock"
 EARLIER = schema.message.alias("earlier")
 """Another message, looked at beside `message`."""
+_HERE = (
+    schema.message.c.target == sa.bindparam("of_target"),
+    schema.message.c.shard == sa.bindparam("of_shard"),
+)
+_UNTOLD = sa.select(sa.exists().where(*_HERE, schema.message.c.untold == 1))
+_NEXT = (
+    sa.select(schema.message.c.target, schema.message.c.shard)
+    .where(
+        sa.tuple_(schema.message.c.target, schema.message.c.shard)
+        > sa.tuple_(sa.bindparam("of_target"), sa.bindparam("of_shard"))
+    )
+    .order_by(schema.message.c.target, schema.message.c.shard)
+    .limit(1)
+)
 
 
 def insert_for(tx: sa.Connection, table: sa.Table) -> Any:  # noqa: ANN401 - two dialects' inserts have no common type
@@ -227,11 +241,7 @@ class Shards:
         m = schema.message
         here = (m.c.target == system, m.c.shard == shard, m.c.in_lane == 1)
         judging_only = not sendable or not_before is not None
-        due = bool(
-            tx.scalar(sa.select(sa.exists().where(*here, *due_heads(now, judging_only=judging_only))))
-        ) or bool(
-            tx.scalar(sa.select(sa.exists().where(m.c.target == system, m.c.shard == shard, m.c.untold == 1)))
-        )
+        due = _has_work(tx, system, shard, now, judging_only=judging_only)
         wanted = BY_ITSELF if sendable else (_RECEIVED,)
         later = [
             tx.scalar(
@@ -242,8 +252,8 @@ class Shards:
             still = sa.select(sa.func.min(m.c.deadline)).where(*here, m.c.state.in_(_NOT_LEFT))
             later.append(tx.scalar(still.where(m.c.deadline > now)))
         if sendable and not_before is not None:
-            sending = sa.exists().where(*here, *due_heads(now, judging_only=False))
-            later.append(not_before if tx.scalar(sa.select(sending)) else None)
+            sending = _has_due(tx, system, shard, now, judging_only=False)
+            later.append(not_before if sending else None)
         return due, min(filter(None, later), default=None)
 
     def _wake(self, tx: sa.Connection, system: str, shard: int, at: datetime, now: datetime) -> datetime:
@@ -273,23 +283,15 @@ class Shards:
         A flag left up counts as work: with its activation gone, whatever is stored next would not raise it
         again and the shard would sleep.
         """
-        m, s, f = schema.message, schema.system, schema.shard
-        query = sa.select(m.c.target, m.c.shard).distinct()
+        s, f = schema.system, schema.shard
         with reading(self.database) as tx:
             paused = {*closed, *tx.scalars(sa.select(s.c.name).where(s.c.paused == 1))}
-            found = {
-                *tx.execute(
-                    query.where(
-                        m.c.in_lane == 1, m.c.target.not_in(paused), *due_heads(now, judging_only=False)
-                    )
-                ),
-                *tx.execute(
-                    query.where(m.c.in_lane == 1, m.c.target.in_(paused), *due_heads(now, judging_only=True))
-                ),
-                *tx.execute(query.where(m.c.untold == 1)),
-                *tx.execute(sa.select(f.c.system, f.c.shard).where(f.c.pending == 1)),
-            }
-        return sorted((str(row[0]), int(row[1])) for row in found)
+            flagged = tx.execute(sa.select(f.c.system, f.c.shard).where(f.c.pending == 1))
+            found = {(str(system), int(shard)) for system, shard in flagged}
+            for system, shard in _with_messages(tx):
+                if _has_work(tx, system, shard, now, judging_only=system in paused):
+                    found.add((system, shard))
+        return sorted(found)
 
     def revive(self, shards: Collection[tuple[str, int]]) -> None:
         """Activate these whatever their flags say: their activations were lost (the sweep found none)."""
@@ -302,7 +304,9 @@ class Shards:
             self.raise_flags(tx, shards)
 
 
-def due_heads(now: datetime, *, judging_only: bool) -> tuple[sa.ColumnElement[bool], ...]:
+def due_heads(
+    now: datetime | sa.BindParameter[datetime], *, judging_only: bool
+) -> tuple[sa.ColumnElement[bool], ...]:
     """The condition on `message`: due now, and nothing before it in its lane keeps its place.
 
     A lane whose head waits, is in doubt or is held is left out altogether, or one poison lane would
@@ -312,9 +316,41 @@ def due_heads(now: datetime, *, judging_only: bool) -> tuple[sa.ColumnElement[bo
     m = schema.message
     timely = sa.or_(m.c.next_at.is_(None), m.c.next_at <= now)
     if judging_only:
-        late = sa.and_(m.c.state.in_(_NOT_LEFT), m.c.deadline <= now, ~sa.exists().where(*standing_before()))
+        overdue = sa.and_(one_of(m.c.state, _NOT_LEFT), m.c.deadline <= now)
+        late = sa.and_(overdue, ~sa.exists().where(*standing_before()))
         return (sa.or_(sa.and_(judgeable(), timely), late),)
-    return (m.c.state.in_(BY_ITSELF), timely, ~sa.exists().where(*standing_before()))
+    return (one_of(m.c.state, BY_ITSELF), timely, ~sa.exists().where(*standing_before()))
+
+
+def _with_messages(tx: sa.Connection) -> Iterator[tuple[str, int]]:
+    """Every (system, shard) that ever had a message, from one to the next: nothing in between is read."""
+    system, shard = "", -1
+    while row := tx.execute(_NEXT, {"of_target": system, "of_shard": shard}).one_or_none():
+        system, shard = row.target, row.shard
+        yield system, shard
+
+
+def _has_work(tx: sa.Connection, system: str, shard: int, now: datetime, *, judging_only: bool) -> bool:
+    if _has_due(tx, system, shard, now, judging_only=judging_only):
+        return True
+    return bool(tx.scalar(_UNTOLD, {"of_target": system, "of_shard": shard}))
+
+
+def _has_due(tx: sa.Connection, system: str, shard: int, now: datetime, *, judging_only: bool) -> bool:
+    query = _any_due(judging_only=judging_only)
+    return bool(tx.scalar(query, {"of_target": system, "of_shard": shard, "now": now}))
+
+
+@cache
+def _any_due(*, judging_only: bool) -> sa.Select[tuple[bool]]:
+    m = schema.message
+    due = due_heads(sa.bindparam("now"), judging_only=judging_only)
+    return sa.select(sa.exists().where(*_HERE, m.c.in_lane == 1, *due))
+
+
+def one_of(column: sa.Column[str], words: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Whether a column has one of a few words of our own: written into the statement, which is made once."""
+    return column.in_([sa.literal_column(f"'{word}'") for word in words])
 
 
 def judgeable() -> sa.ColumnElement[bool]:
@@ -322,7 +358,7 @@ def judgeable() -> sa.ColumnElement[bool]:
     m = schema.message
     return sa.and_(
         m.c.state == _RECEIVED,
-        sa.or_(m.c.kind.not_in(_PARTS), ~sa.exists().where(*standing_before())),
+        sa.or_(~one_of(m.c.kind, _PARTS), ~sa.exists().where(*standing_before())),
     )
 
 

@@ -10,7 +10,7 @@ from tests.integration.cli.conftest import AXIS_SECRET, DMS_PASSWORD
 CHECK_KEYS = {"name", "grade", "cause_vi", "cure_vi", "remote"}
 LOCAL_CHECKS = ["configuration", "clock", "agencies", "trust", "trust-pins", "trust-permissions"]
 LOCAL_CHECKS += ["trust-anchors", "trust-branches", "certificates", "revocation-lists", "schemas"]
-LOCAL_CHECKS += ["store", "disk", "links", "calendars", "system-qlvb", "system-axis"]
+LOCAL_CHECKS += ["store", "disk", "disk-reserve", "links", "calendars", "system-qlvb", "system-axis"]
 
 
 def grades(answer) -> dict[str, str]:

@@ -114,7 +114,8 @@ def test_an_empty_ledger_is_well(ebrvt, bench):
     assert (ebrvt("status").code, ebrvt("status").out) == (0, "Chưa có gì được chuyển.\n")
     told = ebrvt("status", "--json").data
     assert not any(standing["used"] for standing in told.pop("limits"))
-    assert told == {"links": [], "systems": [], "held": [], "dead": []}
+    assert told.pop("incidents") == []
+    assert told == {"links": [], "systems": [], "draining": [], "held": [], "dead": []}
 
 
 def test_the_status_counts_what_was_carried_and_names_what_waits(ebrvt, carried):

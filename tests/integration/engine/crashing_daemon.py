@@ -26,6 +26,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from ebrvt_connect.engine.engine import Engine
+from ebrvt_connect.engine.settings import Means
 from ebrvt_connect.errors import ReconcileFirst, RetryLater
 from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt, State
 from ebrvt_connect.ports.adapter import AskAgain, Batch, NotThere, Pending, Settled, Sink, Source
@@ -178,6 +179,10 @@ def until_stamped(log: ProofLog) -> None:
         time.sleep(0.02)
 
 
+def _stamped(digest: bytes) -> bytes:
+    return b"token:" + digest
+
+
 def main(folder: Path, items: int, url: str | None = None) -> int:
     """Run until settled; the exit code is 0 then, and 1 when that takes too long."""
     clock = SystemClock()
@@ -186,7 +191,7 @@ def main(folder: Path, items: int, url: str | None = None) -> int:
     seconds = 0.02 if url else 0.0
     systems = {name: DurableRemote(name, folder, blobs, items, seconds) for name in ("dms", "axis")}
     settings = replace(IN_COMPANY if url else FAST, seal_every=timedelta(milliseconds=50))
-    engine = Engine(ledger, systems, [OUT], {}, settings, clock, stamp=lambda digest: b"token:" + digest)
+    engine = Engine(ledger, systems, [OUT], {}, settings, clock, means=Means(stamp=_stamped))
     engine.start()
     settled = engine.run_until_settled(timedelta(seconds=60))
     if os.environ.get(CRASH_AT, "").partition(":")[0] in OF_EVIDENCE:

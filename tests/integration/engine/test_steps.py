@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ebrvt_connect.engine.drain import Drain
+from ebrvt_connect.engine.grouping import GroupCommit
 from ebrvt_connect.engine.pressure import Turn
 from ebrvt_connect.errors import HeldForPerson, RetryLater, Scope
 from ebrvt_connect.model.message import State
@@ -176,7 +177,8 @@ def test_a_commit_that_fails_loses_and_doubles_nothing(bench, at, error):
     from dataclasses import replace
 
     bench.store(*(item(n, lane="one") for n in range(3)))
-    shared = replace(bench.engine._shared, ledger=Refusing(bench.ledger, at, error))
+    refusing = Refusing(bench.ledger, at, error)
+    shared = replace(bench.engine._shared, ledger=refusing, commit=GroupCommit(refusing).commit)
     Drain(shared, "axis", bench.ledger.shard_of("one")).run()
     assert bench.engine._standing.sweep_wanted.is_set()
     assert (bench.engine.trouble() is not None) == isinstance(error, HeldForPerson)

@@ -13,6 +13,8 @@ ARRIVES_BY_PERSON = {Event.CONFIRMED, Event.ARRIVED}
 BY_PERSON = ARRIVES_BY_PERSON | {
     Event.RELEASED,
     Event.REQUEUED,
+    Event.RESENT,
+    Event.REASKED,
     Event.RETURNED,
     Event.DENIED,
     Event.SKIPPED,
@@ -27,6 +29,57 @@ def reachable(start: State) -> set[State]:
                 seen.add(to)
                 open_ends.append(to)
     return seen
+
+
+BY_EVENT: dict[Event, dict[State, str]] = {
+    Event.PASSED: {State.QUEUED: "received"},
+    Event.STOPPED: {State.HELD: "received queued sending in_doubt awaiting waiting"},
+    Event.DEPARTED: {State.SENDING: "queued waiting"},
+    Event.ACCEPTED: {State.DONE: "sending in_doubt awaiting"},
+    Event.TAKEN: {State.AWAITING: "sending in_doubt"},
+    Event.REJECTED: {State.REFUSED: "received sending awaiting"},
+    Event.DELAYED: {
+        State.RECEIVED: "received",
+        State.WAITING: "sending",
+        State.IN_DOUBT: "in_doubt",
+        State.AWAITING: "awaiting",
+    },
+    Event.UNKNOWN: {State.IN_DOUBT: "sending in_doubt"},
+    Event.ABSENT: {State.QUEUED: "in_doubt"},
+    Event.UNHARMED: {
+        State.RECEIVED: "received",
+        State.QUEUED: "sending",
+        State.IN_DOUBT: "in_doubt",
+        State.AWAITING: "awaiting",
+    },
+    Event.EXPIRED: {State.DEAD: "received queued waiting"},
+    Event.RELEASED: {State.RECEIVED: "held"},
+    Event.REQUEUED: {State.RECEIVED: "dead refused"},
+    Event.RESENT: {State.QUEUED: "dead refused"},
+    Event.REASKED: {State.IN_DOUBT: "dead refused"},
+    Event.RETURNED: {State.CANCELLED: "held dead"},
+    Event.DENIED: {State.REFUSED: "held dead"},
+    Event.SKIPPED: {State.CANCELLED: "received queued in_doubt awaiting waiting held dead"},
+    Event.CONFIRMED: {State.DONE: "held"},
+    Event.ARRIVED: {State.AWAITING: "held"},
+    Event.SUPERSEDED: {State.SUPERSEDED: "held"},
+}
+"""The table read the other way: what each event makes of a message, and of which."""
+
+
+@pytest.mark.parametrize("event", Event)
+def test_an_event_happens_where_it_may_and_makes_what_it_should(event):
+    expected = {State[name.upper()]: to for to, names in BY_EVENT[event].items() for name in names.split()}
+    for state in State:
+        if state in expected:
+            assert after(state, event) is expected[state]
+        else:
+            with pytest.raises(ValueError, match=f"is {state} cannot be {event}"):
+                after(state, event)
+
+
+def test_events_are_written_under_their_names():
+    assert [str(event) for event in Event] == [event.name.lower() for event in Event]
 
 
 def test_every_state_has_its_row():
@@ -116,6 +169,8 @@ def test_a_payload_is_made_before_anything_is_queued():
         (State.RECEIVED, Event.PASSED),
         (State.SENDING, Event.UNHARMED),
         (State.IN_DOUBT, Event.ABSENT),
+        (State.DEAD, Event.RESENT),
+        (State.REFUSED, Event.RESENT),
     }
 
 
@@ -147,6 +202,10 @@ class Message(RuleBasedStateMachine):
     @rule(event=st.sampled_from(Event))
     def happens(self, event):
         before = self.state
+        if event in {Event.RESENT, Event.REASKED} and not self.judged:
+            return  # steering asks for them only where there is a payload
+        if event is Event.REASKED and State.SENDING not in self.past:
+            return  # nor is asked after what has never left
         try:
             self.state = after(before, event)
         except ValueError:

@@ -62,6 +62,8 @@ class Crowd:
             Pressure("axis", limits, BreakerPolicy(), self.clock, self.row, holder=lambda n=n: str(n))
             for n in range(daemons)
         ]
+        for daemon in self.daemons:
+            daemon.company(daemons)
         self.waiting: deque[int] = deque()
         self.later: list[tuple[float, int]] = []
         self.under_way: list[tuple[float, int, object, object, object]] = []

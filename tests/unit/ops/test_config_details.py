@@ -102,6 +102,9 @@ def test_a_duration_that_is_none_or_not_in_the_future_is_refused(written, load):
     assert (refusal.code, refusal.facts["key"]) == ("CONFIG_INVALID", "engine.poll")
 
 
+S3 = '[store]\nblobs = "s3://bucket"\n[store.s3]\nendpoint = "https://a"\naccess_key = { env = "A" }\n'
+
+
 @pytest.mark.parametrize(
     ("table", "key"),
     [
@@ -114,6 +117,18 @@ def test_a_duration_that_is_none_or_not_in_the_future_is_refused(written, load):
         ('[store]\nurl = ""\n', "store.url"),
         ('[store]\nblobs = "s3://bucket/prefix"\n', "store.blobs"),
         ('[store]\nblobs = ""\n', "store.blobs"),
+        ('[store]\nblobs = "http://server/bucket"\n', "store.blobs"),
+        ('[store]\nreserve = "8"\n', "store.reserve"),
+        (S3 + 'secret_key = "in the file itself"\n', "store.s3.secret_key"),
+        (S3.replace("https", "ftp") + 'secret_key = { env = "B" }\n', "store.s3.endpoint"),
+        (
+            '[store.s3]\nendpoint = "https://a"\naccess_key = { env = "A" }\nsecret_key = { env = "B" }\n',
+            "store.blobs",
+        ),
+        ('[retention]\nattempts = "29d"\n', "retention.attempts"),
+        ('[retention]\nevidence = "365d"\n', "retention.evidence"),
+        ('[retention]\nblobs = "12h"\n', "retention.blobs"),
+        ('[retention]\nblobs = "forever"\n', "retention.blobs"),
         ('[trust]\npolicy = "VN_1999"\n', "trust.policy"),
         ('[trust]\nrevocation = "online"\n', "trust.revocation"),
         ('[systems.a]\nadapter = "x"\nlimits = { per_second = 0 }\n', "systems.a.limits.per_second"),
@@ -281,3 +296,9 @@ def test_paths_of_a_system_stand_beside_the_file_also_in_inner_tables(load, tmp_
         "other": "c",
     }
     assert values["keys"] == {"key": "a.p12", "name": "a.p12"}
+
+
+def test_retention_is_told_in_days_or_for_ever(load):
+    retention = load('[retention]\nattempts = "forever"\ncontents = "90d"\n').config.retention
+    assert (retention.attempts, retention.contents) == (None, timedelta(days=90))
+    assert load('[store]\nreserve = "none"\n').config.store.reserve is None

@@ -15,6 +15,7 @@ from ebrvt_connect.ops.commands.explain import (
     _meaning,
     _meaning_text,
     _told,
+    _verdict_lines,
     _with_gaps,
 )
 from ebrvt_connect.ops.words import decision_vi
@@ -97,3 +98,16 @@ def test_a_finding_is_explained_with_what_to_do():
     assert _meaning_text(meaning, "vi").endswith(f"\n  Cách xử lý: {meaning['advice_vi']}")
     assert _meaning("RSA_PKCS1_V15")["advice_vi"] == ""
     assert "Cách xử lý" not in _meaning_text(_meaning("RSA_PKCS1_V15"), "vi")
+
+
+def test_what_is_wrong_with_several_signatures_is_told_once():
+    broken = {"code": "HASH_MISMATCH", "severity": "error", "message_vi": "Nội dung đã bị thay đổi."}
+    told = {"code": "NO_TIMESTAMP", "severity": "warning", "message_vi": "Không có dấu thời gian."}
+    file = {"file": "a.pdf", "headline_vi": "KHÔNG HỢP LỆ", "findings": []}
+
+    lines = list(_verdict_lines({**file, "signatures": [{"findings": [broken, told]}] * 2}, "vi"))
+
+    assert lines == [
+        "    Chữ ký số của “a.pdf”: KHÔNG HỢP LỆ",
+        "      Nội dung đã bị thay đổi. [HASH_MISMATCH]",
+    ]

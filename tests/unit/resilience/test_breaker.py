@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from ebrvt_connect.resilience.breaker import (
     asked,
     counts,
     settled,
+    was_long,
 )
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -139,6 +141,68 @@ def test_a_clock_set_back_does_not_make_the_rest_endless():
     assert asked(breaker, NOW - timedelta(days=300), POLICY)[1] == Wait(
         NOW - timedelta(days=300) + 60 * SECOND
     )
+
+
+def test_a_rest_ends_at_its_moment_and_not_before():
+    breaker = opened()
+    moment = timedelta(microseconds=1)
+    assert asked(breaker, NOW + 10 * SECOND - moment, POLICY)[1] == Wait(NOW + 10 * SECOND)
+    assert asked(breaker, NOW + 10 * SECOND, POLICY)[1] == Go(probe=True)
+
+
+def test_a_clock_set_back_waits_no_longer_than_the_longest_rest_where_that_is_more_than_a_probe():
+    policy = replace(POLICY, longest_rest=90 * SECOND)
+    breaker = Breaker(Position.OPEN, trips=9, until=NOW + timedelta(days=1))
+    assert asked(breaker, NOW, policy)[1] == Wait(NOW + 90 * SECOND)
+
+
+def test_one_that_does_not_say_until_when_is_not_waited_for():
+    assert asked(Breaker(Position.OPEN), NOW, POLICY)[1] == Go(probe=False)
+
+
+def test_opened_it_counts_anew_and_knows_how_often_it_opened():
+    assert opened() == Breaker(Position.OPEN, failures=0, trips=1, until=NOW + 10 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("trips", "long"), [(0, False), (1, False), (2, False), (3, True), (9, True), (10_000, True)]
+)
+def test_trouble_is_an_outage_once_the_rests_are_as_long_as_they_get(trips, long):
+    assert was_long(Breaker(Position.OPEN, trips=trips, until=NOW), POLICY) is long
+
+
+@pytest.mark.parametrize(("longest", "trips"), [(15, 2), (25, 3), (80, 4)])
+def test_an_outage_begins_with_the_rest_that_has_grown_past_its_limit(longest, trips):
+    policy = replace(POLICY, longest_rest=longest * SECOND)
+    assert was_long(Breaker(Position.OPEN, trips=trips, until=NOW), policy)
+    assert not was_long(Breaker(Position.OPEN, trips=trips - 1, until=NOW), policy)
+
+
+def test_rests_that_never_grow_are_long_from_the_first():
+    policy = replace(POLICY, rest=POLICY.longest_rest)
+    assert was_long(Breaker(Position.OPEN, trips=0, until=NOW), policy)
+
+
+def test_a_breaker_that_opened_without_end_still_reckons_its_rest():
+    assert fail(Breaker(Position.HALF_OPEN, trips=10**9, until=NOW), probe=True).until == NOW + 40 * SECOND
+
+
+def test_what_is_not_configured_is_patient():
+    assert BreakerPolicy() == BreakerPolicy(
+        threshold=5,
+        rest=timedelta(seconds=30),
+        longest_rest=timedelta(minutes=5),
+        probe_limit=timedelta(minutes=5),
+    )
+
+
+def test_positions_are_stored_under_their_names():
+    assert [str(one) for one in Position] == ["closed", "open", "half-open"]
+
+
+def test_the_strictest_policies_are_policies():
+    assert BreakerPolicy(threshold=1).threshold == 1
+    assert BreakerPolicy(rest=SECOND / 1000, longest_rest=SECOND / 1000).rest < SECOND
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0}, {"rest": timedelta(0)}, {"longest_rest": SECOND}])

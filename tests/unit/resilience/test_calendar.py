@@ -1,6 +1,6 @@
 """When a system is left alone by the calendar."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -8,7 +8,7 @@ from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.ops.calendars import load_holidays
 from ebrvt_connect.ops.config import LoadedConfig
 from ebrvt_connect.ops.config_model import Config
-from ebrvt_connect.resilience.calendar import Calendar, closing_of
+from ebrvt_connect.resilience.calendar import Calendar, Closed, Closing, Holidays, closing_of
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,8 @@ def until(words, text, table=None):
         ("Mon-Fri 11:30-13:00", "2026-11-23T12:00", "2026-11-23 13:00"),
         ("Mon-Fri 11:30-13:00", "2026-11-22T12:00", None),
         ("Fri-Mon 11:30-13:00", "2026-11-22T12:00", "2026-11-22 13:00"),
+        ("Fri-Mon 11:30-13:00", "2026-11-24T12:00", None),
+        ("Mon 08:00-08:00", "2026-11-23T09:00", "2026-11-24 08:00"),
         ("sun 00:00-24:00", "2026-11-22T23:59", "2026-11-23 00:00"),
         ("2026-12-01 08:00/2026-12-02 17:00", "2026-12-01T08:00", "2026-12-02 17:00"),
         ("2026-12-01 08:00/2026-12-02 17:00", "2026-12-02T17:00", None),
@@ -62,6 +64,19 @@ def test_the_hours_are_those_of_vietnam_and_the_answer_is_in_the_askers_zone():
     assert closed.why == "daily 23:00-01:00"
 
 
+def test_the_words_of_the_closing_that_holds_now_are_told_and_not_of_what_follows():
+    calendar = Calendar((closing_of("daily 08:00-09:00"), closing_of("daily 09:00-10:00")))
+    closed = calendar.closed(here("2026-11-23T08:30"))
+    assert closed == Closed(here("2026-11-23T10:00"), "daily 08:00-09:00")
+
+
+def test_of_those_that_hold_now_the_longest_is_told():
+    calendar = Calendar(
+        tuple(map(closing_of, ["daily 08:00-09:00", "daily 08:00-12:00", "daily 08:00-10:00"]))
+    )
+    assert calendar.closed(here("2026-11-23T08:30")) == Closed(here("2026-11-23T12:00"), "daily 08:00-12:00")
+
+
 def test_closings_that_overlap_or_touch_are_one_long_one():
     words = ["Sat 22:00-Sun 06:00", "Sun 05:00-07:00", "2026-11-22 07:00/2026-11-22 09:30"]
     assert until(words, "2026-11-21T23:00") == "2026-11-22 09:30"
@@ -77,6 +92,7 @@ def test_closings_that_overlap_or_touch_are_one_long_one():
         "sometimes",
         "",
         "2026-12-02 08:00/2026-12-01 17:00",
+        "2026-12-01 08:00/2026-12-01 08:00",
         "2026-13-02 08:00/2026-13-03 17:00",
     ],
 )
@@ -90,6 +106,34 @@ def test_closings_without_a_gap_are_known_never_to_open():
     assert not Calendar((closing_of("daily 00:00-24:00"),)).opens(now)
     assert Calendar((closing_of("daily 00:00-23:59"),)).opens(now)
     assert Calendar().opens(now)
+
+
+def test_a_closing_of_so_many_days_is_taken_for_never_opening():
+    first = here("2026-01-01T00:00")
+    for days, opens in ((399, True), (400, False), (401, False)):
+        last = (first + timedelta(days=days)).strftime("%Y-%m-%d %H:%M")
+        assert Calendar((closing_of(f"2026-01-01 00:00/{last}"),)).opens(first) is opens
+
+
+def test_the_last_day_of_a_run_of_holidays_and_a_single_one_end_at_midnight():
+    days = Holidays({date(2026, 11, n): "lễ" for n in (10, 11, 12, 20)})
+    assert days.span(date(2026, 11, 11)) == (date(2026, 11, 10), date(2026, 11, 13))
+    assert days.span(date(2026, 11, 20)) == (date(2026, 11, 20), date(2026, 11, 21))
+    assert days.span(date(2026, 11, 13)) is None
+
+
+@pytest.mark.parametrize("day", ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+def test_every_day_of_the_week_has_its_name(day):
+    moment = next(m for m in (here(f"2026-11-{n}T12:00") for n in range(16, 23)) if m.strftime("%a") == day)
+    calendar = Calendar((closing_of(f"{day} 11:00-13:00"),))
+    assert calendar.closed(moment) is not None
+    assert all(calendar.closed(moment + timedelta(days=n)) is None for n in range(1, 7))
+
+
+def test_spaces_and_capitals_do_not_matter():
+    assert closing_of("  Public  HOLIDAYS ") == Closing("public holidays")
+    assert until(["mon   08:00 -  TUE 09:00"], "2026-11-23T08:00") == "2026-11-24 09:00"
+    assert until(["2026-11-23T08:00/2026-11-23T09:00"], "2026-11-23T08:00") == "2026-11-23 09:00"
 
 
 @pytest.mark.parametrize(

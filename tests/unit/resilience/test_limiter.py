@@ -68,6 +68,12 @@ def test_a_state_from_another_time_is_forgotten(state, kept):
     assert after_clock_jump(state, 100.0, Rate(1), longest_wait_seconds=30) == kept
 
 
+def test_the_burst_too_stands_behind_what_waiters_could_have_taken():
+    rate = Rate(1, burst=4)
+    assert after_clock_jump(134.0, 100.0, rate, longest_wait_seconds=30) == 134.0
+    assert after_clock_jump(134.1, 100.0, rate, longest_wait_seconds=30) is None
+
+
 @pytest.mark.parametrize("wrong", [(0, 1), (-1, 1), (1, 0), (float("nan"), 1)])
 def test_a_rate_that_lets_nothing_through_is_refused(wrong):
     with pytest.raises(ValueError, match="rate"):

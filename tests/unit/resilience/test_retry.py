@@ -114,6 +114,14 @@ def test_eight_hours_of_outage_cost_few_attempts():
     assert attempts <= 40
 
 
+def test_the_ladder_without_configuration_goes_from_a_minute_to_six_hours():
+    assert [step / timedelta(minutes=1) for step in DEFAULT_LADDER.steps] == [1, 5, 15, 60, 120, 240, 360]
+
+
+def test_a_ladder_may_have_steps_of_a_second():
+    assert Ladder((timedelta(seconds=1),)).after(1) == timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("steps", [(), (timedelta(0),), (timedelta(minutes=1), timedelta(seconds=-1))])
 def test_a_ladder_that_would_hammer_is_refused(steps):
     with pytest.raises(ValueError, match="ladder"):

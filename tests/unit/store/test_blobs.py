@@ -10,6 +10,7 @@ import pytest
 from ebrvt_connect.errors import HeldForPerson, Scope
 from ebrvt_connect.ports.blobs import CHUNK_BYTES
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_s3 import S3Blobs
 from ebrvt_connect.testing.memory import MemoryBlobs
 
 BIG = os.urandom(3 * CHUNK_BYTES + 17)
@@ -21,8 +22,10 @@ def blobs(tmp_path):
     return LocalBlobs(tmp_path / "blobs")
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", "s3"])
 def any_blobs(request, tmp_path):
+    if request.param == "s3":
+        return S3Blobs(request.getfixturevalue("s3_place"))
     return LocalBlobs(tmp_path / "blobs") if request.param == "disk" else MemoryBlobs()
 
 
@@ -45,9 +48,9 @@ def test_what_is_put_can_be_read_by_its_sha256(any_blobs, content):
 
 def test_the_same_content_twice_is_one_file(blobs):
     first = blobs.put([BIG], limit_bytes=LIMIT)
-    written = blobs.path_of(first.sha256).stat().st_mtime_ns
+    written = blobs.path_of(first.sha256).stat().st_ino
     assert blobs.put(pieces(BIG), limit_bytes=LIMIT) == first
-    assert blobs.path_of(first.sha256).stat().st_mtime_ns == written
+    assert blobs.path_of(first.sha256).stat().st_ino == written
 
 
 def test_small_content_that_is_here_touches_no_disk(blobs, monkeypatch):

@@ -252,6 +252,17 @@ def test_an_act_that_makes_no_sense_is_refused_in_words(bench, ledger, act, stat
     assert ledger.message(1).state is state
 
 
+@pytest.mark.parametrize(
+    ("act", "told"), [(steering.skip, [1]), (steering.refuse, [1]), (steering.release, [])]
+)
+def test_the_source_is_told_of_what_a_person_ends_and_of_nothing_else(bench, ledger, act, told):
+    bench.store(item(1, lane="one"))
+    turned(ledger, 1, State.HELD)
+    act(ledger, 1, by="An", why="thử", now=START)
+    untold = ledger.untold("axis", ledger.shard_of("one"), limit=9)
+    assert [due.message.id for due in untold] == told
+
+
 def test_what_could_never_be_read_is_not_released(bench, ledger):
     bench.store(item(1, record=None))
     turned(ledger, 1, State.HELD)
@@ -306,6 +317,20 @@ def test_the_newest_of_several_documents_of_one_name_is_the_origin(bench, ledger
     bench.store(item(7), item(7, version="2"))
     bench.store(status_item(1, about=7), link=BACK)
     assert ledger.origin_of(ledger.message(3), status(7)).id == 2
+
+
+def test_the_document_a_status_was_made_for_comes_before_a_newer_one_of_its_name(bench, ledger):
+    bench.store(item(7), item(7, version="2"))
+    bench.store(status_item(1, about=7), link=BACK)
+    made_for = ledger.message(3).model_copy(update={"origin_id": 1})
+    assert ledger.origin_of(made_for, status(7)).id == 1
+    assert ledger.origin_of(made_for, status(99)).id == 1
+
+
+def test_how_a_breaker_stands_is_kept_for_people(ledger):
+    ledger.note_breaker("axis", "open", START)
+    (system,) = ledger.systems()
+    assert (system.system, system.breaker, system.breaker_at) == ("axis", "open", START)
 
 
 @pytest.mark.parametrize(
@@ -397,6 +422,53 @@ def test_one_waking_stands_for_all_that_is_due_about_then(bench, ledger):
     ledger.close_shard("axis", 0, now=START, sendable=True, not_before=None)
     assert [a[3] for a in bench.activated] == [START + timedelta(minutes=2), START + timedelta(minutes=1)]
     assert len({(a[0], a[1], a[2]) for a in bench.activated}) == 2
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.WAITING, State.IN_DOUBT, State.AWAITING])
+def test_what_may_be_sent_only_later_wakes_its_shard_then(bench, ledger, state):
+    bench.store(item(1, lane="one"))
+    turned(ledger, 1, state)
+    rested = START + timedelta(minutes=5)
+    rest = ledger.close_shard("axis", ledger.shard_of("one"), now=START, sendable=True, not_before=rested)
+    assert (rest.activated, rest.wake_at) == (False, wake_bucket(rested))
+
+
+def test_a_shard_with_nothing_to_send_is_not_woken_for_the_end_of_a_rest(bench, ledger):
+    bench.store(item(1, lane="one"))
+    turned(ledger, 1, State.HELD)
+    rested = START + timedelta(minutes=5)
+    rest = ledger.close_shard("axis", ledger.shard_of("one"), now=START, sendable=True, not_before=rested)
+    assert (rest.activated, rest.wake_at) == (False, None)
+
+
+def test_no_activation_of_a_shard_bears_the_number_of_an_earlier_one(bench, ledger):
+    """What bears the number of one that is over is taken for it, and the shard would sleep."""
+    shard = ledger.shard_of("one")
+    bench.activated.clear()
+    for n in range(3):
+        bench.store(item(n, lane="one"))
+        ledger.open_shard("axis", shard, START)
+        turned(ledger, n + 1, State.WAITING, next_at=START + timedelta(minutes=9 - n))
+        ledger.close_shard("axis", shard, now=START, sendable=True, not_before=None)
+    numbers = [activation[2] for activation in bench.activated]
+    assert len(numbers) >= 4
+    assert numbers == sorted(set(numbers))
+
+
+def test_of_a_paused_system_only_what_is_to_be_judged_is_due(bench, ledger):
+    bench.store(item(1, lane="one"))
+    shard = ledger.shard_of("one")
+    ledger.note_breaker("axis", "open", START)
+    ledger.open_shard("axis", shard, START)
+    assert ledger.due_shards(START) == [("axis", shard)]
+    ledger.pause_system("axis", by="An", why="bảo trì", now=START)
+    assert ledger.due_shards(START) == [("axis", shard)]
+    turned(ledger, 1, State.QUEUED)
+    assert ledger.due_shards(START) == []
+    ledger.resume_system("axis")
+    ledger.open_shard("axis", shard, START)
+    assert ledger.due_shards(START) == [("axis", shard)]
+    assert ledger.due_shards(START, closed={"axis"}) == []
 
 
 def test_a_waking_that_has_come_is_cleared_with_the_flag(bench, ledger):

@@ -11,6 +11,7 @@ import click
 
 from ebrvt_connect.ops.console import as_json, config_path, language, say, say_json
 from ebrvt_connect.ops.exit_codes import ExitCode
+from ebrvt_connect.ops.redaction import redacted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,11 +45,11 @@ def command(context: click.Context, *, code: str, config: Path | None, json_out:
         return
     stories = _stories(code, config)
     if json_out:
-        say_json({"stories": [_as_data(story) for story in stories]})
+        say_json({"stories": [story_data(story) for story in stories]})
     elif not stories:
         say(f"Không tìm thấy “{code}” trong sổ cái.")
     else:
-        say("\n\n".join("\n".join(_lines(story, lang)) for story in _main_ones(stories)))
+        say("\n\n".join("\n".join(story_lines(story, lang)) for story in _main_ones(stories)))
     context.exit(int(ExitCode.DONE if stories else ExitCode.NO))
 
 
@@ -102,7 +103,8 @@ def _meaning_text(meaning: dict[str, str], lang: str) -> str:
     return f"{meaning['code']}: {meaning[f'message_{lang}']}{article}{what_to_do}"
 
 
-def _as_data(story: Story) -> dict[str, Any]:
+def story_data(story: Story) -> dict[str, Any]:
+    """A story as `--json` has it: without records, payloads and raw answers, which hold people's data."""
     message = story.message.model_dump(mode="json", exclude={"record", "payload", "receipt", "verdict"})
     return {
         "message": message,
@@ -124,12 +126,14 @@ def _exchange_data(exchange: Exchange) -> dict[str, Any]:
         "ended_at": exchange.ended_at,
         "effect": exchange.effect.value if exchange.effect else None,
         "code": exchange.code,
-        "detail": exchange.detail,
+        "detail": redacted_text(exchange.detail),
         "external_id": exchange.external_id,
+        "http_status": exchange.http_status or None,
     }
 
 
-def _lines(story: Story, lang: str) -> Iterator[str]:
+def story_lines(story: Story, lang: str) -> Iterator[str]:
+    """A story as an operator reads it, line by line."""
     from ebrvt_connect.model.message import Kind, State
     from ebrvt_connect.ops.words import KEYS_VI, STATES_VI, local_time
 
@@ -172,7 +176,8 @@ def _exchange_line(exchange: Exchange) -> str:
     if exchange.effect is not None:
         # What is judged has not been tried yet: there is nothing to count.
         nth = f" (lần {exchange.attempt})" if exchange.attempt else ""
-        return f"  {when}  {what}{nth}: {EFFECTS_VI[exchange.effect]} [{exchange.code}]"
+        answered = f", HTTP {exchange.http_status}" if exchange.http_status else ""
+        return f"  {when}  {what}{nth}: {EFFECTS_VI[exchange.effect]} [{exchange.code}]{answered}"
     if exchange.step is Step.PERSON:
         return f"  {when}  {decision_vi(exchange.code, exchange.detail)}"
     told = f", mã bên nhận {exchange.external_id}" if exchange.external_id else ""
@@ -196,12 +201,11 @@ def _warning_lines(message: Message) -> Iterator[str]:
 
 
 def _verdict_lines(document: dict[str, Any], lang: str) -> Iterator[str]:
-    """The verdict on one file, and what kept it from passing."""
+    """The verdict on one file, and what kept it from passing, told once for all its signatures."""
     yield f"    Chữ ký số của “{document['file']}”: {document['headline_vi']}"
     found = [*document["findings"], *(f for s in document["signatures"] for f in s["findings"])]
-    for finding in found:
-        if finding["severity"] == "error":
-            yield f"      {finding[f'message_{lang}']} [{finding['code']}]"
+    errors = (f for f in found if f["severity"] == "error")
+    yield from dict.fromkeys(f"      {f[f'message_{lang}']} [{f['code']}]" for f in errors)
 
 
 def _related_words(message: Message) -> str:

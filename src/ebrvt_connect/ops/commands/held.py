@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebrvt_connect.errors import HeldForPerson, Rejected, explain
+from ebrvt_connect.errors import Rejected, explain
+from ebrvt_connect.ops.choosing import choice_of, narrowed
 from ebrvt_connect.ops.console import as_json, by_whom, config_path, say, say_json
+from ebrvt_connect.ops.deciding import carry_out, ids_argument, why_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
 
     from ebrvt_connect.model.message import Message
     from ebrvt_connect.store.ledger import Ledger
@@ -24,9 +25,6 @@ SECRET_NOT_RELEASED = explain(
 )
 _SECRECY = "SECRET_"
 
-_why = click.option("--why", required=True, help="The reason, kept in the story of the message.")
-_ids = click.argument("ids", nargs=-1, required=True, type=int)
-
 
 @click.group(epilog='Example: ebrvt held release 12 --why "đã đối chiếu bản giấy"')
 def command() -> None:
@@ -37,16 +35,19 @@ def command() -> None:
 
 
 @command.command("list", epilog="Example: ebrvt held list --json")
+@narrowed
 @config_path
 @as_json
-def list_held(*, config: Path | None, json_out: bool) -> None:
+def list_held(*, narrowing: dict[str, Any], config: Path | None, json_out: bool) -> None:
     """List what waits for a person, oldest first; and what was given up, since its lane waits too."""
+    from ebrvt_connect.model.message import State
     from ebrvt_connect.ops.ledger_access import opened_ledger
     from ebrvt_connect.ops.words import brief_text, in_brief
 
+    held_ones, dead_ones = (choice_of(narrowing, state) for state in (State.HELD, State.DEAD))
     with opened_ledger(config) as ledger:
-        held = [in_brief(message) for message in ledger.held()]
-        dead = [in_brief(message) for message in ledger.dead()]
+        held = [in_brief(message) for message in ledger.chosen(held_ones)]
+        dead = [in_brief(message) for message in ledger.chosen(dead_ones)]
     if json_out:
         say_json({"held": held, "dead": dead})
         return
@@ -61,8 +62,8 @@ def list_held(*, config: Path | None, json_out: bool) -> None:
 
 
 @command.command(epilog='Example: ebrvt held release 12 --why "đã đối chiếu bản giấy"')
-@_ids
-@_why
+@ids_argument
+@why_option
 @by_whom
 @config_path
 def release(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> None:
@@ -76,12 +77,12 @@ def release(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> 
             raise Rejected(SECRET_NOT_RELEASED, detail, operation="release", title=message.title)
         return steering.release(ledger, message_id, by=by, why=why, now=now)
 
-    _act(config, ids, let_go)
+    carry_out(config, ids, let_go)
 
 
 @command.command(epilog='Example: ebrvt held confirm 12 --why "bên nhận đã gọi điện xác nhận"')
-@_ids
-@_why
+@ids_argument
+@why_option
 @by_whom
 @config_path
 def confirm(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> None:
@@ -91,64 +92,30 @@ def confirm(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> 
     """
     from ebrvt_connect.engine import steering
 
-    _act(config, ids, lambda ledger, n, now: steering.confirm(ledger, n, by=by, why=why, now=now))
+    carry_out(config, ids, lambda ledger, n, now: steering.confirm(ledger, n, by=by, why=why, now=now))
 
 
 @command.command("return", epilog='Example: ebrvt held return 12 --why "thiếu chữ ký lãnh đạo"')
-@_ids
-@_why
+@ids_argument
+@why_option
 @by_whom
 @config_path
 def give_back(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> None:
     """Give messages back to where they came from, which is told why (trả lại)."""
     from ebrvt_connect.engine import steering
 
-    _act(config, ids, lambda ledger, n, now: steering.return_to_source(ledger, n, by=by, why=why, now=now))
+    carry_out(
+        config, ids, lambda ledger, n, now: steering.return_to_source(ledger, n, by=by, why=why, now=now)
+    )
 
 
 @command.command(epilog='Example: ebrvt held refuse 12 --why "không đúng thẩm quyền"')
-@_ids
-@_why
+@ids_argument
+@why_option
 @by_whom
 @config_path
 def refuse(*, ids: tuple[int, ...], why: str, by: str, config: Path | None) -> None:
     """Refuse messages for good; the source is told why (từ chối)."""
     from ebrvt_connect.engine import steering
 
-    _act(config, ids, lambda ledger, n, now: steering.refuse(ledger, n, by=by, why=why, now=now))
-
-
-def _act(config: Path | None, ids: tuple[int, ...], decide: Callable[..., Message]) -> None:
-    """Apply the word to each message in turn; the first that is not possible ends it with its explanation."""
-    from ebrvt_connect.ops.ledger_access import opened_ledger
-    from ebrvt_connect.ops.words import STATES_VI
-
-    with opened_ledger(config) as ledger:
-        for message_id in ids:
-            try:
-                message = decide(ledger, message_id, datetime.now(UTC))
-            except HeldForPerson as refusal:
-                raise _as_answer(refusal) from refusal
-            say(f"số {message.id}  {message.title}: {STATES_VI[message.state]}")
-
-
-def _as_answer(refusal: HeldForPerson) -> Exception:
-    """What cannot be done is a plain no to the person who asked, with state and action in their words."""
-    from ebrvt_connect.engine.steering import ACTION_NOT_POSSIBLE
-    from ebrvt_connect.model.message import State
-    from ebrvt_connect.ops.words import ACTIONS_VI, STATES_VI
-    from ebrvt_connect.store.steering import MESSAGE_UNKNOWN
-
-    about = refusal.facts.get("message_id")
-    if refusal.code == MESSAGE_UNKNOWN.code:
-        return Rejected(MESSAGE_UNKNOWN, refusal.detail, message_id=about)
-    if refusal.code != ACTION_NOT_POSSIBLE.code:
-        return refusal
-    state, action = str(refusal.facts["state"]), str(refusal.facts["action"])
-    return Rejected(
-        ACTION_NOT_POSSIBLE,
-        refusal.detail,
-        message_id=about,
-        state=STATES_VI[State(state)],
-        action=ACTIONS_VI.get(action, action),
-    )
+    carry_out(config, ids, lambda ledger, n, now: steering.refuse(ledger, n, by=by, why=why, now=now))

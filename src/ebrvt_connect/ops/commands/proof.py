@@ -45,10 +45,10 @@ def export(context: click.Context, *, code: str, out: Path, config: Path | None,
     Exit code: 1 if CODE is unknown or nothing has come of it yet; 2 if a seal or stamp is still awaited or
     contents are gone (the bundle is written); 64 if there is something at the place already.
     """
+    from ebrvt_connect.ops.blob_place import open_blobs
     from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.ledger_access import opened_ledger
     from ebrvt_connect.ops.proof_bundle import export as written
-    from ebrvt_connect.store.blobs import LocalBlobs
     from ebrvt_connect.store.proof import ProofLog
 
     loaded = load_config(config)
@@ -60,7 +60,7 @@ def export(context: click.Context, *, code: str, out: Path, config: Path | None,
         if not stories or not log.entries_of([story.message.id for story in stories]):
             say(_nothing_vi(code, known=bool(stories)))
             context.exit(int(ExitCode.NO))
-        blobs = LocalBlobs(loaded.resolve(loaded.config.store.blobs))
+        blobs = open_blobs(loaded)
         exported = written(log, blobs, stories, _pinned_roots(loaded), out)
     say_json(_export_data(exported, out)) if json_out else say(_export_text(exported, out))
     waiting = exported.unlinked or exported.unsealed or exported.unstamped or exported.absent
@@ -183,7 +183,7 @@ def _check_text(report: ProofReport) -> str:
 @as_json
 @click.pass_context
 def status(context: click.Context, *, config: Path | None, json_out: bool) -> None:
-    """Tell how far the evidence log is linked, sealed and stamped, and check all of it.
+    """Tell how far the evidence log is linked, sealed and stamped; check all of it, and the database's file.
 
     Exit code: 1 if it is broken anywhere; 2 if seals wait for their stamps.
     """
@@ -192,8 +192,10 @@ def status(context: click.Context, *, config: Path | None, json_out: bool) -> No
     from ebrvt_connect.ops.ledger_access import opened_ledger
     from ebrvt_connect.store.proof import ProofLog
     from ebrvt_connect.store.proof_audit import altered
+    from ebrvt_connect.store.soundness import refuse_unsound
 
     with opened_ledger(config) as ledger:
+        refuse_unsound(ledger.database)
         log = ProofLog(ledger.database)
         standing = log.standing()
         breaks = list(islice(chain(log.breaks(), altered(ledger.database)), _MOST_BREAKS))

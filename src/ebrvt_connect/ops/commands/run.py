@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import sys
 import threading
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -52,8 +55,10 @@ def command(context: click.Context, *, config: Path | None, once: bool, until_id
         ends = partial(_nothing_more_now, province, clock, clock.now()) if once else _never
         if until_idle:
             ends = partial(province.engine.run_until_settled, _TURN)
-        _work(province, ends, stopping)
+        ended = _work(province, ends, stopping)
         code = _exit_code(province.ledger) if once or until_idle else ExitCode.DONE
+    if not ended:
+        _leave(code)
     context.exit(int(code))
 
 
@@ -61,8 +66,16 @@ def _never() -> bool:
     return False
 
 
-def _work(province: Composition, ends: Callable[[], bool], stopping: threading.Event) -> None:
-    """Run the engine until it is told to stop or `ends` says so."""
+def _leave(code: ExitCode) -> NoReturn:
+    """End now: the interpreter would wait for its threads, and with them for the calls that take too long."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(int(code))
+
+
+def _work(province: Composition, ends: Callable[[], bool], stopping: threading.Event) -> bool:
+    """Run the engine until it is told to stop or `ends` says so; whether all calls ended in time."""
     for warning in province.warnings:
         note(f"CẢNH BÁO: {warning}")
     try:
@@ -71,10 +84,11 @@ def _work(province: Composition, ends: Callable[[], bool], stopping: threading.E
         while not stopping.wait(_LOOK_SECONDS) and not ends():
             pass
     finally:
-        ended = province.engine.stop()
+        ended = province.engine.stop(province.loaded.config.engine.stop_within)
     for told in _paused_lines(province.ledger):
         note(told)
     note("ebrvt đã dừng." if ended else "ebrvt đã dừng; việc dở dang sẽ được hỏi lại khi khởi động.")
+    return ended
 
 
 def _paused_lines(ledger: Ledger) -> list[str]:

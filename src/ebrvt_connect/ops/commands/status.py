@@ -45,19 +45,25 @@ def command(context: click.Context, *, config: Path | None, json_out: bool) -> N
 
 
 def _told(ledger: Ledger) -> dict[str, Any]:
+    from ebrvt_connect.ops.incident_list import incident_data
     from ebrvt_connect.ops.words import in_brief
+    from ebrvt_connect.store.incident_rows import IncidentRows
 
     return {
         "links": [asdict(link) for link in ledger.link_statistics()],
         "systems": [asdict(system) for system in ledger.systems()],
+        "draining": [asdict(one) for one in ledger.draining()],
         "held": [in_brief(m) for m in ledger.held(limit=_SHOWN)],
         "dead": [in_brief(m) for m in ledger.dead(limit=_SHOWN)],
+        "incidents": [incident_data(one) for one in IncidentRows(ledger.database).incidents(limit=_SHOWN)],
     }
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
+    from ebrvt_connect.ops.incident_list import incident_line
     from ebrvt_connect.ops.standing import limits_text
-    from ebrvt_connect.ops.words import brief_text, paused_text
+    from ebrvt_connect.ops.words import brief_text, draining_text, paused_text
+    from ebrvt_connect.ports.alerts import Incident
 
     if not told["links"]:
         yield "Chưa có gì được chuyển."
@@ -67,11 +73,15 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         if system["pause"]:
             pause = system["pause"]
             yield paused_text(system["system"], pause["reason_vi"], pause["code"])
+    yield from (draining_text(one["system"], one["why"], one["left"]) for one in told["draining"])
     yield from (limits_text(standing) for standing in told["limits"] if standing["used"])
     for name, heading in (("held", "Chờ người quyết định"), ("dead", "Đã bỏ cuộc")):
         if told[name]:
             yield f"\n{heading}:"
         yield from (brief_text(item) for item in told[name])
+    if told["incidents"]:
+        yield "\nSự cố:"
+    yield from (incident_line(Incident(**incident)) for incident in told["incidents"])
 
 
 def _link_lines(link: dict[str, Any]) -> Iterator[str]:

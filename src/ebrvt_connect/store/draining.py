@@ -1,0 +1,60 @@
+"""Systems that are being drained (rút hết): what waits for them goes out, and nothing more is taken in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ebrvt_connect.store import schema
+from ebrvt_connect.store.connect import reading, writing
+from ebrvt_connect.store.queries import Queries
+from ebrvt_connect.store.shards import insert_for
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_D, _M = schema.draining, schema.message
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """A system that is being drained."""
+
+    system: str
+    by: str
+    why: str
+    since: datetime
+    left: int
+    """Messages on their way to it; what waits for a person is among them."""
+
+
+class DrainingRows(Queries):
+    """The ledger as whoever empties a system uses it."""
+
+    def drain_system(self, system: str, *, by: str, why: str, now: datetime) -> bool:
+        """Take in nothing more from a system or for it (rút hết); False when that was so already."""
+        with writing(self.database) as tx:
+            insert = insert_for(tx, _D).values(system=system, by_whom=by, why=why, since=now)
+            new = insert.on_conflict_do_nothing(index_elements=["system"]).returning(_D.c.system)
+            return tx.scalar(new) is not None
+
+    def end_draining(self, system: str) -> bool:
+        """Take in again; False when it was not being drained."""
+        with writing(self.database) as tx:
+            return bool(tx.execute(_D.delete().where(_D.c.system == system)).rowcount)
+
+    def drained_systems(self) -> frozenset[str]:
+        """The systems from which and for which nothing is taken in."""
+        with reading(self.database) as tx:
+            return frozenset(tx.scalars(sa.select(_D.c.system)))
+
+    def draining(self) -> list[Draining]:
+        """The same with who, why, and how much is left to go out."""
+        left = sa.select(sa.func.count()).where(_M.c.target == _D.c.system, _M.c.in_lane == 1)
+        query = sa.select(_D, left.scalar_subquery().label("left")).order_by(_D.c.system)
+        with reading(self.database) as tx:
+            return [
+                Draining(row.system, row.by_whom, row.why, row.since, row.left) for row in tx.execute(query)
+            ]
