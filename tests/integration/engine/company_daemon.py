@@ -33,6 +33,10 @@ from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT
 from tests.integration.engine.crashing_daemon import DurableRemote
 
+SLOWLY = "slowly"
+"""While a file of this name lies in the folder, the remotes take their time: others can join in meanwhile."""
+_SLOWLY_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -79,7 +83,7 @@ class PromptRemote(DurableRemote):
     def _submit(self, work, payload) -> Receipt:
         del payload
         note(self.folder, self.name, "effect", work.message.idem_key)
-        self.slowness.wait(self.seconds)
+        self.slowness.wait(_SLOWLY_SECONDS if (self.folder / SLOWLY).exists() else self.seconds)
         return Receipt(external_id=work.message.idem_key, raw=b"accepted")
 
     def _ask_after(self, work, payload):

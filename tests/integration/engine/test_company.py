@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.integration.engine.company import Company, is_stopped
+from tests.integration.engine.company_daemon import SLOWLY
 
 pytestmark = pytest.mark.postgres
 
@@ -21,12 +22,14 @@ def company(tmp_path, databases):
 def test_a_daemon_told_to_stop_ends_its_calls_and_the_next_goes_on_without_waiting_for_a_sweep(company):
     """Both sweep once an hour: what the first leaves is found by its knock, or it is not found at all."""
     items = 120
+    (company.folder / SLOWLY).touch()
     first = company.start(items=items)
-    company.until(lambda: len(company.effects(first)) > 10)
+    company.until(lambda: company.effects(first))
     second = company.start(items=items)
     company.until(lambda: company.effects(second))
     first.terminate()
     company.ended(first)
+    (company.folder / SLOWLY).unlink()
     left = items - len(company.effects())
     assert left > 0, "nothing was left to go on with"
     company.ended(second)
