@@ -6,6 +6,7 @@ And the PostgreSQL server tests share: the one `EBRVT_TEST_POSTGRES_URL` names, 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,10 @@ from tests.postgres.databases import Databases
 from tests.postgres.server import running
 
 SERVER = "EBRVT_TEST_POSTGRES_URL"
+
+# Whatever starts the tests in the background has Ctrl-C ignored, by us and by every process we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)

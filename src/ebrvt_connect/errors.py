@@ -15,6 +15,7 @@ A signature that does not hold is a verdict (a value), not an exception.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,6 +51,8 @@ class Explanation:
     advice_vi: str
 
 
+_UNTELLABLE = re.compile("[\0\ud800-\udfff]")
+
 CATALOGUE: dict[str, Explanation] = {}
 """Every explanation of the house by code; written at import only, read by the documentation."""
 
@@ -64,6 +67,11 @@ def explain(code: str, sentence_vi: str, advice_vi: str) -> Explanation:
         msg = f"error code {code} is already explained differently"
         raise ValueError(msg)
     return made
+
+
+def tellable(text: str) -> str:
+    """The text with a mark (U+FFFD) for what no store takes: NUL, and half a surrogate pair."""
+    return _UNTELLABLE.sub("\ufffd", text)
 
 
 class _Facts(dict[str, object]):
@@ -93,6 +101,7 @@ class ConnectError(Exception):
         **facts: object,
     ) -> None:
         """Say what happened: `detail` is one English sentence with what, got, expected and where."""
+        detail = tellable(detail)  # a remote's own words may stand in it
         super().__init__(detail)
         self.code = explanation.code
         self.detail = detail
@@ -101,8 +110,8 @@ class ConnectError(Exception):
         self.evidence_id = evidence_id
         self.facts = facts
         known = _Facts(facts, system=system, operation=operation)
-        self.explanation_vi = explanation.sentence_vi.format_map(known)
-        self.advice_vi = explanation.advice_vi.format_map(known)
+        self.explanation_vi = tellable(explanation.sentence_vi.format_map(known))
+        self.advice_vi = tellable(explanation.advice_vi.format_map(known))
 
     def __str__(self) -> str:
         """Code, place and detail in one developer sentence."""
@@ -137,9 +146,29 @@ class RetryLater(ConnectError):
 
 
 class ReconcileFirst(ConnectError):
-    """We cannot know what the remote did (cut or timed out after sending, unreadable reply): ask first."""
+    """We cannot know what the remote did (cut or timed out after sending, unreadable reply): ask first.
+
+    `answered`: the remote is well, it has answered in its own words (that it has this already, say).
+    """
 
     effect = Effect.RECONCILE_FIRST
+
+    def __init__(
+        self,
+        explanation: Explanation,
+        detail: str,
+        *,
+        answered: bool = False,
+        system: str = "",
+        operation: str = "",
+        evidence_id: str = "",
+        **facts: object,
+    ) -> None:
+        """See `ConnectError`."""
+        super().__init__(
+            explanation, detail, system=system, operation=operation, evidence_id=evidence_id, **facts
+        )
+        self.answered = answered
 
 
 class Rejected(ConnectError):

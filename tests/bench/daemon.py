@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemorySystem
 from ebrvt_connect.transport.clock import SystemClock
@@ -70,7 +71,7 @@ def serve(job: Job) -> None:
     clock = SystemClock()
     begun = time.perf_counter()
     ledger = Ledger.open(job.store, clock.now())
-    blobs = LocalBlobs(job.blobs)
+    blobs = LedgerBlobs(ledger.database, LocalBlobs(job.blobs), clock)
     with REST.opened(blobs, Path(job.keys), job.remote) as sink:
         systems = {"dms": MemorySystem(blobs), "axis": sink}
         engine = Engine(ledger, systems, [REST.link], {}, SETTINGS, clock)

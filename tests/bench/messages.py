@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.ports.adapter import Work
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.memory import MemoryBlobs, MemorySystem
 from ebrvt_connect.transport.clock import SystemClock
@@ -105,7 +106,7 @@ class Province:
         clock = SystemClock()
         self.ledger = Ledger.open(f"sqlite:///{self.folder}/ledger.db", clock.now())
         self._stack.callback(self.ledger.close)
-        blobs = LocalBlobs(self.folder / "blobs") if self._url else MemoryBlobs()
+        blobs = self._blobs(clock) if self._url else MemoryBlobs()
         self.dms = MemorySystem(blobs)
         self._listen: Callable[[Callable[[Work], None]], None]
         if self._url:
@@ -125,7 +126,10 @@ class Province:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _opened(self, blobs: LocalBlobs | MemoryBlobs) -> SignedSink:
+    def _blobs(self, clock: SystemClock) -> LedgerBlobs:
+        return LedgerBlobs(self.ledger.database, LocalBlobs(self.folder / "blobs"), clock)
+
+    def _opened(self, blobs: LedgerBlobs | MemoryBlobs) -> SignedSink:
         return self._stack.enter_context(self.kit.opened(blobs, self._keys, self._url))
 
     def carry(self, count: int, cpu: list[float] | None = None) -> float:

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from ebrvt_connect import VerifyLimits
 from ebrvt_connect.testing.pki import SandboxPki
 from tests.unit.trust.samples import Desk
 
@@ -16,6 +17,12 @@ def pki(tmp_path_factory):
 @pytest.fixture(scope="session")
 def desk(pki):
     return Desk(pki, pki.trust_store())
+
+
+@pytest.fixture(scope="session")
+def unhurried():
+    """The usual limits, but by the clock of a busy machine: what a file costs is its processor time."""
+    return VerifyLimits(wall_seconds=120.0)
 
 
 @pytest.fixture(scope="session")

@@ -46,9 +46,9 @@ LEFT_OPEN = {
 
 
 @pytest.fixture
-def batch(desk):
+def batch(desk, unhurried):
     def run(sources):
-        return verify_many(sources, policy=VN_2025, trust=desk.trust, at=AT, workers=2)
+        return verify_many(sources, policy=VN_2025, trust=desk.trust, at=AT, workers=2, limits=unhurried)
 
     return run
 
@@ -78,7 +78,7 @@ def test_a_worker_that_wants_the_network_would_be_seen(batch, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("without_network")
 def test_every_hostile_file_ends_with_a_report_and_asks_nobody(batch):
     """Made one by one as workers get free: together they would fill the memory of the test."""

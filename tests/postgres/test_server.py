@@ -17,7 +17,7 @@ from tests.postgres.server import KEEPER, installation, running
 pytestmark = pytest.mark.postgres
 
 
-def until(holds, seconds=30):
+def until(holds, seconds=60):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -3,9 +3,10 @@
 `./dev torture R1 R2 ...`: the recipes of reliability in full; what was tried, lost and doubled is summed at
 the end. R1, R2: a daemon killed at random moments and at every named crash point. R3, R4: full and failing
 disks. R6, R7, R8: every shipped adapter over bad lines, against slow, endless and meaningless answers. R13:
-daemons lost and frozen. R14: the soak. R15: overload. R17: damaged stores. R20: privacy. R22: ledger and flow
-against an oracle. R23: mutants of what decides and of the ledger, run against the tests. Others run tests of
-`./dev test` and count them. All are in docs/guide/reliability.md.
+daemons lost and frozen. R14: the soak. R15: overload. R17: damaged stores. R19: renewed secrets, certificates
+and keys. R20: privacy. R21: a network that goes away. R22: ledger and flow against an oracle. R23: mutants of
+what decides and of the ledger, run against the tests. Others run tests of `./dev test`, counted. All are
+in docs/guide/reliability.md.
 
 Ends with 1 if a mutation raised, or passed though what is signed had changed, or if a recipe lost or doubled
 anything. `--write FORMAT:INDEX` writes one mutation to standard output instead.

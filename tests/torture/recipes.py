@@ -8,13 +8,16 @@ from functools import partial
 
 from tests.torture.company import lost_or_frozen
 from tests.torture.corrupt import damaged
+from tests.torture.cut_off import cut_off
 from tests.torture.disks import failing, full
 from tests.torture.killed import at_every_point, at_random_moments
 from tests.torture.mutant_runs import unnoticed
 from tests.torture.outcome import Tried, tell, total
 from tests.torture.pressed import overloaded
 from tests.torture.privacy import canaries
+from tests.torture.renewed import renewed
 from tests.torture.rules import against_the_oracle
+from tests.torture.signing_key import resigned
 from tests.torture.soak import soak
 from tests.torture.suites import tested
 from tests.torture.wire import at_every_adapter
@@ -33,6 +36,11 @@ def _wire(recipe: str, seeds: int | None) -> Iterator[Tried]:
 
 def _tests(recipe: str, _seeds: int | None) -> Iterator[Tried]:
     yield tested(recipe)
+
+
+def _renewals(seeds: int | None) -> Iterator[Tried]:
+    yield from _one(renewed, seeds)
+    yield from _one(resigned, seeds)
 
 
 def _privacy(seeds: int | None) -> Iterator[Tried]:
@@ -56,7 +64,9 @@ RECIPES: dict[str, Recipe] = {
     "R16": partial(_tests, "R16"),
     "R17": partial(_one, damaged),
     "R18": partial(_tests, "R18"),
+    "R19": _renewals,
     "R20": _privacy,
+    "R21": partial(_one, cut_off),
     "R22": partial(_one, against_the_oracle),
     "R23": unnoticed,
 }

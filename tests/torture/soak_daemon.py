@@ -21,11 +21,13 @@ from ebrvt_connect.engine.settings import Means
 from ebrvt_connect.errors import ReconcileFirst, Rejected, RetryLater
 from ebrvt_connect.model.message import Kind, Receipt
 from ebrvt_connect.ports.adapter import Batch, Pending
+from ebrvt_connect.ports.blobs import Blobs
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT, TROUBLE, item
-from tests.integration.engine.crashing_daemon import DECIDES_AFTER, DurableRemote
+from tests.integration.engine.crashing_daemon import DECIDES_AFTER, SMALL_BYTES, DurableRemote
 
 WINDOW = 2_000
 """So many documents are offered ahead of those told back: a steady stream, not one backlog."""
@@ -69,7 +71,7 @@ def planned(seed: int, system: str, number: int) -> tuple[Fault, int] | None:
 class SoakRemote(DurableRemote):
     """Plays the plan; its journal outlives the daemon, not the machine."""
 
-    def __init__(self, name: str, folder: Path, blobs: LocalBlobs, items: int, seed: int) -> None:
+    def __init__(self, name: str, folder: Path, blobs: Blobs, items: int, seed: int) -> None:
         super().__init__(name, folder, blobs, items)
         self.seed = seed
         self.journal.execute("PRAGMA synchronous=OFF")
@@ -164,7 +166,7 @@ def main(folder: Path, documents: int, seed: int) -> int:
     """0 when all is settled."""
     clock = SystemClock()
     ledger = Ledger.open(f"sqlite:///{folder}/ledger.db", clock.now())
-    blobs = LocalBlobs(folder / "blobs")
+    blobs = LedgerBlobs(ledger.database, LocalBlobs(folder / "blobs"), clock, small_bytes=SMALL_BYTES)
     systems = {name: SoakRemote(name, folder, blobs, documents, seed) for name in ("dms", "axis")}
     settings = replace(FAST, poll=timedelta(milliseconds=200), seal_every=timedelta(minutes=1))
     means = Means(stamp=lambda digest: b"token:" + digest)

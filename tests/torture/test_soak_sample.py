@@ -21,7 +21,7 @@ from tests.torture.suites import CASES
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_short_soak_with_faults_and_a_kill_loses_and_doubles_nothing(tmp_path):
     outcome = soak(120, tmp_path)
 
@@ -33,7 +33,7 @@ def test_a_short_soak_with_faults_and_a_kill_loses_and_doubles_nothing(tmp_path)
     assert "lost 0, doubled 0" in (tmp_path / "soak.svg").read_text()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_damaged_store_is_named_or_nothing_that_counts_is_different():
     with settled_store() as whole:
         told = {at_rest(whole, seed, random.Random(f"R17:{seed}")) for seed in range(10 * len(AT_REST))}

@@ -60,9 +60,13 @@ class Baocao(Sink):
 
     def ping(self) -> str:
         """Open the signing key and ask for the periods of the regime."""
-        _ = self._signer
+        self.open_keys()
         periods = self.client.periods(self._settings.regime)
         return f"{len(periods)} kỳ báo cáo, {sum(1 for period in periods if period.open)} kỳ đang mở"
+
+    def open_keys(self) -> None:
+        """Open the signing key; raises `HeldForPerson` `SIGNING_KEY_UNUSABLE`."""
+        _ = self._signer
 
     def close(self) -> None:
         """Give back connections."""
@@ -70,7 +74,7 @@ class Baocao(Sink):
 
     @cached_property
     def _signer(self) -> KeySigner:
-        """The key, opened at first use and once: a broken one stops this system, not the others."""
+        """The key, opened once: a broken one stops this system, not the others."""
         return _opened_key(self._settings, self._system)
 
     def _prepare(self, work: Work) -> Payload:

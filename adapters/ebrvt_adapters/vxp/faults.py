@@ -157,7 +157,7 @@ def failure_of(
     if meaning in _REJECTED:
         return Rejected(_REJECTED[meaning], detail, **facts)
     if meaning is Meaning.DUPLICATE:
-        return ReconcileFirst(DUPLICATE, detail, **facts)
+        return ReconcileFirst(DUPLICATE, detail, answered=True, **facts)
     if meaning is Meaning.TROUBLE_THERE:
         return doubtful(TROUBLE_THERE, detail, **facts)
     if envelope.contradicts_itself:

@@ -8,7 +8,6 @@ published schema in both directions, before anything is made of it and before an
 from __future__ import annotations
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from ebrvt_connect.codec.soap import name_of
-from ebrvt_connect.codec.xml import parse_tree
+from ebrvt_connect.codec.xml import VALIDATING, parse_tree
 from ebrvt_connect.errors import InvalidValue, explain
 
 if TYPE_CHECKING:
@@ -106,10 +105,9 @@ def told(problems: tuple[BodyProblem, ...]) -> str:
 
 
 class BodySchema:
-    """The schemas of one WSDL, compiled once for each caller at a time.
+    """The schemas of one WSDL, compiled once.
 
-    lxml keeps the errors of a validation in the schema object: shared between threads it tells one the
-    other's errors. So a compiled schema is lent to one caller and taken back (`deque`: no lock needed).
+    May be shared by threads: one at a time is at it (`codec.xml.VALIDATING`).
     """
 
     def __init__(self, wsdl: bytes) -> None:
@@ -121,21 +119,15 @@ class BodySchema:
         root = parse_tree(wsdl)
         # Made text again, each takes the namespaces declared above it along: QNames in values need them.
         self._sources = [etree.tostring(schema) for schema in root.iterfind(f"{_WSDL}types/{_XS}schema")]
-        self._idle: deque[etree.XMLSchema] = deque()
-        self._idle.append(self._compiled())
+        with VALIDATING:
+            self._schema = self._compiled()
 
     def problems(self, body: Element) -> tuple[BodyProblem, ...]:
         """Where the element departs from the schema, the first 50 places; empty when it is valid."""
-        try:
-            schema = self._idle.pop()
-        except IndexError:
-            schema = self._compiled()
-        try:
-            if schema.validate(body):
+        with VALIDATING:
+            if self._schema.validate(body):
                 return ()
-            return tuple(_problem(entry, body) for entry in islice(schema.error_log, _MOST_PROBLEMS))
-        finally:
-            self._idle.append(schema)
+            return tuple(_problem(entry, body) for entry in islice(self._schema.error_log, _MOST_PROBLEMS))
 
     def _compiled(self) -> etree.XMLSchema:
         try:

@@ -9,9 +9,11 @@ declares (XXE), and `XMLSchema.validate` raises on a document that has one.
 from __future__ import annotations
 
 import re
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
 
 from ebrvt_schemas import open_schema
@@ -363,30 +365,28 @@ class SchemaProblem:
     """What the schema says, in English, without namespaces and shortened; may quote the value."""
 
 
-class Schema:
-    """A published schema, compiled once for each caller at a time.
+VALIDATING = threading.Lock()
+"""One thread at a time compiles a schema or validates by one, whichever it is: libxml2 2.14 shares something
+between them, and two that begin at once now and then crash the process, or hang it for good."""
 
-    lxml keeps the errors of a validation in the schema object: shared between threads it tells one
-    thread the other's errors. So a compiled schema is lent to one caller and taken back afterwards
-    (`deque` hands out each item once, without a lock).
-    """
+
+class Schema:
+    """A published schema, compiled at first use; may be shared by threads (see `VALIDATING`)."""
 
     def __init__(self, name: str) -> None:
-        """Of a file in `ebrvt_schemas`, read at first use."""
+        """Of a file in `ebrvt_schemas`."""
         self._name = name
-        self._idle: deque[etree.XMLSchema] = deque()
+
+    @cached_property
+    def _compiled(self) -> etree.XMLSchema:
+        return etree.XMLSchema(parse_tree(open_schema(self._name)))
 
     def problems(self, root: Element) -> tuple[SchemaProblem, ...]:
         """Where the tree departs from the schema; empty when it is valid."""
-        try:
-            schema = self._idle.pop()
-        except IndexError:
-            schema = etree.XMLSchema(parse_tree(open_schema(self._name)))
-        try:
+        with VALIDATING:
+            schema = self._compiled
             valid = schema.validate(root)
             return () if valid else tuple(_problem(entry.message) for entry in schema.error_log)
-        finally:
-            self._idle.append(schema)
 
 
 def _problem(message: str) -> SchemaProblem:

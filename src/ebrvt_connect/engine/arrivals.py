@@ -1,7 +1,8 @@
 """What arrives is named by texts of its sender; a name the ledger cannot keep holds its item, and no other.
 
 Names are indexed, and an index takes entries of a few kilobytes at most; no database takes the character
-NUL in all of them. The name is then kept by its beginning and a digest, so that the item is known again.
+NUL in all of them, none half a surrogate pair. The name is then kept by its beginning and a digest, so that
+the item is known again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ebrvt_connect.errors import HeldForPerson, explain
+from ebrvt_connect.errors import HeldForPerson, explain, tellable
 from ebrvt_connect.ports.adapter import Batch
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _names(item: Item) -> dict[str, str]:
 
 def _is_sound(item: Item) -> bool:
     names = (*_names(item).values(), item.same_as, item.title)
-    return all(len(name) <= LONGEST_NAME and _NUL not in name for name in names)
+    return all(len(name) <= LONGEST_NAME and tellable(name) == name for name in names)
 
 
 def _sound(item: Item, system: str) -> Item:
@@ -61,13 +62,13 @@ def _sound(item: Item, system: str) -> Item:
         business_key=_kept(item.business_key),
         # It only says what is the same: a digest says that as well.
         same_as=_kept(item.same_as),
-        title=item.title.replace(_NUL, " ")[:_TITLE],
+        title=tellable(item.title)[:_TITLE],
     )
     if not wrong or item.fault is not None:
         return changed
     fault = HeldForPerson(
         NAME_UNUSABLE,
-        f"{', '.join(wrong)}: expected at most {LONGEST_NAME} characters and no NUL, "
+        f"{', '.join(wrong)}: expected at most {LONGEST_NAME} characters, no NUL and no half of a pair, "
         f"got {changed.external_id[:_KEPT]!r}",
         system=system,
         operation="fetch",
@@ -78,7 +79,7 @@ def _sound(item: Item, system: str) -> Item:
 
 
 def _kept(name: str) -> str:
-    if len(name) <= LONGEST_NAME and _NUL not in name:
+    if len(name) <= LONGEST_NAME and tellable(name) == name:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{name[:_KEPT].replace(_NUL, ' ')}~{digest}"
+    return f"{tellable(name[:_KEPT].replace(_NUL, ' '))}~{digest}"

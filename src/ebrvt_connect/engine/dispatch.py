@@ -51,6 +51,8 @@ SPENT = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", SPENT]
 _PAGE = 500
 _SPARE_THREADS = 8
+_SELDOMEST = timedelta(seconds=1)
+"""How seldom a daemon looks for work at most, however many there are."""
 _CLAIMED_FOR_SURE = timedelta(seconds=5)
 """Between being claimed and being at work lies a moment."""
 
@@ -82,6 +84,7 @@ class Dispatcher:
         self._drains = settings.drains
         self._links = sorted(links)
         self._poll = settings.poll
+        self._daemons = 1
         self._clock = clock
         self._drain = drain
         self._fetch = fetch
@@ -123,16 +126,30 @@ class Dispatcher:
             "notification_listener_polling_interval_sec": 0.2,
         }
 
-    def _register_queues(self, client: DBOSClient) -> None:
-        rates = {queue_of(system): self._drains for system in self._systems}
+    def company(self, daemons: int) -> None:
+        """So many daemons live at this store: all together look for work as often as one would alone.
+
+        A look costs DBOS milliseconds of the processor, whether there is work or not. They also drain as many
+        shards at once (or a few more): of the calls that a system allows each then has enough for a drain to
+        commit several at a time.
+        """
+        if self._client is not None and daemons != self._daemons:
+            with telling_apart():
+                self._register_queues(self._client, daemons)
+
+    def _register_queues(self, client: DBOSClient, daemons: int = 1) -> None:
+        drains = math.ceil(self._drains / daemons)
+        rates = {queue_of(system): drains for system in self._systems}
+        poll = min(self._poll * daemons, max(self._poll, _SELDOMEST))
         for name, workers in {**rates, FETCHES: max(1, len(self._links))}.items():
             client.register_queue(
                 name,
                 worker_concurrency=workers,
                 partition_concurrency=1,
-                polling_interval_sec=self._poll.total_seconds(),
+                polling_interval_sec=poll.total_seconds(),
                 on_conflict="always_update",
             )
+        self._daemons = daemons
 
     def _register_workflows(self) -> None:
         drain, fetch, running = self._drain, self._fetch, self._running

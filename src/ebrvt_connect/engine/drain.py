@@ -18,12 +18,13 @@ from __future__ import annotations
 import logging
 import queue
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine.pressure import Crowded, Early, Resting, Ticket
-from ebrvt_connect.errors import ConnectError, Scope
+from ebrvt_connect.errors import ConnectError, RetryLater, Scope
 from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.ledger import Decisions, Due, Pause
 from ebrvt_connect.resilience.sharing import Spent
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _LONGEST_WAIT_SECONDS = 1.0
 """The pause flag is looked at at least so often."""
 _GRAIN_SECONDS = 0.001
+_BUSY_SECONDS = 60.0
+"""How long results are kept for a ledger that cannot be written."""
 _UNTOLD_AT_ONCE = 200
 _ASKED_AFTER = frozenset({State.IN_DOUBT, State.AWAITING})
 """What has left, or may have: never sent before the remote has been asked, whatever the deadline says."""
@@ -108,6 +111,8 @@ class Drain:
         self._spent: Spent | None = None
         """Something did not fit into what is left of the day's bytes."""
         self._begun: set[int] = set()
+        self._ahead: set[int] = set()
+        """Read to be judged only, whatever stands before them: judged, they are read again in their turn."""
         self._gather_seconds = shared.settings.gather.total_seconds()
         self._until = shared.clock.monotonic() + shared.settings.drain_seconds
 
@@ -123,21 +128,43 @@ class Drain:
             if not self._ledger.open_shard(self._system, self._shard, self._now(), holder=holder):
                 _log.info("%s shard %s is being drained by another daemon", self._system, self._shard)
                 return
-            self._tell()
-            self._empty()
-            self._ledger.close_shard(
-                self._system,
-                self._shard,
-                now=self._now(),
-                sendable=not self._paused(),
-                not_before=self._not_before(),
-                holder=holder,
-            )
-            self._pressure.leave()
+            try:
+                self._tell()
+                self._empty()
+                self._ledger.close_shard(
+                    self._system,
+                    self._shard,
+                    now=self._now(),
+                    sendable=not self._paused(),
+                    not_before=self._not_before(),
+                    holder=holder,
+                )
+            except ConnectError as error:
+                self._shared.standing.store_trouble(error)  # first: on a full disk that makes some room
+                self._let_go(holder)
+            except BaseException:
+                self._let_go(holder)
+                raise
+            else:
+                self._pressure.leave()
         except ConnectError as error:
             self._shared.standing.store_trouble(error)
         finally:
             self._see_off()
+
+    def _let_go(self, holder: str) -> None:
+        """After trouble: other daemons would be turned away from a shard that is held and drained by nobody.
+
+        Not before the last call has ended: whoever holds it next takes what is being sent for cut off.
+        What the calls have come to is known here alone, so it is written if at all possible.
+        """
+        self._see_off()
+        changes, self._results = [result.change for result in self._results], []
+        with suppress(Exception):  # the trouble that has brought us here is what is told
+            if changes:
+                self._written(Decisions(changes=changes, now=self._now()))
+        with suppress(ConnectError):
+            self._ledger.let_go(self._system, self._shard, holder=holder)
 
     def _empty(self) -> None:
         """Read, choose, commit, begin, collect, until nothing is due or it is another shard's turn."""
@@ -167,14 +194,17 @@ class Drain:
             *(due.message.id for due in self._ready),
             *(r.due.message.id for r in self._results),
         }
+        judging_only = self._resting or self._paused()
         heads = self._ledger.heads(
             self._system,
             self._shard,
             now=self._now(),
             limit=self._shared.settings.window,
-            judging_only=self._resting or self._paused(),
+            judging_only=judging_only,
             in_hand=in_hand,
         )
+        if judging_only:
+            self._ahead.update(due.message.id for due in heads)
         self._ready.extend(heads)
         self._unread = False
 
@@ -191,7 +221,7 @@ class Drain:
         """Steps that may be taken now, and what hinders the rest, if anything does.
 
         What cannot be begun now stays ready; what may not be sent while its system is paused or rests is let
-        go, and read again another time.
+        go, and read again another time. Once nothing more can be begun, the rest is not even looked at.
         """
         chosen: list[_Job] = []
         kept: deque[Due] = deque()
@@ -199,12 +229,18 @@ class Drain:
         paused = self._paused() if self._ready else False
         judging = sum(job.ticket is None for job in self._jobs.values())
         ahead = sum(map(_size, self._ready))
-        for due in sorted(self._ready, key=_turn):
+        now = self._now()
+        most = self._shared.settings.preparing
+        in_turn = sorted(self._ready, key=_turn)
+        for nth, due in enumerate(in_turn):
+            if hindrance is not None and judging >= most:
+                kept.extend(in_turn[nth:])
+                break
             state = due.message.state
-            if self._settled_at_once(due):
+            if self._settled_at_once(due, now):
                 continue
             if state is State.RECEIVED:
-                if judging < self._shared.settings.preparing:
+                if judging < most:
                     judging += 1
                     chosen.append(_Job(due, self._steps.judge))
                 else:
@@ -223,13 +259,13 @@ class Drain:
         self._begun.update(job.due.message.id for job in chosen)
         return chosen, hindrance
 
-    def _settled_at_once(self, due: Due) -> bool:
+    def _settled_at_once(self, due: Due, now: datetime) -> bool:
         """What needs no call: cut off by a crash, past its deadline, or more than the limits ever allow."""
         message = due.message
         if message.state is State.SENDING:
             self._results.append(self._steps.interrupted(due))
             return True
-        late = message.deadline is not None and message.deadline <= self._now()
+        late = message.deadline is not None and message.deadline <= now
         if late and message.state not in _ASKED_AFTER:
             self._results.append(self._steps.expire(due))
             return True
@@ -265,7 +301,7 @@ class Drain:
         marked = [job.due.message for job in chosen if job.marked]
         if self._results or marked or self._pause is not None:
             try:
-                fenced = self._shared.commit(
+                fenced = self._written(
                     Decisions(
                         changes=[result.change for result in self._results],
                         sending=marked,
@@ -284,12 +320,32 @@ class Drain:
             else:
                 self._begin(job)
 
+    def _written(self, decisions: Decisions) -> frozenset[int]:
+        """What calls have come to is known here alone: a ledger that is busy is waited for, a minute long.
+
+        Thrown away, a message would be asked after, and where that cannot be done brought to a person.
+        Nothing is written twice: where the first time went through after all, the second meets its fence.
+        """
+        until = self._shared.clock.monotonic() + _BUSY_SECONDS
+        told = False
+        while True:
+            try:
+                return self._shared.commit(decisions)
+            except RetryLater as busy:
+                if not decisions.changes or self._shared.clock.monotonic() >= until:
+                    raise
+                if not told:
+                    _log.warning("what calls have come to is written again, each second: %s", busy)
+                told = True
+            self._pressure.keep()
+            self._shared.clock.sleep(_LONGEST_WAIT_SECONDS)
+
     def _committed(self) -> None:
         # What was merely judged is in hand and stands where it stood, unless it may not be sent now.
         let_go = self._resting or self._spent is not None or self._paused()
         for result in self._results:
             self._jobs.pop(result.due.message.id, None)
-            self._unread |= let_go or not _just_judged(result)
+            self._unread |= let_go or not self._stays_in_hand(result)
         self._results.clear()
         if self._pause is not None:
             self._pause = None
@@ -347,7 +403,7 @@ class Drain:
         """What a result means beyond its own message: for the breaker, the system, the store."""
         job = self._jobs[result.due.message.id]
         if job.ticket is not None:
-            self._pressure.settle(job.ticket, result.effect, result.retry_after)
+            self._pressure.settle(job.ticket, result.strain, result.retry_after)
         else:
             crash_point("after_judge_before_commit")
         self._results.append(result)
@@ -357,18 +413,23 @@ class Drain:
             )
         if result.error is not None and result.scope is Scope.STORE:
             self._shared.standing.store_trouble(result.error)
-        if _just_judged(result):
+        if self._stays_in_hand(result):
             self._ready.append(_as_judged(result))
 
+    def _stays_in_hand(self, result: Result) -> bool:
+        """Whether it was merely judged, and may be sent in the next commit as the head of its lane."""
+        return _just_judged(result) and result.due.message.id not in self._ahead
+
     def _see_off(self) -> None:
-        """Wait out the calls still under way after trouble; their messages will be asked after."""
+        """Wait out the calls still under way after trouble."""
         for result in self._results:
             self._jobs.pop(result.due.message.id, None)
         while self._jobs:
             result = self._arrived.get()
+            self._results.append(result)
             job = self._jobs.pop(result.due.message.id)
             if job.ticket is not None:
-                self._pressure.settle(job.ticket, result.effect, result.retry_after)
+                self._pressure.settle(job.ticket, result.strain, result.retry_after)
 
     # Asking around.
 

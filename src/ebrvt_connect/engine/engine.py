@@ -19,6 +19,7 @@ from ebrvt_connect.engine.incidents import IncidentKeeper, retries
 from ebrvt_connect.engine.intake import Intake
 from ebrvt_connect.engine.pressure import Pressure, Turn
 from ebrvt_connect.engine.proof import Patience, ProofKeeper
+from ebrvt_connect.engine.renewal import RenewalRound
 from ebrvt_connect.engine.schedule import Schedule
 from ebrvt_connect.engine.settings import Means
 from ebrvt_connect.engine.standing import Standing
@@ -66,13 +67,9 @@ class Engine:
         settings: EngineSettings,
         clock: Clock,
         *,
-        reopen: Callable[[str], Adapter] | None = None,
         means: Means = _NO_MEANS,
     ) -> None:
-        """`gates` by link name; `reopen` opens a system anew when it is taken up again after a pause.
-
-        Raises `ValueError` for links that contradict each other or the systems.
-        """
+        """`gates` by link name; raises `ValueError` for links that contradict each other or the systems."""
         systems = dict(systems)
         _refuse_contradictions(systems, links)
         self._ledger = ledger
@@ -80,7 +77,6 @@ class Engine:
         self._clock = clock
         self._links = tuple(links)
         self._systems = systems
-        self._reopen = reopen
         self._standing = Standing(
             ledger, clock, settings.store_rest, late_after=settings.dead_after / 2, room=means.room
         )
@@ -127,6 +123,9 @@ class Engine:
                 ladder=settings.ladder,
                 jitter=lambda most: jitter.uniform(0.0, most),
             ),
+        )
+        self._renewal = RenewalRound(
+            means.renewals, systems, ledger, self._standing, clock, every=2 * settings.poll
         )
         self._incidents = self._incident_keeper(means.alerting)
         self._newest = 0
@@ -185,8 +184,7 @@ class Engine:
                 spent=self._incidents.spent,
             ),
         )
-        if self._reopen is not None:
-            self._standing.open_anew()
+        self._renewal.start()
         self._sweep.start()
         self._schedule.start()
         self._incidents.start(self._standing)
@@ -207,6 +205,7 @@ class Engine:
             self._sweep.join(1.0)
             self._proof.stop()
             self._upkeep.join(1.0)
+            self._renewal.join(1.0)
             self._incidents.join(1.0)
         if self._dispatcher is not None:
             self._ledger.activate_with(None)
@@ -303,8 +302,7 @@ class Engine:
     def _take_up(self, system: str) -> None:
         """A system is taken up again with what its settings and secrets are now."""
         try:
-            if self._reopen is not None and system in self._systems:
-                self._systems[system] = self._reopen(system)
+            self._renewal.reopen(system)
         except ConnectError as failure:
             _log.warning("%s cannot be taken up: %s", system, failure)
             pause = Pause(system, "engine", failure.explanation_vi, failure.code, self._clock.now())
@@ -316,6 +314,8 @@ class Engine:
     def _share(self, daemons: int) -> None:
         for pressure in self._shared.pressures.values():
             pressure.company(daemons)
+        if self._dispatcher is not None:
+            self._dispatcher.company(daemons)
 
     def _pressure(self, system: str) -> Pressure:
         return Pressure(

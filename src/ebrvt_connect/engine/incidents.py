@@ -124,7 +124,7 @@ def decide(
 
 def _after(incident: Incident, cause: Cause | None, now: datetime, damp: timedelta) -> Incident:
     if incident.closed_at is not None:
-        return incident if cause is not None else replace(incident, dismissed=False)
+        return _dismissed(incident, cause)
     if cause is None:
         if incident.gone_at is None:
             return replace(incident, gone_at=now)
@@ -135,6 +135,13 @@ def _after(incident: Incident, cause: Cause | None, now: datetime, damp: timedel
         return replace(incident, gone_at=None, last_at=now, count=most, returns=incident.returns + 1)
     fresh = most == incident.count and now - incident.last_at < _TO_THE_MINUTE
     return incident if fresh else replace(incident, last_at=now, count=most)
+
+
+def _dismissed(incident: Incident, cause: Cause | None) -> Incident:
+    """One that a person has closed while its cause was there; what comes on top of that is told again."""
+    if cause is None or (cause.each_new and cause.count > incident.count):
+        return replace(incident, dismissed=False)
+    return replace(incident, count=cause.count) if cause.each_new else incident
 
 
 class IncidentKeeper:

@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebrvt_connect.engine.arrivals import storable
-from ebrvt_connect.errors import ConnectError, HeldForPerson, Rejected, RetryLater, Scope, explain
+from ebrvt_connect.errors import (
+    UNEXPECTED,
+    ConnectError,
+    HeldForPerson,
+    Rejected,
+    RetryLater,
+    Scope,
+    explain,
+)
 from ebrvt_connect.ports.adapter import Adapter, Batch, Source
 from ebrvt_connect.ports.ledger import Origin, Pause
 from ebrvt_connect.store.crash_points import crash_point
@@ -37,6 +45,8 @@ KIND_NOT_CARRIED = explain(
     "Thêm loại này vào mục carries của liên kết rồi khởi động lại; chưa có gì bị bỏ qua.",
 )
 
+_OTHER_BYTES = "%s has given again, in the same version but with other bytes (what came first stands): %s"
+_NAMED_AT_MOST = 20
 _LEFTOVERS_AT_ONCE = 100
 _LONGEST_REST_SECONDS = 60.0
 _LONGEST_REST_PERIODS = 10
@@ -110,6 +120,10 @@ class Intake:
             self._fetch_all(link, tick)
         except ConnectError as failure:
             tick.failure = failure
+        except Exception as bug:  # noqa: BLE001 - one that ends in silence is noted by nobody and alarms nobody
+            _log.exception("fetch of %s failed in a way no fetch should", link.name)
+            detail = f"{type(bug).__name__} while storing what {link.source} gave"
+            tick.failure = RetryLater(UNEXPECTED, detail, system=link.source, operation="fetch")
         self._note(link, tick)
 
     def _left_alone(self, system: str) -> bool:
@@ -136,7 +150,10 @@ class Intake:
             _refuse_strangers(link, batch)
             if batch.items or batch.checkpoint != checkpoint:
                 named = storable(batch, link.source)
-                tick.new += self._ledger.store_batch(origin, named, self._clock.now()).new
+                stored = self._ledger.store_batch(origin, named, self._clock.now())
+                tick.new += stored.new
+                if stored.changed:
+                    _log.warning(_OTHER_BYTES, link.source, ", ".join(stored.changed[:_NAMED_AT_MOST]))
                 checkpoint = batch.checkpoint
             crash_point("after_store_before_acknowledge")
             if batch.items:

@@ -49,7 +49,10 @@ class SharedLimits(Protocol):
     """Where daemons share a system's limits."""
 
     def limited(self, system: str, decide: Callable[[Common], tuple[Common, _T]]) -> _T:
-        """Let `decide` change the shared value while nobody else does, and return what it says."""
+        """Let `decide` change the shared value while nobody else does, and return what it says.
+
+        It may be asked again, of what another daemon has made of the value meanwhile.
+        """
         ...
 
 

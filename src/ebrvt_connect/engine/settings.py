@@ -15,6 +15,7 @@ from ebrvt_connect.resilience.retry import DEFAULT_LADDER, Ladder
 from ebrvt_connect.resilience.sharing import Quota
 
 if TYPE_CHECKING:
+    from ebrvt_connect.engine.renewal import Renewals
     from ebrvt_connect.engine.standing import Room
     from ebrvt_connect.engine.upkeep import Chores
 
@@ -108,5 +109,7 @@ class Means:
     """Done now and then in a thread of its own: what nobody needs any more is given up."""
     room: Room | None = None
     """The reserve of disk space."""
+    renewals: Renewals | None = None
+    """Opens systems anew when their secrets or certificates are renewed."""
     alerting: Alerting = field(default_factory=Alerting)
     """What is an incident, and who is told."""

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,8 +32,24 @@ DISPATCH_SPENT = explain(
 
 _TURN_SECONDS = 0.5
 _SOON_SECONDS = 6.0
+_BEATS_WATCHED = 3
+"""So many of its heartbeats must be missing under our eyes before a machine is taken for dead."""
 
 _log = logging.getLogger(__name__)
+
+
+class Beating(Protocol):
+    """A daemon by its last heartbeat."""
+
+    @property
+    def name(self) -> str:
+        """As in `executors_at_work`."""
+        ...
+
+    @property
+    def beat_at(self) -> datetime:
+        """By its own clock."""
+        ...
 
 
 class SweepLedger(Protocol):
@@ -53,6 +69,10 @@ class SweepLedger(Protocol):
 
     def living_executors(self, now: datetime, dead_after: timedelta) -> set[str]:
         """Daemons whose last beat is not too long ago."""
+        ...
+
+    def executors(self) -> Sequence[Beating]:
+        """Every daemon that did not say that it ended."""
         ...
 
     def silent_executors(self, now: datetime, dead_after: timedelta) -> list[str]:
@@ -152,6 +172,8 @@ class Sweep:
         self._thread = threading.Thread(target=self._run, name="ebrvt-sweep", daemon=True)
         self._over = threading.Event()
         self._reported: set[str] = set()
+        self._heard: dict[str, tuple[datetime, float]] = {}
+        """The last beat of each daemon, and since when (monotonic) it has been that one."""
 
     def start(self) -> None:
         """Beat and sweep once, then regularly in the background; raises `ConnectError` if the first fails."""
@@ -196,15 +218,35 @@ class Sweep:
         with self._ledger.alone() as alone:
             if not alone:
                 return
-            now, dead_after = self._clock.now(), self._settings.dead_after
-            silent = {*self._ledger.silent_executors(now, dead_after)} - {self._instance.name}
-            living = {*self._ledger.living_executors(now, dead_after), self._instance.name}
-            for executor in sorted(silent | (self._dispatcher.executors_at_work() - living)):
+            silent = self._silent()
+            unheard = self._dispatcher.executors_at_work() - self._heard.keys() - {self._instance.name}
+            for executor in sorted(silent | unheard):
                 # First its name, under which it holds its shards: they must be free when its work comes back.
                 self._ledger.forget_executor(executor)
                 taken = self._dispatcher.take_over(executor)
                 log = _log.warning if taken else _log.info
                 log("took over %s unfinished pieces of work of silent executor %s", taken, executor)
+
+    def _silent(self) -> set[str]:
+        """The other daemons that said they end, and those of whose hearts nothing has been heard for long.
+
+        What two clocks say is not enough: where one of them is set, a machine that works would be taken for
+        dead, and what it is sending sent again.
+        """
+        moment, settings = self._clock.monotonic(), self._settings
+        before = self._heard
+        self._heard = {
+            one.name: known
+            if (known := before.get(one.name)) is not None and known[0] == one.beat_at
+            else (one.beat_at, moment)
+            for one in self._ledger.executors()
+        }
+        old = {*self._ledger.silent_executors(self._clock.now(), settings.dead_after)}
+        watched = min(_BEATS_WATCHED * settings.heartbeat_every, settings.dead_after).total_seconds()
+        quiet = {name: moment - since for name, (_, since) in self._heard.items()}
+        silent = (old - quiet.keys()) | {name for name in old & quiet.keys() if quiet[name] >= watched}
+        silent |= {name for name, seconds in quiet.items() if seconds >= settings.dead_after.total_seconds()}
+        return silent - {self._instance.name}
 
     def tidy(self) -> None:
         """Delete old workflows, and cry out once over each that was begun too often."""
@@ -226,7 +268,7 @@ class Sweep:
                 if now >= beat_at:
                     beat_at = now + self._settings.heartbeat_every.total_seconds()
                     self.beat()
-                    if self._ledger.silent_executors(self._clock.now(), self._settings.dead_after):
+                    if self._silent():
                         self.take_over()
                 self._duties.turn()
                 wanted = self._wanted()

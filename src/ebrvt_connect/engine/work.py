@@ -104,6 +104,12 @@ class Result:
         return self.error.effect if self.error else None
 
     @property
+    def strain(self) -> Effect | None:
+        """The effect as far as it says how its system is: one that answers in its own words is well."""
+        well = isinstance(self.error, ReconcileFirst) and self.error.answered
+        return None if well else self.effect
+
+    @property
     def scope(self) -> Scope | None:
         """How much must stop."""
         return self.error.scope if isinstance(self.error, HeldForPerson) else None

@@ -6,11 +6,15 @@ The transition table itself is `engine/flow.py`; here are only the words (archit
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 
-from ebrvt_connect.errors import Effect
+from ebrvt_connect.errors import Effect, tellable
 from ebrvt_connect.model.text import NfcText, Value
+
+_TOLD = AfterValidator(tellable)
+"""A remote's own words: one it spells as no store can keep must not keep its answer from being stored."""
 
 
 class Kind(StrEnum):
@@ -72,9 +76,9 @@ class Payload(Value):
 class Receipt(Value):
     """What the remote answered on acceptance: its own id and its raw words, kept as evidence."""
 
-    external_id: str = ""
+    external_id: Annotated[str, _TOLD] = ""
     raw: bytes = b""
-    note: NfcText = ""
+    note: Annotated[NfcText, _TOLD] = ""
 
 
 class Message(Value):

@@ -6,6 +6,7 @@ import shutil
 import socket
 from contextlib import ExitStack
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from ebrvt_connect.transport.alerts import CommandSink, Mailbox, MailSink, Webho
 from ebrvt_connect.transport.http import HttpSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from ebrvt_connect.ops.config import LoadedConfig
@@ -43,10 +44,13 @@ CERTIFICATES_ENDING = explain(
 )
 _CERTIFICATES_EVERY = timedelta(hours=1)
 _NAMED = 5
+NO_WATCHES: Mapping[str, Watch] = MappingProxyType({})
 
 
-def alerting_of(loaded: LoadedConfig, clock: Clock, closing: ExitStack) -> Alerting:
-    """From the `[alerts]` table; what is opened is closed with `closing`.
+def alerting_of(
+    loaded: LoadedConfig, clock: Clock, closing: ExitStack, watches: Mapping[str, Watch] = NO_WATCHES
+) -> Alerting:
+    """From the `[alerts]` table, with further `watches`; what is opened is closed with `closing`.
 
     Raises `ConfigInvalid` for a secret that is not there or a sink that production must not use, and
     `HeldForPerson` `TLS_FILE_UNUSABLE` for certificate files that cannot be used.
@@ -54,7 +58,7 @@ def alerting_of(loaded: LoadedConfig, clock: Clock, closing: ExitStack) -> Alert
     wanted = loaded.config.alerts
     return Alerting(
         sinks=tuple(_sinks(loaded, clock, closing)),
-        watches=dict(_watches(loaded, clock)),
+        watches={**dict(_watches(loaded, clock)), **watches},
         damp=wanted.damp,
         remind_every=wanted.remind_every,
         fetch_failing=wanted.fetch_failing,
@@ -172,11 +176,11 @@ class _CertificateWatch:
             # Not above: the daemon starts without it.
             from ebrvt_connect.ops.checks import certificates
 
-            ending = [
-                result.cause_vi
-                for result in certificates(self._loaded, self._clock)
-                if result.grade is not Grade.PASS
-            ]
+            try:
+                found = list(certificates(self._loaded, self._clock))
+            except OSError:
+                return self._found  # just being renewed, or for longer: that is told by itself
+            ending = [result.cause_vi for result in found if result.grade is not Grade.PASS]
             self._found = (_ending(ending),) if ending else ()
             self._again_at = now + _CERTIFICATES_EVERY
         return self._found

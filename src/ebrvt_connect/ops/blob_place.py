@@ -1,4 +1,4 @@
-"""Where the configured blobs lie: a folder of this machine, or a bucket of an S3-compatible server."""
+"""Where contents lie: small ones in the ledger, others in a folder of this machine or on an S3 server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ebrvt_connect.ops.config import CONFIG_INVALID, ConfigInvalid, secret_of
 from ebrvt_connect.ops.config_model import Environment
 from ebrvt_connect.ops.exposure import CONFIG_INSECURE, plain_http
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.reserve import Reserve
 
 if TYPE_CHECKING:
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from ebrvt_connect.ops.config import LoadedConfig
     from ebrvt_connect.ops.config_model import S3Config
     from ebrvt_connect.ports.blobs import CollectableBlobs
+    from ebrvt_connect.ports.clock import Clock
 
 _S3 = "s3://"
 
 
+def open_contents(loaded: LoadedConfig, database: sa.Engine, clock: Clock) -> CollectableBlobs:
+    """All contents of this ledger, wherever they lie; raises as `open_blobs`."""
+    return LedgerBlobs(database, open_blobs(loaded), clock)
+
+
 def open_blobs(loaded: LoadedConfig) -> CollectableBlobs:
-    """The configured blobs; a folder is made, a server is not asked yet.
+    """The configured blobs without what lies in the ledger; a folder is made, a server is not asked yet.
 
     Raises `ConfigInvalid` for a folder that cannot be made, a secret that is not there, or plain HTTP in
     production.

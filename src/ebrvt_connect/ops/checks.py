@@ -13,7 +13,7 @@ from ebrvt_schemas import open_schema
 
 from ebrvt_connect.errors import ConnectError, Effect
 from ebrvt_connect.model.message import State
-from ebrvt_connect.ops import storage_checks, trust_desk_checks
+from ebrvt_connect.ops import proof_checks, storage_checks, trust_desk_checks
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.calendars import load_calendars, unannounced
 from ebrvt_connect.ops.catalogue import provenance
@@ -23,9 +23,12 @@ from ebrvt_connect.ops.named_check import CheckResult, Grade
 from ebrvt_connect.ops.standing import closed_text
 from ebrvt_connect.ops.trust_desk_checks import fenced
 from ebrvt_connect.ops.words import PROVENANCE_VI, local_time
+from ebrvt_connect.store.compacting import file_room
 from ebrvt_connect.store.connect import ServerFacts, server_facts
 from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.store.proof_lag import proof_lag
 from ebrvt_connect.store.retention import last_upkeep
+from ebrvt_connect.store.soundness import refuse_incomplete
 from ebrvt_connect.testing.memory import MemoryBlobs
 
 if TYPE_CHECKING:
@@ -136,16 +139,21 @@ def _store(loaded: LoadedConfig, clock: Clock) -> Iterator[CheckResult]:
         return
     ledger = Ledger.open(loaded.store_url(), clock.now())
     try:
+        refuse_incomplete(ledger.database)
         counts, paused = ledger.counts().values(), ledger.paused()
         server = server_facts(ledger.database)
-        upkeep = last_upkeep(ledger.database)
+        upkeep, room = last_upkeep(ledger.database), file_room(ledger.database)
+        lag = proof_lag(ledger.database)
     finally:
         ledger.close()
     held, dead = (sum(states.get(state, 0) for states in counts) for state in (State.HELD, State.DEAD))
     yield CheckResult("store", Grade.PASS, f"Mở được sổ cái: {held} thông điệp bị giữ, {dead} đã bỏ cuộc.")
     if server is not None:
         yield _server(server)
+    yield storage_checks.file(room)
     yield from storage_checks.upkeep(upkeep)
+    authority = loaded.config.proof.timestamp is not None
+    yield from proof_checks.evidence_log(lag, clock.now(), authority=authority)
     for system, pause in paused.items():
         yield CheckResult(
             f"paused-{system}",
@@ -239,6 +247,7 @@ _TITLES_VI = {
     "store": "Sổ cái",
     "database-server": "Máy chủ cơ sở dữ liệu",
     **storage_checks.TITLES_VI,
+    **proof_checks.TITLES_VI,
     "links": "Liên kết",
     "calendars": "Lịch ngừng giao dịch",
 }

@@ -53,6 +53,7 @@ _COMMANDS = {
     "pause": "Leave a linked system alone.",
     "drain": "Let what waits for a system go out, and take nothing more in.",
     "resume": "Take a paused or drained system up again.",
+    "store": "Give back room that the ledger's file no longer needs.",
     "migrate-store": "Move the ledger to another database.",
     "adapters": "The systems that can be linked.",
     "new-adapter": "Make an adapter for another system, with its simulator and tests.",
@@ -71,6 +72,8 @@ _WRONG_CALL_CODES = (
     "PROOF_NOT_A_BUNDLE",
 )
 """What was asked for cannot be meant: another name or place has to be given."""
+_DATABASE_ROOMS = frozenset({"sqlalchemy", "psycopg"})
+"""A database that goes away while the dispatcher starts is told of by its own libraries."""
 _HELP_WANTED = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """A group called without a command: its help is the answer. Older click has no such exception."""
 _STOPPED_VI = "Đã dừng; chạy lại lệnh để làm tiếp."
@@ -157,6 +160,12 @@ def _failed(failure: Exception) -> ExitCode:
     if isinstance(failure, ConnectError):
         tell(failure.code, str(failure), failure.explanation_vi, failure.advice_vi)
         return exit_code_of(failure)
+    if type(failure).__module__.split(".")[0] in _DATABASE_ROOMS:
+        from ebrvt_connect.store.connect import told_by_any
+
+        told = told_by_any(failure)
+        if told is not None:
+            return _failed(told)
     return _escaped(failure)
 
 

@@ -12,17 +12,19 @@ from pydantic import BaseModel, ValidationError
 
 from ebrvt_connect.engine.engine import Engine
 from ebrvt_connect.engine.settings import EngineSettings, LinkSpec, Means, SystemLimits
-from ebrvt_connect.errors import ConnectError, Scope, explain
+from ebrvt_connect.errors import ConnectError, explain
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops.alerting import alerting_of
-from ebrvt_connect.ops.blob_place import open_blobs, reserve_of
+from ebrvt_connect.ops.blob_place import open_contents, reserve_of
 from ebrvt_connect.ops.built_in import built_in
 from ebrvt_connect.ops.calendars import load_calendars
 from ebrvt_connect.ops.catalogue import CONFIG_DIALECT_UNKNOWN, adapter_class, directions, provenance
 from ebrvt_connect.ops.config import (
     ConfigInvalid,
     load_agencies,
+    references,
     refuse_plain_secrets,
+    secret_file,
     system_loc,
     unread_vi,
     with_paths,
@@ -34,6 +36,7 @@ from ebrvt_connect.ops.config_words import perhaps
 from ebrvt_connect.ops.dossier_gate import DossierGate
 from ebrvt_connect.ops.exposure import CONFIG_INSECURE, plain_http, stays_here
 from ebrvt_connect.ops.gate import DocumentGate
+from ebrvt_connect.ops.renewing import Files, Opener, Renewing
 from ebrvt_connect.ops.upkeep_round import UpkeepRound
 from ebrvt_connect.ops.words import KINDS_VI
 from ebrvt_connect.ports.adapter import Surroundings
@@ -113,31 +116,27 @@ def composed(loaded: LoadedConfig, clock: Clock | None = None) -> Iterator[Compo
         ledger = Ledger.open(loaded.store_url(), clock.now())
         closing.callback(ledger.close)
         blobs = _open_blobs(loaded, ledger)
+        opener = Opener(
+            read=lambda name: system_settings(loaded, name),
+            open=lambda name, settings: open_with(settings, loaded, name, clock, blobs, ledger),
+            files=lambda name: renewable(loaded, name),
+        )
+        renewing = Renewing(opener, clock)
+        closing.callback(renewing.close)
         systems: dict[str, Adapter] = {}
         warnings = list(_warnings(loaded))
         for name in config.systems:
-            settings = system_settings(loaded, name)
-            warnings += exposures(loaded, name, settings)
-            systems[name] = open_with(settings, loaded, name, clock, blobs, ledger)
-            closing.callback(systems[name].close)
+            systems[name] = renewing.opened(name)
+            warnings += exposures(loaded, name, renewing.settings_of(name))
         gates = {link.name: _gate(loaded, link, trust, history, blobs, clock) for link in config.links}
-
-        def reopen(name: str) -> Adapter:
-            """With the secrets as they are now; what still works with the old one keeps it to the end."""
-            try:
-                opened = open_system(loaded, name, clock, blobs, ledger)
-            except ConfigInvalid as wrong:
-                raise wrong.held(system=name, operation="open", scope=Scope.SYSTEM) from wrong
-            closing.callback(opened.close)
-            return opened
-
         means = Means(
             stamp=_stamping(loaded, closing),
             chores=UpkeepRound(config.retention, ledger.database, blobs, clock),
             room=reserve_of(loaded),
-            alerting=alerting_of(loaded, clock, closing),
+            renewals=renewing,
+            alerting=alerting_of(loaded, clock, closing, {"renewals": renewing.unusable}),
         )
-        engine = _engine(loaded, ledger, systems, gates, clock, reopen, means)
+        engine = _engine(loaded, ledger, systems, gates, clock, means)
         yield Composition(loaded, ledger, blobs, systems, engine, tuple(warnings))
 
 
@@ -235,16 +234,6 @@ def _refuse_wrong_gates(loaded: LoadedConfig, link: LinkConfig) -> None:
             raise _wrong_link(loaded, link, detail, what_vi)
 
 
-def open_system(
-    loaded: LoadedConfig, name: str, clock: Clock, blobs: Blobs, ledger: Ledger | None = None
-) -> Adapter:
-    """One linked system from its table, not connected; raises `ConfigInvalid` naming the wrong setting.
-
-    A built-in one needs the ledger: `ValueError` without.
-    """
-    return open_with(system_settings(loaded, name), loaded, name, clock, blobs, ledger)
-
-
 def open_with(
     settings: BaseModel,
     loaded: LoadedConfig,
@@ -253,7 +242,11 @@ def open_with(
     blobs: Blobs,
     ledger: Ledger | None = None,
 ) -> Adapter:
-    """The same with settings that `system_settings` has read."""
+    """One linked system with settings that `system_settings` has read, not connected.
+
+    Raises `ConfigInvalid` for what keeps it from being opened; a built-in one needs the ledger: `ValueError`
+    without.
+    """
     adapter, surroundings = loaded.config.systems[name].adapter, Surroundings(name, clock, blobs)
     ours = built_in(adapter)
     if ours is None:
@@ -272,8 +265,7 @@ def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
     kind = built_in(system.adapter) or adapter_class(system.adapter)
     _refuse_unknown_dialect(system)
     key = f"systems.{name}"
-    tables = {"transport": _transport(loaded, system), "credentials": system.credentials}
-    given = {**system.settings, **{table: values for table, values in tables.items() if values}}
+    tables, given = _given(loaded, system)
     refuse_plain_secrets(kind.settings_type, given, key)
     values = with_secrets(system.settings, loaded, f"{key}.settings")
     values |= {
@@ -287,6 +279,37 @@ def system_settings(loaded: LoadedConfig, name: str) -> BaseModel:
     _refuse_insecure(loaded, name, settings)
     _refuse_missing_files(loaded, name, settings)
     return settings
+
+
+def _given(loaded: LoadedConfig, system: SystemConfig) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The two tables that every adapter has, and what its settings are made of; secrets as references."""
+    tables = {"transport": _transport(loaded, system), "credentials": system.credentials}
+    return tables, {**system.settings, **{table: values for table, values in tables.items() if values}}
+
+
+def renewable(loaded: LoadedConfig, name: str) -> Files:
+    """The files of one system that may be renewed while it is at work: secrets, keys and certificates.
+
+    Other files that settings may name (tables of codes, say) are read when it is opened.
+    """
+    system = loaded.config.systems[name]
+    kind = built_in(system.adapter) or adapter_class(system.adapter)
+    tables, given = _given(loaded, system)
+    placed = with_paths(kind.settings_type, given, loaded)
+    keys = (path for table in tables for path in _paths(placed.get(table)))
+    told = list(references(given))
+    secrets = (secret_file(way, where, loaded.resolve) for way, where in told)
+    asks = any(way == "command" for way, _ in told)
+    return Files(tuple(path for path in secrets if path is not None), tuple(keys), asks)
+
+
+def _paths(value: object) -> Iterator[Path]:
+    """Every path in a table, also in its inner ones."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _paths(inner)
 
 
 def _refuse_unknown_dialect(system: SystemConfig) -> None:
@@ -321,7 +344,7 @@ def _open_blobs(loaded: LoadedConfig, ledger: Ledger) -> CollectableBlobs:
     seat = Seat(loaded.store_url())
     seat.take()
     try:
-        blobs = open_blobs(loaded)
+        blobs = open_contents(loaded, ledger.database, SystemClock())
     finally:
         seat.leave()
     with suppress(ConnectError):  # whatever keeps it from being written keeps all else from it, and is told
@@ -458,22 +481,12 @@ def _engine(
     systems: Mapping[str, Adapter],
     gates: Mapping[str, Gate | None],
     clock: Clock,
-    reopen: Callable[[str], Adapter],
     means: Means,
 ) -> Engine:
     links = [_link_spec(link) for link in loaded.config.links]
     settings = _engine_settings(loaded, load_calendars(loaded, clock.now()))
     try:
-        return Engine(
-            ledger,
-            systems,
-            links,
-            gates,
-            settings,
-            clock,
-            reopen=reopen,
-            means=means,
-        )
+        return Engine(ledger, systems, links, gates, settings, clock, means=means)
     except ValueError as failure:
         place = str(loaded.path)
         raise ConfigInvalid(CONFIG_LINKS_CONTRADICT, f"{place}: {failure}", place=place) from failure

@@ -271,6 +271,23 @@ def secret_of(reference: Mapping[str, Any], key: str, place: Callable[[str], Pat
     return secret
 
 
+def references(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Kind and place of every secret reference in a table and its inner ones."""
+    for value in values.values():
+        if is_reference(value):
+            yield from value.items()
+        elif isinstance(value, dict):
+            yield from references(value)
+
+
+def secret_file(kind: str, where: object, place: Callable[[str], Path] = Path) -> Path | None:
+    """The file that a reference leads to; None for one that leads to none."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if kind == "file" and isinstance(where, str):
+        return place(where)
+    return Path(folder) / where if kind == "credential" and folder and isinstance(where, str) else None
+
+
 def _no_secret_vi(kind: str, where: object, failure: Exception) -> str:
     """Why a reference brought no secret; what a command has printed is not told."""
     called = f"{_REFERENCES_VI[kind]} {where}" if isinstance(where, str) else _REFERENCES_VI[kind]

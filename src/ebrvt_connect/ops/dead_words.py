@@ -24,6 +24,7 @@ AGAIN_VI = {
     Step.ASK: "hỏi lại bên nhận trước, chỉ gửi khi bên nhận chắc chắn chưa có",
 }
 """What trying again begins with, by the step."""
+_GIVEN_UP = frozenset({State.DEAD, State.REFUSED})
 
 
 def happened_vi(message: Message, exchanges: Sequence[Exchange]) -> Iterator[str]:
@@ -35,7 +36,7 @@ def happened_vi(message: Message, exchanges: Sequence[Exchange]) -> Iterator[str
         yield f"Lỗi đã gặp: {told}."
     if message.first_sent_at is not None:
         first = local_time(message.first_sent_at)
-        yield f"Đã gửi {message.attempts} lần tới {message.target}, lần đầu lúc {first}."
+        yield f"Đã thử gửi {message.attempts} lần tới {message.target}, lần đầu lúc {first}."
     if message.deadline is not None:
         yield f"Thời hạn gửi: {local_time(message.deadline)}."
 
@@ -43,6 +44,9 @@ def happened_vi(message: Message, exchanges: Sequence[Exchange]) -> Iterator[str
 def meaning_vi(case: Case, waiting_behind: int) -> Iterator[str]:
     """What it means: whether the remote has it, and who waits because of it."""
     message = case.message
+    if message.state not in _GIVEN_UP:
+        yield f"Thông điệp này không phải đã bỏ cuộc hay bị từ chối; hiện nay: {STATES_VI[message.state]}."
+        return
     if message.first_sent_at is None:
         yield f"{message.target} chưa nhận được gì: thông điệp chưa từng được gửi đi."
     elif case.doubted:
@@ -58,8 +62,12 @@ def meaning_vi(case: Case, waiting_behind: int) -> Iterator[str]:
 def advice_vi(case: Case, now: datetime) -> Iterator[str]:
     """What can be done next, as commands."""
     message = case.message
-    if message.advice_vi:
+    if message.advice_vi and message.state is not State.DONE:
         yield redacted_text(message.advice_vi)
+    if message.state not in _GIVEN_UP:
+        listed = "; quyết định bằng ebrvt held" if message.state is State.HELD else ""
+        yield f"Xem toàn bộ diễn biến: ebrvt explain {message.id}{listed}."
+        return
     if message.record:
         late = message.deadline is not None and message.deadline <= now
         term = " --no-deadline" if late else ""
@@ -73,7 +81,9 @@ def advice_vi(case: Case, now: datetime) -> Iterator[str]:
 def fact_lines(case: Case, waiting_behind: int) -> Iterator[str]:
     """What belongs to its story besides what happened: key, content, receipt, deadline, who waits."""
     message = case.message
-    yield f"  Bước không thành: {STEPS_VI[case.failed_at or Step.JUDGE]}"
+    given_up = message.state in _GIVEN_UP
+    if given_up:
+        yield f"  Bước không thành: {STEPS_VI[case.failed_at or Step.JUDGE]}"
     yield f"  Mã trao đổi với bên nhận: {message.idem_key}"
     if message.payload is not None:
         blob = message.payload.blob
@@ -84,7 +94,8 @@ def fact_lines(case: Case, waiting_behind: int) -> Iterator[str]:
         yield f"  Thời hạn gửi: {local_time(message.deadline)}"
     if waiting_behind:
         yield f"  Chờ phía sau: {waiting_behind} thông điệp"
-    yield f"  Nếu gửi lại: {AGAIN_VI[step_again(case)]}"
+    if given_up:
+        yield f"  Nếu gửi lại: {AGAIN_VI[step_again(case)]}"
 
 
 def _why(message: Message) -> str:

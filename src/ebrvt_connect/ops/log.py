@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
@@ -14,7 +15,60 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
 
-_QUIET = ("zeep", "urllib3", "pyhanko", "pyhanko_certvalidator", "fontTools", "dbos", "uvicorn")
+_DISPATCHER = "dbos"
+_QUIET = ("zeep", "urllib3", "pyhanko", "pyhanko_certvalidator", "fontTools", _DISPATCHER, "uvicorn")
+_KIND_CHARS = 24
+_APART_SECONDS, _DISPATCHER_APART_SECONDS = 60.0, 600.0
+
+
+class Damped(logging.Filter):
+    """Lets a line that comes again and again through now and then, with how often it came meanwhile.
+
+    While a database server is away, the dispatcher's threads each say so several times a second. Its lines
+    count as the same by how they begin, and lose their tracebacks. A line of ours is the same only where its
+    logger has said nothing else since; an error of ours is never kept back.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been said yet."""
+        super().__init__()
+        self._said: dict[tuple[str, str], _Said] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is said; by its own time, so that a clock that jumps back holds nothing up."""
+        theirs = record.name.split(".")[0] == _DISPATCHER
+        if isinstance(record.msg, dict) or (record.levelno >= logging.ERROR and not theirs):
+            return True
+        text = record.getMessage()
+        if theirs:
+            text = _first_of(text)
+            record.msg, record.args, record.exc_info = text, (), None
+        kind = text[:_KIND_CHARS] if theirs else text
+        key = (record.name, kind if theirs else "")
+        before = self._said.get(key)
+        apart = _DISPATCHER_APART_SECONDS if theirs else _APART_SECONDS
+        if before is not None and before.kind == kind and abs(record.created - before.at) < apart:
+            before.kept_back += 1
+            return False
+        if before is not None and before.kind == kind and before.kept_back:
+            record.msg, record.args = f"{text} (and {before.kept_back} more like it)", ()
+        self._said[key] = _Said(kind, record.created)
+        return True
+
+
+def _first_of(text: str) -> str:
+    """The first line of a text; of one that is a traceback also its last, which says what it was."""
+    lines = text.strip().split("\n")
+    return f"{lines[0]} {lines[-1]}" if lines[0].endswith("(most recent call last):") else lines[0]
+
+
+@dataclass(slots=True)
+class _Said:
+    """A line that was said last, and how often it has come since."""
+
+    kind: str
+    at: float
+    kept_back: int = 0
 
 
 def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -43,6 +97,7 @@ def configure_logging(level: int = logging.INFO, stream: TextIO | None = None) -
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(renderer)
+    handler.addFilter(Damped())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

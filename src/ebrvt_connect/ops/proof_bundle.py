@@ -4,7 +4,9 @@
     entries/000000017/entry.txt   what took effect: codes, times, digests
     entries/000000017/place.txt   its link in the chain, and its way up to the root of its seal
     seals/3.txt  seals/3.tst      the seal's statement, and the timestamp token over it (RFC 3161)
-    content/<sha256>              what the digests are of: original, payload, record, verdict, receipts
+    content/<sha256>              what the digests are of: original, payload, record, verdict, receipts,
+                                  and the files that a record names by their digests
+    signatures/1.txt  1.p7s       the signatures of these files, taken out (`proof_signatures`)
 
 It is written whole or not at all, and for the owner alone: unlike the log, its content tells about people.
 """
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING
 from ebrvt_connect.codec.proof import entry_facts, place_text, sha256_hex
 from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ops.proof_out import new_bundle
+from ebrvt_connect.ops.proof_signatures import LARGEST_BYTES, signatures_of
+from ebrvt_connect.store.collecting import files_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +44,9 @@ ROLES_VI = {
     "answer": "câu trả lời của bên nhận",
 }
 """What an entry has digests of, by the name of the line."""
+FILE = "file"
+"""What a record has a digest of."""
+TOLD_VI = {**ROLES_VI, FILE: "tệp đính kèm mà nội dung đã đọc nêu tên"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Exported:
     """Entries that have no place in the chain yet: not in the bundle."""
     unsealed: int
     unstamped: int
+    signatures: int
+    """Signatures of files that were taken out, so that openssl can check them."""
     absent: tuple[tuple[int, str], ...]
     """(number, role) of what is not in the store any more, or no longer what it was."""
 
@@ -74,6 +83,8 @@ class _Content:
     """What the entries' digests are of, by digest, and what of it there is not."""
 
     known: dict[str, Callable[[], Iterable[bytes]]] = field(default_factory=dict)
+    files: dict[str, None] = field(default_factory=dict)
+    """Digests of what may be signed: originals, payloads and files, in order."""
     absent: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -90,13 +101,18 @@ def export(log: ProofLog, blobs: Blobs, stories: Iterable[Story], roots: bytes, 
     content = _Content()
     for page in pages:
         _collect(content, page, told[page.entry.message_id], blobs)
+    signatures = tuple(signatures_of(_whole(content)))
     with new_bundle(out) as bundle:
         _write(bundle, pages, seals, content, roots)
+        for number, taken in enumerate(signatures, 1):
+            bundle.write(f"signatures/{number}.txt", [taken.text().encode()])
+            bundle.write(f"signatures/{number}.p7s", [taken.cms])
     return Exported(
         entries=tuple(page.place.link.number for page in pages),
         unlinked=len(entries) - len(pages),
         unsealed=sum(page.place.seal is None for page in pages),
         unstamped=sum(seal.token is None for seal in seals),
+        signatures=len(signatures),
         absent=tuple(content.absent),
     )
 
@@ -114,6 +130,35 @@ def _collect(content: _Content, page: _Page, story: Story, blobs: Blobs) -> None
             content.known[digest] = lambda digest=digest: blobs.chunks(digest)  # type: ignore[misc]
         else:
             content.absent.append((page.place.link.number, role))
+        if role in {"original", "payload"}:
+            content.files[digest] = None
+    if sha256_hex(story.message.record.encode()) == page.facts.get("record-sha256"):
+        _collect_files(content, page, story, blobs)
+
+
+def _collect_files(content: _Content, page: _Page, story: Story, blobs: Blobs) -> None:
+    """The files that the record names: its digest vouches for theirs."""
+    for digest in dict.fromkeys(files_of(story.message.record)):
+        if digest in content.known or _kept(blobs, digest):
+            content.known.setdefault(digest, lambda digest=digest: blobs.chunks(digest))  # type: ignore[misc]
+            content.files[digest] = None
+        else:
+            content.absent.append((page.place.link.number, FILE))
+
+
+def _whole(content: _Content) -> dict[str, bytes]:
+    """What may be signed, each file in one piece; the largest are left out."""
+    found: dict[str, bytes] = {}
+    for digest in content.files:
+        pieces, size = [], 0
+        for piece in content.known[digest]() if digest in content.known else ():
+            size += len(piece)
+            if size > LARGEST_BYTES:
+                break
+            pieces.append(piece)
+        else:
+            found[digest] = b"".join(pieces)
+    return found
 
 
 def _pieces(story: Story) -> Iterator[bytes]:

@@ -25,8 +25,10 @@ from ebrvt_connect.codec.zip import Archive, ZipLimits
 from ebrvt_connect.errors import ConnectError, InvalidValue, explain
 from ebrvt_connect.ops.proof_bundle import ROLES_VI, ROOTS
 from ebrvt_connect.ops.proof_out import SUMS
+from ebrvt_connect.ops.proof_signatures import LARGEST_BYTES, holds, read_signature, signer_of
 from ebrvt_connect.ports.blobs import CHUNK_BYTES
 from ebrvt_connect.ports.bounded import read_bounded
+from ebrvt_connect.store.collecting import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +86,11 @@ PROOF_CONTENT_ABSENT = explain(
     "Mục {number}: bộ bằng chứng không kèm {role}.",
     "Mục vẫn chứng minh mã băm; tìm bản lưu có đúng mã băm đó để đối chiếu.",
 )
+PROOF_SIGNATURE_WRONG = explain(
+    "PROOF_SIGNATURE_WRONG",
+    "Chữ ký tách riêng {number} trong bộ không phải là chữ ký trên nội dung mà nó nêu.",
+    "Bộ bằng chứng đã bị sửa; đề nghị nơi xuất gửi lại.",
+)
 PROOF_NO_ROOTS = explain(
     "PROOF_NO_ROOTS",
     "Không có chứng thư gốc để kiểm tra dấu thời gian của niêm phong {number}.",
@@ -114,6 +121,19 @@ class ProofFinding:
     advice_vi: str
 
 
+@dataclass(frozen=True, slots=True)
+class SignatureTold:
+    """A signature that was taken out of a file, as it checks by itself."""
+
+    number: str
+    file: str
+    """SHA-256 of what is signed."""
+    signer: str
+    certificate_sha256: str
+    holds: bool
+    """Whether it is plainly right for those bytes; whose it may be is not asked."""
+
+
 @dataclass(slots=True)
 class ProofReport:
     """What checking a bundle has found."""
@@ -123,6 +143,7 @@ class ProofReport:
     """The time of each seal whose token holds."""
     roots: tuple[str, ...] = ()
     """SHA-256 of the roots that were trusted."""
+    signatures: list[SignatureTold] = field(default_factory=list)
     findings: list[ProofFinding] = field(default_factory=list)
 
     @property
@@ -159,13 +180,20 @@ class _Files:
 
     def text(self, name: str) -> str:
         """A small file as text; raises `ValueError` where it is none."""
+        content = self.content(name, _SMALL_BYTES)
+        if b"\r" in content:
+            raise ValueError(f"{name} is not as it was written")
+        return content.decode("utf-8")
+
+    def content(self, name: str, most_bytes: int) -> bytes:
+        """A file in one piece; raises `ValueError` where there is none, or more of it."""
         if name not in self.names:
             raise ValueError(f"no {name}")
         with self.open(name) as stream:
-            content = read_bounded(stream, _SMALL_BYTES, too_large=None)
-        if len(content) > _SMALL_BYTES or b"\r" in content:
-            raise ValueError(f"{name} is not as it was written")
-        return content.decode("utf-8")
+            content = read_bounded(stream, most_bytes, too_large=None)
+        if len(content) > most_bytes:
+            raise ValueError(f"{name} is too long")
+        return content
 
     def sha256(self, name: str) -> str:
         """The digest of a file."""
@@ -191,8 +219,11 @@ def check(place: Path, roots: bytes | None = None) -> ProofReport:
             if not folders:
                 report.wrong_is(PROOF_EMPTY)
             seals = _check_seals(report, files, _roots(report, files, roots))
+            known: set[str] = set()
             for folder in folders:
-                _check_entry(report, files, seals, f"entries/{folder}")
+                known |= _check_entry(report, files, seals, f"entries/{folder}")
+            _check_files(report, files)
+            _check_signatures(report, files, known)
     return report
 
 
@@ -221,7 +252,8 @@ def _check_sums(report: ProofReport, files: _Files) -> None:
             report.wrong_is(PROOF_FILES_DIFFER, name=match[2])
 
 
-def _check_entry(report: ProofReport, files: _Files, seals: Mapping[int, Seal], folder: str) -> None:
+def _check_entry(report: ProofReport, files: _Files, seals: Mapping[int, Seal], folder: str) -> set[str]:
+    """Look at one entry; returns the digests of what may be signed, by its word or its record's."""
     report.entries += 1
     try:
         place = read_place(files.text(f"{folder}/place.txt"))
@@ -229,7 +261,7 @@ def _check_entry(report: ProofReport, files: _Files, seals: Mapping[int, Seal], 
         facts = entry_facts(body)
     except ValueError:
         report.wrong_is(PROOF_ENTRY_CHANGED, number=folder)
-        return
+        return set()
     number = place.link.number
     made = linked(number, place.link.previous, body)
     if made != place.link:
@@ -239,6 +271,37 @@ def _check_entry(report: ProofReport, files: _Files, seals: Mapping[int, Seal], 
     elif not _leads_up(seals.get(place.seal), number, root_by(made.hash, place.path)):
         report.wrong_is(PROOF_PATH_BROKEN, number=number, seal=place.seal)
     _check_contents(report, files, number, facts)
+    return {facts.get(f"{role}-sha256", "-") for role in ROLES_VI} | set(_named_by_record(files, facts))
+
+
+def _named_by_record(files: _Files, facts: Mapping[str, str]) -> Iterator[str]:
+    try:
+        yield from files_of(files.text(f"content/{facts.get('record-sha256')}"))
+    except ValueError:  # not there, or too large to be a record
+        return
+
+
+def _check_files(report: ProofReport, files: _Files) -> None:
+    """Whatever lies there is what its name says."""
+    for name in sorted(files.names):
+        if name.startswith("content/") and files.sha256(name) != name.removeprefix("content/"):
+            report.wrong_is(PROOF_CONTENT_CHANGED, number="–", role=name)
+
+
+def _check_signatures(report: ProofReport, files: _Files, known: set[str]) -> None:
+    for name in sorted(n for n in files.names if n.startswith("signatures/") and n.endswith(".txt")):
+        number = name.removeprefix("signatures/").removesuffix(".txt")
+        try:
+            taken = read_signature(files.text(name), files.content(f"signatures/{number}.p7s", _SMALL_BYTES))
+            data = files.content(f"content/{taken.file}", LARGEST_BYTES)
+        except ValueError:
+            report.wrong_is(PROOF_SIGNATURE_WRONG, number=number)
+            continue
+        found = holds(taken, data)
+        strange = taken.file not in known or (taken.holds and not found)
+        if strange or (taken.around is not None and not taken.around.holds_here(data, taken.cms)):
+            report.wrong_is(PROOF_SIGNATURE_WRONG, number=number)
+        report.signatures.append(SignatureTold(number, taken.file, *signer_of(taken), found))
 
 
 def _leads_up(seal: Seal | None, number: int, root: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ops.blob_place import disk_folders, open_blobs
 from ebrvt_connect.ops.named_check import CheckResult, Grade
+from ebrvt_connect.ops.words import COMPACT_VI, local_time, much_room, room_text
 from ebrvt_connect.store.reserve import NAME
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
     from ebrvt_connect.ops.config import LoadedConfig
     from ebrvt_connect.ports.clock import Clock
+    from ebrvt_connect.store.compacting import FileRoom
 
 TITLES_VI = {
     "disk": "Ổ đĩa",
     "disk-reserve": "Dự trữ đĩa",
+    "store-file": "Kích thước sổ cái",
     "blob-store": "Máy chủ lưu nội dung",
     "upkeep": "Dọn dữ liệu",
 }
@@ -70,6 +74,13 @@ def bucket(loaded: LoadedConfig) -> Iterator[CheckResult]:
     yield CheckResult("blob-store", Grade.PASS, f"Kết nối được; {owners} sổ cái lưu nội dung ở đây.")
 
 
+def file(room: FileRoom) -> CheckResult:
+    """How large the ledger is; empty room in it is no trouble."""
+    much = much_room(room.total_bytes, room.free_bytes)
+    said = room_text(room.total_bytes, room.free_bytes).partition("\n")[0]
+    return CheckResult("store-file", Grade.PASS, said, COMPACT_VI if much else "")
+
+
 def upkeep(last: dict[str, Any] | None) -> Iterator[CheckResult]:
     """How the last round of upkeep went (`store.retention.last_upkeep`)."""
     if last is None:
@@ -79,7 +90,8 @@ def upkeep(last: dict[str, Any] | None) -> Iterator[CheckResult]:
         cure = "Chạy ebrvt retention run --dry-run để xem nguyên nhân."
         yield CheckResult("upkeep", Grade.FAIL, said, cure)
     else:
-        yield CheckResult("upkeep", Grade.PASS, f"Lần dọn gần nhất: {last['began_at'][:16]} (UTC).")
+        began = local_time(datetime.fromisoformat(last["began_at"]))
+        yield CheckResult("upkeep", Grade.PASS, f"Lần dọn gần nhất: {began}.")
 
 
 def _disks(loaded: LoadedConfig) -> Iterator[Path]:

@@ -18,7 +18,17 @@ from ebrvt_connect.store.blobs import LocalBlobs
 from ebrvt_connect.store.blobs_to_move import Carried, copy_blobs
 from ebrvt_connect.store.connect import open_database
 from ebrvt_connect.store.migrations import migrate
-from ebrvt_connect.store.moving import BATCH, Copied, Outlook, Tell, Terms, alone, move, outlook
+from ebrvt_connect.store.moving import (
+    BATCH,
+    Copied,
+    Outlook,
+    Tell,
+    Terms,
+    alone,
+    move,
+    outlook,
+    refuse_same_place,
+)
 from ebrvt_connect.store.moving import abandon as given_up
 from ebrvt_connect.store.proof import ProofBreak, ProofLog
 
@@ -60,8 +70,10 @@ def look(loaded: LoadedConfig, wish: Wish, now: datetime) -> Outlook:
     with _opened(loaded.store_url(), now) as source, alone(source):
         if _is_file_to_be_made(wish.url):
             return outlook(source, None, _terms(wish, now))
-        with _engine(wish.url) as target, alone(target):
-            return outlook(source, target, _terms(wish, now))
+        with _engine(wish.url) as target:
+            refuse_same_place(source, target)
+            with alone(target):
+                return outlook(source, target, _terms(wish, now))
 
 
 def bring(loaded: LoadedConfig, wish: Wish, now: datetime) -> Moved:

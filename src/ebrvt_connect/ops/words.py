@@ -108,6 +108,8 @@ PROVENANCE_VI = {
     "sandbox": "do dự án tự đặt ra",
 }
 """How a dialect is known, by the word of the adapter's manifest."""
+COMPACT_VI = "Muốn trả chỗ trống cho ổ đĩa: dừng dịch vụ, chạy ebrvt store compact rồi chạy lại dịch vụ."
+_MUCH_BYTES = 100 * 1000**2
 _SYSTEMS_OWN = (
     ("superseded", re.compile(r"message (\d+)"), "bản mới hơn (thông điệp số {}) thay thế bản này"),
     ("requeued", re.compile(r"goes again after message (\d+)"), "gửi lại sau thông điệp số {}, bản sửa lỗi"),
@@ -127,19 +129,36 @@ def decision_vi(code: str, detail: str) -> str:
 def paused_text(system: str, reason_vi: str, code: str) -> str:
     """A paused system (đang tạm dừng): why, and what takes it up again."""
     named = f" [{code}]" if code else ""
+    how = f" (cách khắc phục: ebrvt explain {code})" if code else ""
     return (
         f"Hệ thống {system} đang tạm dừng: {redacted_text(reason_vi)}{named}\n"
-        f"  → Khắc phục xong thì chạy: ebrvt resume {system}"
+        f"  → Khắc phục xong thì chạy: ebrvt resume {system}{how}"
     )
 
 
-def draining_text(system: str, why: str, left: int) -> str:
+def draining_text(system: str, why: str, left: int, stuck: int) -> str:
     """A system that is being drained (đang rút hết): what is left, and what ends it."""
     rest = f"còn {left} thông điệp" if left else "đã hết"
+    if stuck:
+        rest += f", trong đó {stuck} chờ người quyết định"
     return (
         f"Hệ thống {system} đang rút hết, không nhận cái mới: {why}; {rest}\n"
         f"  → Muốn nhận lại thì chạy: ebrvt resume {system}"
     )
+
+
+def room_text(total_bytes: int, free_bytes: int | None) -> str:
+    """How large the ledger is and how much of it is empty, and what gives that back where it is much."""
+    if free_bytes is None:
+        return f"Cơ sở dữ liệu: {total_bytes / 1e6:.1f} MB."
+    empty = f"{free_bytes / 1e6:.1f} MB trống, được dùng lại trước"
+    told = f"Tệp sổ cái: {total_bytes / 1e6:.1f} MB, trong đó {empty}."
+    return f"{told}\n  → {COMPACT_VI}" if much_room(total_bytes, free_bytes) else told
+
+
+def much_room(total_bytes: int, free_bytes: int | None) -> bool:
+    """Whether so much of the ledger's file is empty that people should know."""
+    return free_bytes is not None and free_bytes >= max(_MUCH_BYTES, total_bytes // 4)
 
 
 def local_time(moment: datetime | None) -> str:

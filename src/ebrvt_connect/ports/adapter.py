@@ -164,6 +164,13 @@ class Adapter(ABC):
     def ping(self) -> str:
         """One harmless read for `ebrvt doctor`: a short word on what answered; raises `ConnectError`."""
 
+    def open_keys(self) -> None:  # noqa: B027 - most have none
+        """Open what this system signs with, without asking the remote; raises `ConnectError`.
+
+        Done whenever it is opened, so that a renewed key is known to be good before it takes the old one's
+        place. Nothing by default.
+        """
+
     @abstractmethod
     def close(self) -> None:
         """Give back connections."""

@@ -32,6 +32,8 @@ class Cause:
     """The daemon whose own trouble it is; empty: whichever daemon looks finds it."""
     count: int = 1
     """How much of it there is: messages, failures."""
+    each_new: bool = False
+    """More of it is new trouble, even after a person has closed what there was (messages given up)."""
 
     @property
     def key(self) -> Key:
@@ -53,7 +55,7 @@ class Incident:
     last_at: datetime
     """When its cause was last seen, to the minute."""
     count: int
-    """The most there was of it at a time."""
+    """The most there was of it at a time; of a dismissed one whose `each_new` counts, the least since."""
     returns: int = 0
     """How often its cause went and came back before it was closed."""
     gone_at: datetime | None = None
@@ -63,7 +65,8 @@ class Incident:
     """The person who closed it; empty: it closed itself when its cause was gone."""
     closed_why: str = ""
     dismissed: bool = False
-    """Closed by a person while its cause was there: not opened again before that has been gone."""
+    """Closed by a person while its cause was there: not opened again before that has been gone, or grown
+    where each is new trouble."""
 
     @property
     def key(self) -> Key:

@@ -170,6 +170,8 @@ class Stored:
 
     new: int
     duplicates: int
+    changed: tuple[str, ...] = ()
+    """Ids of those that came again in the same version with other bytes: what came first stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +305,10 @@ class DrainLedger(Protocol):
 
         `sendable` is False while the system is paused; `not_before` holds back what is to be sent until then.
         """
+        ...
+
+    def let_go(self, system: str, shard: int, *, holder: str) -> None:
+        """Let go of the shard after trouble, and do nothing else."""
         ...
 
     def origin_of(self, message: Message, record: Record) -> Message | None:

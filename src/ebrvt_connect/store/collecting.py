@@ -254,7 +254,7 @@ def references(database: sa.Engine) -> Iterator[Reference]:
         for role, sha256 in (("original", row.original_sha256), ("payload", row.payload_sha256)):
             if sha256:
                 yield Reference(row.id, row.title, role, sha256)
-        for sha256 in _files_of(row.record):
+        for sha256 in files_of(row.record):
             yield Reference(row.id, row.title, "attachment", sha256)
 
 
@@ -290,7 +290,7 @@ def _wrong(blobs: Blobs, sha256: str, *, read: bool) -> Explanation | None:
     return None if digest.hexdigest() == sha256 else BLOB_DAMAGED
 
 
-def _files_of(record: str) -> Iterator[str]:
+def files_of(record: str) -> Iterator[str]:
     """The digests a record names as such (`sha256`), at whatever depth."""
     try:
         left: list[Any] = [json.loads(record)] if record else []

@@ -22,6 +22,7 @@ POINTS = (
     "after_shard_opened",
     "after_judge_before_commit",
     "in_commit",
+    "after_contents_before_commit",
     "after_mark_before_send",
     "after_send_before_settle",
     "after_settle",

@@ -9,13 +9,26 @@ import sqlalchemy as sa
 
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import reading, writing
-from ebrvt_connect.store.queries import Queries
-from ebrvt_connect.store.shards import insert_for
+from ebrvt_connect.store.queries import STUCK, Queries
+from ebrvt_connect.store.shards import BY_ITSELF, insert_for
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_D, _M = schema.draining, schema.message
+_D, _M, _I = schema.draining, schema.message, schema.inbox
+_LEFT = sa.select(sa.func.count()).where(_M.c.target == _D.c.system, _M.c.in_lane == 1)
+_GOES = sa.and_(_M.c.state.in_(BY_ITSELF), ~STUCK)
+_COUNTS = (
+    _LEFT,
+    _LEFT.where(~_GOES),
+    sa.select(sa.func.count()).where(
+        # By link, as the index has it: nearly all that ever came is acknowledged.
+        _I.c.link.in_(sa.select(schema.checkpoint.c.link)),
+        _I.c.acknowledged_at.is_(None),
+        _I.c.system == _D.c.system,
+    ),
+)
+"""As `Draining` has them, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,15 @@ class Draining:
     since: datetime
     left: int
     """Messages on their way to it; what waits for a person is among them."""
+    stuck: int
+    """Of those: held, given up, or behind such a one in its lane. They go when a person has decided."""
+    owed: int
+    """What has come from it and is still to be acknowledged to it."""
+
+    @property
+    def going(self) -> int:
+        """What still goes by itself."""
+        return self.left - self.stuck + self.owed
 
 
 class DrainingRows(Queries):
@@ -52,9 +74,6 @@ class DrainingRows(Queries):
 
     def draining(self) -> list[Draining]:
         """The same with who, why, and how much is left to go out."""
-        left = sa.select(sa.func.count()).where(_M.c.target == _D.c.system, _M.c.in_lane == 1)
-        query = sa.select(_D, left.scalar_subquery().label("left")).order_by(_D.c.system)
+        query = sa.select(_D, *(count.scalar_subquery() for count in _COUNTS)).order_by(_D.c.system)
         with reading(self.database) as tx:
-            return [
-                Draining(row.system, row.by_whom, row.why, row.since, row.left) for row in tx.execute(query)
-            ]
+            return [Draining(*row) for row in tx.execute(query)]

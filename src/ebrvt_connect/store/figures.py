@@ -31,7 +31,7 @@ from ebrvt_connect.ports.figures import (
 )
 from ebrvt_connect.ports.gate import SIGNED_FOR_ISSUER
 from ebrvt_connect.store import schema
-from ebrvt_connect.store.connect import reading
+from ebrvt_connect.store.connect import holding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -61,9 +61,9 @@ def facts_of(
     """The facts of a period as one snapshot of the ledger; each stream can be read once, in here.
 
     Links are those that carry dossiers on and documents out; none of a kind means there is no such source.
-    Raises as `connect.reading`.
+    Raises as `connect.holding`.
     """
-    with reading(database) as tx:
+    with holding(database) as tx:
         if database.dialect.name == "postgresql":  # SQLite's reading is one snapshot already
             tx.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield Facts(

@@ -16,6 +16,7 @@ from ebrvt_connect.ports.alerts import Cause, Incident, What
 from ebrvt_connect.resilience.breaker import Position
 from ebrvt_connect.store import rows, schema
 from ebrvt_connect.store.connect import reading, writing
+from ebrvt_connect.store.limit_rows import common_of
 from ebrvt_connect.store.shards import BY_ITSELF, insert_for
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ MESSAGES_HELD_LONG = explain(
 _TO_RESUME_VI = "Khắc phục xong thì chạy: ebrvt resume {system}."
 
 _M, _S, _C = schema.message, schema.system, schema.checkpoint
-_I, _A = schema.incident, schema.alert
+_I, _A, _L = schema.incident, schema.alert, schema.limit_state
 NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 """Links go by their own names."""
 _LEASE = timedelta(minutes=5)
@@ -297,8 +298,14 @@ def _paused(tx: sa.Connection) -> Iterator[Cause]:
 
 
 def _behind_breakers(tx: sa.Connection) -> Iterator[str]:
-    resting = _S.c.breaker.in_([Position.OPEN.value, Position.HALF_OPEN.value])
-    yield from tx.scalars(sa.select(_S.c.name).where(resting))
+    """Those that something waits for: nobody asks the others whether they are back, nor misses them.
+
+    By what all daemons share, not by what was noted of it for people: a note may have failed.
+    """
+    waits = sa.exists().where(_M.c.target == _L.c.system, _M.c.state.in_(BY_ITSELF))
+    for row in tx.execute(sa.select(_L).where(_L.c.state.contains("breaker"), waits)):
+        if common_of(row.state).breaker.position is not Position.CLOSED:
+            yield row.system
 
 
 def _not_fetched(tx: sa.Connection, before: datetime) -> Iterator[str]:
@@ -326,7 +333,7 @@ def _counted(tx: sa.Connection, code: str, state: State, until: datetime) -> Ite
         .order_by(_M.c.target)
     )
     for target, number in tx.execute(query):
-        yield _cause(code, target, int(number))
+        yield replace(_cause(code, target, int(number)), each_new=True)
 
 
 def _cause(code: str, system: str, count: int) -> Cause:

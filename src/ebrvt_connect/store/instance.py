@@ -67,20 +67,31 @@ class Instance:
 
         Raises `HeldForPerson` `INSTANCE_TAKEN` (scope store) when another has it by now.
         """
-        if self._connection is None:
+        if self._connection is None or self._is_held(self._connection):
             return
         with telling_apart():
+            _log.warning("the session that holds the name %s was cut; taking it again", self.name)
+            self._forget()
             try:
-                self._connection.execute(sa.text("SELECT 1"))
-            except sa.exc.DBAPIError:
-                _log.warning("the session that holds the name %s was cut; taking it again", self.name)
-                self._forget()
                 self._connection = self._session()
                 mine = _locked(self._connection, self.name)
-            else:
-                return
+            except sa.exc.SQLAlchemyError:
+                self._forget()  # whatever answers next time must not be taken for a session that has the lock
+                raise
         if not mine:
+            self._forget()
             raise _taken(self.name)
+
+    @staticmethod
+    def _is_held(session: sa.Connection) -> bool:
+        """Whether the session lives, and with it its lock; one that was closed never comes back by itself."""
+        if session.closed:
+            return False
+        try:
+            session.execute(sa.text("SELECT 1"))
+        except sa.exc.DBAPIError:
+            return False
+        return True
 
     def leave(self) -> None:
         """Let the name go."""

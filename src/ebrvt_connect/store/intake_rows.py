@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from ebrvt_connect.store.shards import insert_for
 from ebrvt_connect.store.superseding import GIVES_WAY, NEVER_LEFT, Heir, supersede
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from ebrvt_connect.ports.adapter import Batch
@@ -35,12 +37,26 @@ Shard = tuple[str, int]
 """A shard of a system."""
 Named = tuple[str, str]
 """Kind and external id."""
+Version = tuple[str, str, str]
+"""Kind, external id and version."""
 
 _M = schema.message
 _I = schema.inbox
 _C = schema.checkpoint
-_KNOWN = sa.select(_I.c.id).where(
-    *(_I.c[name] == sa.bindparam(name) for name in ("system", "kind", "external_id", "version"))
+_PAGE = 500
+_THESE = _I.c.external_id.in_(sa.bindparam("names", expanding=True))
+_KNOWN = sa.select(_I.c.kind, _I.c.external_id, _I.c.version, _I.c.sha256).where(
+    _I.c.system == sa.bindparam("of_system"), _THESE
+)
+_TAKEN = (
+    sa.select(_I.c.kind, _I.c.external_id)
+    .join(_M, _M.c.id == _I.c.message_id)
+    .where(_I.c.system == sa.bindparam("of_system"), _THESE)
+    .where(_M.c.state.not_in(_CAME_TO_NOTHING), sa.not_(sa.and_(*NEVER_LEFT)))
+)
+"""What is on its way, or was delivered, in whatever version."""
+_SAME = sa.select(_I.c.id, _I.c.kind, _I.c.external_id, _I.c.message_id, _I.c.same_as).where(
+    _I.c.system == sa.bindparam("of_system"), _I.c.same_as.in_(sa.bindparam("same", expanding=True))
 )
 
 
@@ -63,22 +79,77 @@ class IntakeRows(Delivery):
     def store_batch(self, origin: Origin, batch: Batch, now: datetime) -> Stored:
         """Store a batch; what has arrived before is noted as a duplicate and makes no message."""
         with writing(self.database) as tx:
-            fresh = [item for item in batch.items if not self._known(tx, origin, item)]
+            known = self._known(tx, origin, batch.items)
+            fresh = [item for item in batch.items if _name(item) not in known]
             touched = {(origin.target, self.shard_of(item.lane)) for item in fresh}
             stopped = self._stopped(tx, origin, fresh)
             self.raise_flags(tx, touched.union(*stopped.values()))
-            stored = 0
-            for item in fresh:
-                message_id = self._store_item(tx, origin, item, now)
-                if message_id is not None:
-                    stored += 1
-                    if (item.kind.value, item.external_id) in stopped:
-                        self._take_place(tx, origin, item, message_id, now)
+            if stopped or not self._all_new(tx, origin, fresh):
+                stored = self._store_one_by_one(tx, origin, fresh, stopped, now)
+            else:
+                stored = self._store_together(tx, origin, fresh, now)
             # A source that lists the same again and again costs a look, not a commit.
             if stored or tx.scalar(sa.select(_C.c.value).where(_C.c.link == origin.link)) != batch.checkpoint:
                 self._set_checkpoint(tx, origin.link, {"value": batch.checkpoint, "stored_at": now})
             crash_point("in_store_before_commit")
-        return Stored(new=stored, duplicates=len(batch.items) - stored)
+        changed = tuple(item.external_id for item in batch.items if _is_other(item, known.get(_name(item))))
+        return Stored(new=stored, duplicates=len(batch.items) - stored, changed=changed)
+
+    @staticmethod
+    def _known(tx: sa.Connection, origin: Origin, items: Sequence[Item]) -> dict[Version, str | None]:
+        """The versions of these that have arrived before, and the digests of their bytes."""
+        known: dict[Version, str | None] = {}
+        for names in _pages({item.external_id for item in items}):
+            found = tx.execute(_KNOWN, {"of_system": origin.source, "names": names})
+            known |= {(row.kind, row.external_id, row.version): row.sha256 for row in found}
+        return known
+
+    @staticmethod
+    def _all_new(tx: sa.Connection, origin: Origin, fresh: Sequence[Item]) -> bool:
+        """Whether each is the first of its name and of its content, here and among themselves."""
+        contents = [(item.kind, item.same_as) for item in fresh if item.same_as]
+        if len({(item.kind, item.external_id) for item in fresh}) < len(fresh):
+            return False
+        if len(set(contents)) < len(contents):
+            return False
+        for same in _pages({content for _, content in contents}):
+            if tx.execute(_SAME, {"of_system": origin.source, "same": same}).first() is not None:
+                return False
+        for names in _pages({item.external_id for item in fresh if item.once}):
+            if tx.execute(_TAKEN, {"of_system": origin.source, "names": names}).first() is not None:
+                return False
+        return True
+
+    def _store_together(self, tx: sa.Connection, origin: Origin, fresh: Sequence[Item], now: datetime) -> int:
+        """The common case, in two statements; returns how many messages were new."""
+        if not fresh:
+            return 0
+        news = [_message(origin, item, now) for item in fresh]
+        made = self._insert_all(tx, news, now)
+        rows_ = [
+            _inbox_row(origin, item, made.get(new.idem_key), now)
+            for item, new in zip(fresh, news, strict=True)
+        ]
+        tx.execute(_arriving(tx.dialect.name), rows_)
+        return len(made)
+
+    def _store_one_by_one(
+        self,
+        tx: sa.Connection,
+        origin: Origin,
+        fresh: Sequence[Item],
+        stopped: dict[Named, set[Shard]],
+        now: datetime,
+    ) -> int:
+        """Where what came before, or stands beside it, decides what becomes of an item."""
+        stored = 0
+        for item in fresh:
+            message_id = self._store_item(tx, origin, item, now)
+            if message_id is not None:
+                stored += 1
+                if (item.kind.value, item.external_id) in stopped:
+                    self._take_place(tx, origin, item, message_id, now)
+        return stored
 
     @staticmethod
     def _take_place(tx: sa.Connection, origin: Origin, item: Item, by: int, now: datetime) -> None:
@@ -89,10 +160,6 @@ class IntakeRows(Delivery):
                 by, origin.link, origin.source, origin.target, kind, item.external_id, lane, item.replaces
             )
             supersede(tx, heir, now)
-
-    @staticmethod
-    def _known(tx: sa.Connection, origin: Origin, item: Item) -> bool:
-        return tx.scalar(_KNOWN, _arrival(origin, item)) is not None
 
     def _store_item(self, tx: sa.Connection, origin: Origin, item: Item, now: datetime) -> int | None:
         """An inbox row, and a message unless the same content came under another id; the message if new."""
@@ -114,15 +181,11 @@ class IntakeRows(Delivery):
             # From now on it is this arrival that later ones are the same as.
             tx.execute(_I.update().where(_I.c.id == first.id).values(same_as=None))
             first = None
-        row = {
-            **_arrival(origin, item),
-            "link": origin.link,
-            "same_as": item.same_as if item.same_as and first is None else None,
-            "sha256": item.original.sha256 if item.original else None,
-            "message_id": message_id,
-            "duplicate": int(again or message_id is None),
-            "stored_at": now,
-        }
+        row = _inbox_row(origin, item, message_id, now)
+        if again:
+            row["duplicate"] = 1
+        if first is not None:
+            row["same_as"] = None
         tx.execute(_arriving(tx.dialect.name), row)
         return None if again else message_id
 
@@ -150,25 +213,15 @@ class IntakeRows(Delivery):
     @staticmethod
     def _is_taken(tx: sa.Connection, origin: Origin, item: Item) -> bool:
         """Whether another version is on its way, or was delivered; for what is taken over once."""
-        found = tx.scalar(
-            sa.select(_I.c.id)
-            .join(_M, _M.c.id == _I.c.message_id)
-            .where(_I.c.system == origin.source, _I.c.kind == item.kind.value)
-            .where(_I.c.external_id == item.external_id, _M.c.state.not_in(_CAME_TO_NOTHING))
-            .where(sa.not_(sa.and_(*NEVER_LEFT)))
-            .limit(1)
-        )
-        return found is not None
+        found = tx.execute(_TAKEN, {"of_system": origin.source, "names": [item.external_id]})
+        return any(row.kind == item.kind.value for row in found)
 
     @staticmethod
     def _same_content(tx: sa.Connection, origin: Origin, item: Item) -> rows.AnyRow | None:
         if not item.same_as:
             return None
-        return tx.execute(
-            sa.select(_I.c.id, _I.c.external_id, _I.c.message_id).where(
-                _I.c.system == origin.source, _I.c.kind == item.kind.value, _I.c.same_as == item.same_as
-            )
-        ).one_or_none()
+        found = tx.execute(_SAME, {"of_system": origin.source, "same": [item.same_as]})
+        return next((row for row in found if row.kind == item.kind.value), None)
 
     @staticmethod
     def _set_checkpoint(tx: sa.Connection, link: str, values: dict[str, object]) -> None:
@@ -278,10 +331,42 @@ def _arrival(origin: Origin, item: Item) -> dict[str, object]:
     }
 
 
+def _inbox_row(origin: Origin, item: Item, message_id: int | None, now: datetime) -> dict[str, object]:
+    """The arrival of something that is the same as nothing before it."""
+    return {
+        **_arrival(origin, item),
+        "link": origin.link,
+        "same_as": item.same_as or None,
+        "sha256": item.original.sha256 if item.original else None,
+        "message_id": message_id,
+        "duplicate": int(message_id is None),
+        "stored_at": now,
+    }
+
+
+def _name(item: Item) -> Version:
+    return item.kind.value, item.external_id, item.version
+
+
+def _is_other(item: Item, sha256: str | None) -> bool:
+    """Whether what arrived before under its name and version had other bytes."""
+    return sha256 is not None and item.original is not None and item.original.sha256 != sha256
+
+
+def _pages(names: Collection[str]) -> Iterator[list[str]]:
+    """In pieces: databases take only so many parameters at once."""
+    ordered = sorted(names)
+    return (ordered[at : at + _PAGE] for at in range(0, len(ordered), _PAGE))
+
+
 def _key(origin: Origin, item: Item) -> str:
     """The idempotency key; what only comes along is told apart from the link's own kind by its kind."""
     link = origin.link if item.kind is origin.kinds[0] else f"{origin.link}:{item.kind.value}"
-    return f"{link}:{item.external_id}:{item.version}"
+    key = f"{link}:{item.external_id}:{item.version}"
+    if ":" not in item.external_id and ">" not in key:  # else two names might run together (`feedback`, too)
+        return key
+    parts = json.dumps([link, item.external_id, item.version])
+    return f"{key}~{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
 
 
 def _message(origin: Origin, item: Item, now: datetime) -> NewMessage:

@@ -8,12 +8,14 @@ told which daemons live.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 
 from ebrvt_connect.store import schema
+from ebrvt_connect.store.alone import alone_with
 from ebrvt_connect.store.connect import open_database, reading, writing
 from ebrvt_connect.store.draining import DrainingRows
 from ebrvt_connect.store.migrations import migrate, refuse_newer
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUSEKEEPING = 0x6562727600000001
 """Among the advisory locks of the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """A daemon (dịch vụ) by its last heartbeat."""
+
+    name: str
+    host: str
+    pid: int
+    started_at: datetime
+    beat_at: datetime
 
 
 class Ledger(DrainingRows):
@@ -87,6 +100,13 @@ class Ledger(DrainingRows):
         refuse_newer(self.database)
         refuse_moved(self.database)
 
+    def executors(self) -> list[Executor]:
+        """Every daemon that was at work on this store and did not say that it ended, by name."""
+        x = schema.executor
+        with reading(self.database) as tx:
+            rows = tx.execute(sa.select(x).where(x.c.beat_at > _LONG_AGO).order_by(x.c.id))
+            return [Executor(row.id, row.host, row.pid, row.started_at, row.beat_at) for row in rows]
+
     def living_executors(self, now: datetime, dead_after: timedelta) -> set[str]:
         """Daemons whose last beat is not too long ago."""
         x = schema.executor
@@ -115,11 +135,8 @@ class Ledger(DrainingRows):
 
         Who gives back a dead machine's work twice would have it done by two at once.
         """
-        if self.database.dialect.name == "sqlite":  # one daemon a file
-            yield True
-            return
-        with reading(self.database) as tx:
-            yield bool(tx.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_HOUSEKEEPING))))
+        with alone_with(self.database, _HOUSEKEEPING) as alone:
+            yield alone
 
     def forget_executor(self, executor: str) -> None:
         """A daemon that is gone for good and whose work has been taken over."""

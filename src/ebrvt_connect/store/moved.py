@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from ebrvt_connect.errors import Explanation, HeldForPerson, Scope, explain
+from ebrvt_connect.model.period import VIETNAM
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.shards import insert_for
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 STORE_MOVED = explain(
     "STORE_MOVED",
@@ -99,7 +97,7 @@ def refuse_moved(database: sa.Engine) -> None:
             f"this store is the {mark.side} of a move ({'done' if mark.done else 'not done'}): {mark.place}",
             scope=Scope.STORE,
             place=mark.place,
-            at=mark.at,
+            at=f"{datetime.fromisoformat(mark.at).astimezone(VIETNAM):%d/%m/%Y %H:%M}",
         )
 
 

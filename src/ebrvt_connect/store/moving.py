@@ -13,7 +13,7 @@ dispatcher's own tables are left behind: its work is made anew from the flags by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
 from ebrvt_connect.store import rows_to_move as rows
 from ebrvt_connect.store import schema
+from ebrvt_connect.store.alone import alone_with
 from ebrvt_connect.store.connect import reading, server_facts, telling_apart, writing
 from ebrvt_connect.store.instance import names_held
 from ebrvt_connect.store.migrations import migrate
@@ -122,6 +123,8 @@ def outlook(source: sa.Engine, target: sa.Engine | None, terms: Terms) -> Outloo
     Raises `HeldForPerson` `MOVE_SAME_PLACE`, `MOVE_ELSEWHERE`, `MOVE_DAEMON_ALIVE`, `MOVE_TARGET_NOT_EMPTY`,
     `MOVE_TARGET_NOT_UTF8`; `STORE_MOVED` where the source was moved elsewhere; else as `reading`.
     """
+    if target is not None:
+        refuse_same_place(source, target)
     mark = _known(source, target)
     tables = {table.name: rows.count(source, table) for table in rows.moved_tables()}
     if mark is not None and mark.done:
@@ -140,6 +143,7 @@ def move(source: sa.Engine, target: sa.Engine, terms: Terms) -> dict[str, Copied
     made. Raises as `outlook`, besides
     `MOVE_NUL_IN_TEXT`, `MOVE_DIFFERS`, `ALREADY_RUNNING` (a daemon or another move sits at a SQLite file).
     """
+    refuse_same_place(source, target)
     with ExitStack() as held:
         for side in (source, target):
             held.enter_context(alone(side))
@@ -175,11 +179,16 @@ def abandon(source: sa.Engine) -> bool:
 # Who may go.
 
 
+def refuse_same_place(source: sa.Engine, target: sa.Engine) -> None:
+    """Raise `HeldForPerson` `MOVE_SAME_PLACE`; to be asked before either is taken for oneself."""
+    here = place_of(source)
+    if here == place_of(target):
+        raise HeldForPerson(MOVE_SAME_PLACE, f"source and target are {here}", scope=Scope.STORE, place=here)
+
+
 def _known(source: sa.Engine, target: sa.Engine | None) -> Mark | None:
     """The mark of a move from here to there that is under way or done; refuses one to elsewhere."""
-    here, there = place_of(source), place_of(target) if target is not None else "a new file"
-    if here == there:
-        raise HeldForPerson(MOVE_SAME_PLACE, f"source and target are {here}", scope=Scope.STORE, place=here)
+    there = place_of(target) if target is not None else "a new file"
     mark = mark_of(source)
     if mark is None or mark.side is Side.TARGET:
         refuse_moved(source)  # half filled itself
@@ -246,8 +255,8 @@ def alone(database: sa.Engine) -> Iterator[None]:
         finally:
             seat.leave()
         return
-    with telling_apart(), database.connect() as session:
-        if not session.scalar(sa.select(sa.func.pg_try_advisory_lock(_MOVING))):
+    with alone_with(database, _MOVING) as nobody_else:
+        if not nobody_else:
             place = place_of(database)
             raise HeldForPerson(
                 MOVE_DAEMON_ALIVE,
@@ -256,14 +265,7 @@ def alone(database: sa.Engine) -> Iterator[None]:
                 place=place,
                 daemons="migrate-store",
             )
-        session.commit()
-        try:
-            yield
-        finally:
-            # Given back to the pool the session would keep it.
-            with suppress(sa.exc.SQLAlchemyError):
-                session.execute(sa.select(sa.func.pg_advisory_unlock(_MOVING)))
-            session.invalidate()
+        yield
 
 
 # Marking, copying, comparing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,6 +24,23 @@ if TYPE_CHECKING:
 
 _M = schema.message
 _A = schema.attempt
+_I = schema.inbox
+_OF_LINKS: dict[str, sa.Select[Any]] = {
+    "untried": sa.select(_M.c.link, sa.func.count()).where(sa.text("attempts = 0")).group_by(_M.c.link),
+    "retries": sa.select(_M.c.link, sa.func.sum(_M.c.attempts - 1))
+    .where(sa.text("attempts > 1"))
+    .group_by(_M.c.link),
+    "oldest": sa.select(_M.c.link, sa.func.min(_M.c.created_at))
+    .where(_M.c.state.in_(BY_ITSELF))
+    .group_by(_M.c.link),
+    "duplicates": sa.select(_I.c.link, sa.func.count()).where(sa.text("duplicate = 1")).group_by(_I.c.link),
+}
+"""By link. The conditions stand in the statements as in the indexes: with a parameter none would be used."""
+_LAST_DONE = sa.select(sa.func.max(_M.c.updated_at)).where(
+    _M.c.state == State.DONE.value, _M.c.link == sa.bindparam("of_link")
+)
+STUCK = sa.exists().where(*standing_before(EARLIER.c.state.in_((State.HELD.value, State.DEAD.value))))
+"""The condition on `message`: it waits behind one that waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +157,8 @@ class Queries(Steering):
 
     def counts(self) -> dict[str, dict[State, int]]:
         """How many messages each link has in each state."""
-        query = sa.select(_M.c.link, _M.c.state, sa.func.count()).group_by(_M.c.link, _M.c.state)
-        counted: dict[str, dict[State, int]] = {}
         with reading(self.database) as tx:
-            for link, state, number in tx.execute(query.order_by(_M.c.link, _M.c.state)):
-                counted.setdefault(link, {})[State(state)] = number
-        return counted
+            return _counted(tx)
 
     def find(self, text: str, *, limit: int = 50) -> list[Message]:
         """Messages by ledger id, document id, number and symbol, external id or idempotency key."""
@@ -191,28 +204,21 @@ class Queries(Steering):
                 yield story
 
     def link_statistics(self) -> list[LinkStatistics]:
-        """One row a link that has ever stored or fetched anything."""
-        i, c = schema.inbox, schema.checkpoint
+        """One row a link that has ever stored or fetched anything; from indexes, without reading messages."""
+        c = schema.checkpoint
         with reading(self.database) as tx:
-            totals = tx.execute(
-                sa.select(
-                    _M.c.link,
-                    sa.func.sum(_M.c.attempts).label("attempts"),
-                    sa.func.sum(sa.case((_M.c.attempts > 1, _M.c.attempts - 1), else_=0)).label("retries"),
-                    sa.func.min(sa.case((_M.c.state.in_(BY_ITSELF), _M.c.created_at))).label("oldest"),
-                    sa.func.max(sa.case((_M.c.state == State.DONE.value, _M.c.updated_at))).label("done"),
-                ).group_by(_M.c.link)
-            ).all()
-            counting = sa.select(i.c.link, sa.func.sum(i.c.duplicate)).group_by(i.c.link)
-            doubles = {row[0]: int(row[1]) for row in tx.execute(counting)}
+            counted = _counted(tx)
+            found = {name: _by_link(tx, query) for name, query in _OF_LINKS.items()}
+            done = {link: tx.scalar(_LAST_DONE, {"of_link": link}) for link in counted}
             fetches = {row.link: row for row in tx.execute(sa.select(c))}
-        by_link = {row.link: row for row in totals}
-        counted = self.counts()
         return [
             _statistics(
-                link, by_link.get(link), fetches.get(link), doubles.get(link, 0), counted.get(link, {})
+                link,
+                counted.get(link, {}),
+                {name: values.get(link) for name, values in found.items()} | {"done": done.get(link)},
+                fetches.get(link),
             )
-            for link in sorted({*by_link, *fetches})
+            for link in sorted({*counted, *fetches})
         ]
 
     def systems(self) -> list[SystemStanding]:
@@ -240,10 +246,9 @@ class Queries(Steering):
         """
         s = schema.system
         paused = sa.select(s.c.name).where(s.c.paused == 1)
-        stuck = sa.exists().where(*standing_before(EARLIER.c.state.in_((State.HELD.value, State.DEAD.value))))
         moving = sa.exists().where(
             _M.c.state.in_(BY_ITSELF),
-            ~stuck,
+            ~STUCK,
             sa.or_(_M.c.target.not_in(paused), judgeable()),
         )
         # The column, not `*`: an index has it, so the rows need not be read.
@@ -252,21 +257,30 @@ class Queries(Steering):
             return not tx.scalar(sa.select(sa.or_(moving, untold)))
 
 
+def _counted(tx: sa.Connection) -> dict[str, dict[State, int]]:
+    query = sa.select(_M.c.link, _M.c.state, sa.func.count()).group_by(_M.c.link, _M.c.state)
+    counted: dict[str, dict[State, int]] = {}
+    for link, state, number in tx.execute(query.order_by(_M.c.link, _M.c.state)):
+        counted.setdefault(link, {})[State(state)] = number
+    return counted
+
+
+def _by_link(tx: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
 def _statistics(
-    link: str,
-    totals: rows.AnyRow | None,
-    fetch: rows.AnyRow | None,
-    duplicates: int,
-    by_state: dict[State, int],
+    link: str, by_state: dict[State, int], found: dict[str, Any], fetch: rows.AnyRow | None
 ) -> LinkStatistics:
+    retries, tried = int(found["retries"] or 0), sum(by_state.values()) - int(found["untried"] or 0)
     return LinkStatistics(
         link=link,
         by_state={state.value: number for state, number in by_state.items()},
-        duplicates=duplicates,
-        attempts=int(totals.attempts) if totals else 0,
-        retries=int(totals.retries) if totals else 0,
-        oldest_open_at=totals.oldest if totals else None,
-        last_done_at=totals.done if totals else None,
+        duplicates=int(found["duplicates"] or 0),
+        attempts=tried + retries,
+        retries=retries,
+        oldest_open_at=found["oldest"],
+        last_done_at=found["done"],
         fetched_at=fetch.fetched_at if fetch else None,
         failing_since=fetch.failing_since if fetch else None,
         code=fetch.code if fetch else "",

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from ebrvt_connect.model.message import State
 from ebrvt_connect.store import schema
+from ebrvt_connect.store.alone import alone_with
 from ebrvt_connect.store.connect import reading, writing
 from ebrvt_connect.store.shards import insert_for
 
@@ -92,11 +93,8 @@ def prune(
 @contextmanager
 def tending(database: sa.Engine) -> Iterator[bool]:
     """Whether this daemon gives up and collects just now; several at once would only do the work twice."""
-    if database.dialect.name == "sqlite":  # one daemon a file
-        yield True
-        return
-    with reading(database) as tx:
-        yield bool(tx.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_TENDING))))
+    with alone_with(database, _TENDING) as alone:
+        yield alone
 
 
 def note_upkeep(database: sa.Engine, told: Mapping[str, Any]) -> None:

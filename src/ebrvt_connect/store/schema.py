@@ -297,6 +297,18 @@ pruned = sa.Table(
 )
 """Messages whose retention is over: since when nobody needs their contents, their evidence."""
 
+content = sa.Table(
+    "content",
+    metadata,
+    sa.Column("id", _KEY, primary_key=True),
+    sa.Column("sha256", sa.Text),
+    sa.Column("size_bytes", sa.BigInteger),
+    sa.Column("bytes", sa.LargeBinary),
+    sa.Column("since", Instant),  # when it was last put
+    sa.Column("aside", Instant),  # when it was set aside by a collector; NULL while it is not
+)
+"""Small contents by their digests (`store.blobs_in_ledger`)."""
+
 store_meta = sa.Table(
     "store_meta",
     metadata,

@@ -97,7 +97,7 @@ def raising(dialect: str) -> Any:  # noqa: ANN401 - see insert_for
         index_elements=["system", "shard"],
         set_={"pending": 1, "seq": flags.c.seq + 1},
         where=flags.c.pending == 0,
-    ).returning(flags.c.seq)
+    ).returning(flags.c.system, flags.c.shard, flags.c.seq)
 
 
 def wake_bucket(at: datetime) -> datetime:
@@ -151,11 +151,10 @@ class Shards:
         if self._activate is None:
             self._knock(tx)
             return
-        for system, shard in sorted(set(touched)):
-            row = {"system": system, "shard": shard, "pending": 1, "seq": 1}
-            seq = tx.scalar(raising(tx.dialect.name), row)
-            if seq is not None:
-                self._activate(tx, system, shard, seq, None)
+        flags = [{"system": s, "shard": n, "pending": 1, "seq": 1} for s, n in sorted(set(touched))]
+        if flags:  # in order, so that two that raise the same ones cannot wait for each other
+            for raised in tx.execute(raising(tx.dialect.name), flags).all():
+                self._activate(tx, raised.system, raised.shard, raised.seq, None)
 
     def knocks(self) -> str:
         """Another value whenever a process without a dispatcher (the command line) has made work since."""
@@ -211,13 +210,8 @@ class Shards:
         waits, and nothing that was stored before is overlooked.
         """
         crash_point("before_shard_closed")
-        flags = schema.shard
         with writing(self.database) as tx:
-            tx.execute(
-                flags.update()
-                .where(flags.c.system == system, flags.c.shard == shard, flags.c.holder == holder)
-                .values(holder=None)
-            )
+            _free(tx, system, shard, holder)
             due, later = self._outlook(tx, system, shard, now, sendable=sendable, not_before=not_before)
             rest = Rest(activated=due)
             if due:
@@ -226,6 +220,11 @@ class Shards:
                 rest = Rest(activated=False, wake_at=self._wake(tx, system, shard, later, now))
         crash_point("after_shard_closed")
         return rest
+
+    def let_go(self, system: str, shard: int, *, holder: str) -> None:
+        """Let go of the shard and do nothing else: the sweep activates it again."""
+        with writing(self.database) as tx:
+            _free(tx, system, shard, holder)
 
     def _outlook(
         self,
@@ -302,6 +301,12 @@ class Shards:
                     flags.update().where(flags.c.system == system, flags.c.shard == shard).values(pending=0)
                 )
             self.raise_flags(tx, shards)
+
+
+def _free(tx: sa.Connection, system: str, shard: int, holder: str) -> None:
+    flags = schema.shard
+    mine = (flags.c.system == system, flags.c.shard == shard, flags.c.holder == holder)
+    tx.execute(flags.update().where(*mine).values(holder=None))
 
 
 def due_heads(

@@ -1,14 +1,12 @@
-"""Whether the database's file is whole: all pages are read, and every index is held to its table."""
+"""Whether the database is whole: all tables and columns; all pages of the file, every index by its table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sqlalchemy as sa
 
 from ebrvt_connect.errors import HeldForPerson, Scope
+from ebrvt_connect.store import schema
 from ebrvt_connect.store.connect import STORE_DAMAGED, reading
-
-if TYPE_CHECKING:
-    import sqlalchemy as sa
 
 _SHOWN = 3
 
@@ -25,3 +23,13 @@ def refuse_unsound(database: sa.Engine) -> None:
         said = tx.exec_driver_sql(f"PRAGMA integrity_check({_SHOWN})").scalars().all()
     if said != ["ok"]:
         raise HeldForPerson(STORE_DAMAGED, f"integrity check: {'; '.join(said)}", scope=Scope.STORE)
+
+
+def refuse_incomplete(database: sa.Engine) -> None:
+    """Ask for every table and column of the ledger; nothing is read.
+
+    Raises `HeldForPerson` `STORE_INCOMPLETE` (scope store) for the first that is missing, else as `reading`.
+    """
+    for table in schema.metadata.sorted_tables:
+        with reading(database) as tx:
+            tx.execute(sa.select(table).where(sa.false()))

@@ -112,14 +112,18 @@ class Steering(IntakeRows):
         with writing(self.database) as tx:
             return pause_row(tx, Pause(system, by, why, "", now))
 
-    def resume_system(self, system: str) -> bool:
-        """Take a system up again (tiếp tục) and wake its shards; False when it was not paused."""
+    def resume_system(self, system: str, *, paused: Pause | None = None) -> bool:
+        """Take a system up again (tiếp tục) and wake its shards; False when it was not paused.
+
+        With `paused` only where that is the pause it still has: another's may have come meanwhile.
+        """
         s = schema.system
+        same = [] if paused is None else [s.c.paused_by == paused.by, s.c.paused_at == paused.at]
         with writing(self.database) as tx:
             self._wake_open(tx, system)
             resumed = tx.execute(
                 s.update()
-                .where(s.c.name == system, s.c.paused == 1)
+                .where(s.c.name == system, s.c.paused == 1, *same)
                 .values(paused=0, paused_by="", paused_why="", paused_code="", paused_at=None)
             )
             return bool(resumed.rowcount)
@@ -130,10 +134,10 @@ class Steering(IntakeRows):
         `hurry`: what has climbed the ladder meanwhile is due now, or it would wait on for hours.
         """
         with writing(self.database) as tx:
+            self._wake_open(tx, system)  # flags first, as everywhere: else two might wait for each other
             if hurry:
                 waiting = (_M.c.state.in_(_CLIMBING), _M.c.rung > 0, _M.c.next_at.is_not(None))
                 tx.execute(_M.update().where(_M.c.target == system, *waiting).values(next_at=None))
-            self._wake_open(tx, system)
 
     def _wake_open(self, tx: sa.Connection, system: str) -> None:
         shards = tx.scalars(sa.select(_M.c.shard).where(_M.c.target == system, _M.c.in_lane == 1).distinct())

@@ -36,7 +36,8 @@ __all__ = [
 SIGNING_KEY_UNUSABLE = explain(
     "SIGNING_KEY_UNUSABLE",
     "Không mở được khóa ký số ({reason}).",
-    "Kiểm tra tệp khóa, mật khẩu và chứng thư số đi kèm, rồi khởi động lại chương trình.",
+    "Kiểm tra tệp khóa, mật khẩu và chứng thư số đi kèm. Dịch vụ đang chạy tự đọc lại tệp đã thay; nếu đã "
+    "dừng hoặc sửa tệp cấu hình thì khởi động lại.",
 )
 
 # SHA-1 only here: it signs samples that a verifier must refuse.

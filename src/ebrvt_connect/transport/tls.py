@@ -12,7 +12,8 @@ from ebrvt_connect.transport.connection import TimedTlsSocket
 TLS_FILE_UNUSABLE = explain(
     "TLS_FILE_UNUSABLE",
     "Không đọc được tệp chứng thư hoặc khóa TLS ({file}) dùng để kết nối tới hệ thống {system}.",
-    "Kiểm tra đường dẫn, quyền đọc, định dạng PEM và mật khẩu của khóa trong cấu hình rồi khởi động lại.",
+    "Kiểm tra đường dẫn, quyền đọc, định dạng PEM và mật khẩu của khóa trong cấu hình. Dịch vụ đang chạy tự "
+    "đọc lại tệp đã thay; nếu đã dừng hoặc sửa tệp cấu hình thì khởi động lại.",
 )
 
 

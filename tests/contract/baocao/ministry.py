@@ -156,7 +156,7 @@ class Caller:
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": f'"{NAMESPACE}/{operation}"',
         } | {name.replace("_", "-"): value for name, value in headers.items()}
-        return Said(requests.post(self.url, data, headers=sent, timeout=10))
+        return Said(requests.post(self.url, data, headers=sent, timeout=60))
 
     def token(self, password=PASSWORD, created=None, style=PasswordStyle.DIGEST, username=USERNAME):
         return security_header(

@@ -379,7 +379,7 @@ def test_what_is_not_there_is_said_so(client, ask_for):
 
 def test_wsdl_is_the_contract_but_for_its_address(host):
     url = host.url("baocao")
-    served = requests.get(f"{url}/soap/reporting?wsdl", timeout=5).content
+    served = requests.get(f"{url}/soap/reporting?wsdl", timeout=60).content
 
     expected = open_schema("reporting/mic_reporting.wsdl")
     assert served.replace(url.encode(), b"http://127.0.0.1:8089") == expected

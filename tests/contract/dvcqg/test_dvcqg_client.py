@@ -450,7 +450,7 @@ def test_threads_share_one_login(liar):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert failures == []
     assert logins(simulator) == 1

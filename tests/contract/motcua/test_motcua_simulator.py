@@ -20,7 +20,7 @@ def http(host):
     class Session(requests.Session):
         def request(self, method, path, **options):
             options.setdefault("headers", {"Authorization": "Bearer t0ken"})
-            return super().request(method, host.url("motcua") + path, timeout=20, **options)
+            return super().request(method, host.url("motcua") + path, timeout=60, **options)
 
     with Session() as session:
         session.trust_env = False

@@ -62,7 +62,7 @@ def ebrvt_process() -> Callable[..., Answer]:
     def run(*arguments: str | Path, **environment: str) -> Answer:
         command = [sys.executable, "-m", "ebrvt_connect.ops.cli", *map(str, arguments)]
         done = subprocess.run(
-            command, capture_output=True, check=False, env=os.environ | environment, timeout=100
+            command, capture_output=True, check=False, env=os.environ | environment, timeout=240
         )
         return Answer(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
 

@@ -45,7 +45,7 @@ def running(number, folder):
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_two_daemons_tell_of_one_outage_once_and_go_on_reminding_in_turns(province, databases, tmp_path):
     told, script = tmp_path / "told.jsonl", tmp_path / "tell.py"
     script.write_text(TELL)

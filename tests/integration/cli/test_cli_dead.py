@@ -204,3 +204,15 @@ def test_what_is_held_is_narrowed_by_the_same_options(ebrvt, dead):
     told = ebrvt("held", "list", "--text", "3/UBND", "--json").data
     assert (told["held"], [one["title"] for one in told["dead"]]) == ([], ["3/UBND-VP"])
     assert json.loads(ebrvt("held", "list", "--system", "portal", "--json").out) == {"held": [], "dead": []}
+
+
+def test_one_that_was_delivered_is_not_called_given_up(ebrvt, bench):
+    """It was said of it that the remote had not received it, and that it could be sent again."""
+    bench.store(item(1))
+    bench.drain("axis")
+    explained, shown = ebrvt("dead", "explain", "1").out, ebrvt("dead", "show", "1").out
+    assert "không phải đã bỏ cuộc hay bị từ chối; hiện nay: đã xong" in explained
+    for text in (explained, shown):
+        assert "chưa nhận" not in text
+        assert "gửi lại" not in text
+    assert "Bước không thành" not in shown

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -111,11 +111,33 @@ def test_an_absent_ledger_is_4(ebrvt, tmp_path):
 
 
 def test_an_empty_ledger_is_well(ebrvt, bench):
-    assert (ebrvt("status").code, ebrvt("status").out) == (0, "Chưa có gì được chuyển.\n")
+    answer = ebrvt("status")
+    assert (answer.code, answer.out.splitlines()[1:]) == (0, ["Chưa có gì được chuyển."])
     told = ebrvt("status", "--json").data
     assert not any(standing["used"] for standing in told.pop("limits"))
     assert told.pop("incidents") == []
+    assert told.pop("store")["free_bytes"] == 0
+    assert told.pop("daemons") == []
     assert told == {"links": [], "systems": [], "draining": [], "held": [], "dead": []}
+
+
+def test_the_status_says_whether_anybody_is_at_work(ebrvt, bench):
+    """It told of queues only: nothing said that the daemon was down."""
+    assert ebrvt("status").out.startswith("KHÔNG có dịch vụ nào đang chạy")
+    ledger = bench.ledger
+    ledger.beat("may-1", "may-chu", 7, datetime.now(UTC) - timedelta(minutes=10))
+    lost = ebrvt("status").out
+    assert "mất tín hiệu" in lost
+    assert "chạy lại ebrvt run" in lost
+    ledger.beat("may-2", "may-chu", 8, datetime.now(UTC))
+    text = ebrvt("status").out
+    assert "Dịch vụ may-2 (máy may-chu, tiến trình 8) đang chạy" in text
+    assert "dịch vụ khác làm tiếp việc của nó" in text
+    ledger.beat("may-2", "may-chu", 8, datetime.now(UTC) - timedelta(seconds=30))
+    assert "may-2 (máy may-chu, tiến trình 8) im lặng" in ebrvt("status").out
+    ledger.gone("may-1")
+    (left,) = ebrvt("status", "--json").data["daemons"]
+    assert (left["name"], left["alive"]) == ("may-2", True)
 
 
 def test_the_status_counts_what_was_carried_and_names_what_waits(ebrvt, carried):
@@ -130,7 +152,7 @@ def test_the_status_counts_what_was_carried_and_names_what_waits(ebrvt, carried)
     assert (held["title"], held["code"], held["reason_vi"]) == ("2/UBND-VP", "TEST_HELD", "Chưa ký số.")
     assert datetime.fromisoformat(held["since"]).tzinfo is not None
     text = ebrvt("status").out
-    assert "out: 2 đã xong, 1 bị giữ, chờ người quyết định; thử lại 1 lần" in text
+    assert "out: 2 đã xong; 1 bị giữ, chờ người quyết định; thử lại 1 lần" in text
     assert "Chờ người quyết định:\n  số 2  2/UBND-VP  [TEST_HELD]\n    Chưa ký số.\n    → Ký lại" in text
 
 

@@ -148,6 +148,14 @@ def test_an_internal_error_is_70_with_a_code_and_neither_traceback_nor_data(ebrv
     assert "Nguyễn" not in answer.err
 
 
+def test_a_database_that_goes_away_under_the_dispatcher_is_no_internal_error(failing_command, ebrvt):
+    import psycopg
+
+    failing_command(psycopg.OperationalError("connection failed: Connection refused"))
+    answer = ebrvt("trouble")
+    assert (answer.code, answer.err.startswith("STORE_BUSY:")) == (3, True)
+
+
 def test_two_internal_errors_are_told_apart_and_the_same_one_is_recognised(ebrvt, failing_command):
     def code_of(failure):
         failing_command(failure)

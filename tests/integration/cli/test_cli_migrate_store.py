@@ -1,5 +1,7 @@
 """`ebrvt migrate-store`: the ledger moved to PostgreSQL and back by an operator."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -47,6 +49,7 @@ def test_from_a_look_to_the_new_store_and_back_into_a_file(ebrvt, province, serv
 
     refused = ebrvt("status")
     assert (refused.code, "STORE_MOVED" in refused.err, "store.url" in refused.err) == (2, True, True)
+    assert re.search(r"lúc \d\d/\d\d/\d{4} \d\d:\d\d;", refused.err), "a time of Vietnam"
     again = ebrvt("migrate-store", "--to", server_url)
     assert (again.code, "từ trước" in again.out) == (0, True)
 
@@ -97,3 +100,10 @@ def test_there_must_be_a_ledger_to_move(ebrvt, tmp_path):
     answer = ebrvt("migrate-store", "--to", "sqlite:///new.db")
     assert (answer.code, "CONFIG_STORE_ABSENT" in answer.err) == (4, True)
     assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["move", "look"])
+def test_a_store_moved_onto_itself_is_no_daemon_at_work(options, ebrvt, province):
+    """It met its own lock, and told the operator to stop a daemon that was not there."""
+    answer = ebrvt("migrate-store", "--to", "sqlite:///ledger.db", *options)
+    assert (answer.code, "MOVE_SAME_PLACE" in answer.err) == (2, True)

@@ -14,7 +14,7 @@ SYSTEMS = {"baocao", "dvcqg", "motcua", "qlvb", "vxp"}
 
 
 def get(url: str) -> dict:
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         return json.load(reply)
 
 
@@ -36,7 +36,7 @@ def test_one_ready_line_tells_where_everything_is_and_how_to_log_in(start_sandbo
 def test_it_ends_well_when_told_to_and_says_nothing_more(number, start_sandbox, tmp_path):
     sandbox = start_sandbox("--systems", "qlvb")
     sandbox.process.send_signal(number)
-    rest, _ = sandbox.process.communicate(timeout=30)
+    rest, _ = sandbox.process.communicate(timeout=60)
     assert (sandbox.process.returncode, rest) == (0, b"")
     assert (tmp_path / "sandbox.err").read_bytes() == b""
     with pytest.raises(urllib.error.URLError):
@@ -50,7 +50,7 @@ def test_only_the_systems_asked_for_are_there(start_sandbox):
 def test_it_ends_with_its_parent_when_so_asked(start_sandbox):
     sandbox = start_sandbox("--systems", "qlvb", "--until-stdin-closes", stdin=subprocess.PIPE)
     sandbox.process.stdin.close()
-    assert sandbox.process.wait(timeout=30) == 0
+    assert sandbox.process.wait(timeout=60) == 0
 
 
 def test_faults_of_a_file_are_armed(start_sandbox, tmp_path):

@@ -8,6 +8,8 @@ from ebrvt_connect.model.message import State
 from ebrvt_connect.ops.config import load_config
 from ebrvt_connect.ops.upkeep_round import UpkeepRound
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
+from ebrvt_connect.store.connect import writing
 from ebrvt_connect.testing.clock import FakeClock
 from tests.integration.engine.bench import Bench, item
 
@@ -50,6 +52,18 @@ def test_all_that_is_needed_is_there(ebrvt, bench):
     assert (answer.code, answer.err) == (0, "")
     assert "còn nguyên vẹn" in answer.out
     assert ebrvt("blobs", "check", "--quick", "--json").data == {"faults": []}
+
+
+def test_a_content_is_written_out_byte_for_byte_from_a_file_or_from_the_ledger(ebrvt, bench, blobs):
+    in_a_file = bench.only().original.sha256
+    assert ebrvt("blobs", "show", in_a_file).out == "<edxml/>"
+    small = LedgerBlobs(bench.ledger.database, blobs, FakeClock()).put([b"small"], limit_bytes=100).sha256
+    with writing(bench.ledger.database):
+        pass
+    assert ebrvt("blobs", "show", small.upper()).out == "small"
+    missing = ebrvt("blobs", "show", "0" * 64)
+    assert (missing.code, missing.out) == (2, "")
+    assert "BLOB_MISSING" in missing.err
 
 
 def test_what_is_damaged_is_named_with_its_message(ebrvt, bench, blobs):
@@ -129,3 +143,10 @@ def test_a_reserve_that_had_to_be_given_up_is_told_by_doctor(ebrvt, bench, blobs
     assert reserve() == ["fail"]
     (tmp_path / ".reserve").write_bytes(b"")
     assert reserve() == ["pass"]
+
+
+def test_a_story_whose_lines_are_given_up_does_not_look_as_if_nothing_was_sent(ebrvt, bench):
+    assert "đã hết thời hạn lưu giữ" not in ebrvt("explain", "1/UBND-VP").out
+    ebrvt("retention", "run")
+    text = ebrvt("explain", "1/UBND-VP").out
+    assert "gửi lần đầu, tất cả 1 lần; diễn biến từng lần đã hết thời hạn lưu giữ" in text

@@ -45,7 +45,7 @@ class Terminal:
         self.ours = ours
         self.said = ""
 
-    def until(self, text, seconds=30.0):
+    def until(self, text, seconds=90.0):
         ends_at = time.monotonic() + seconds
         while text not in self.said:
             assert time.monotonic() < ends_at, self.said
@@ -65,7 +65,7 @@ class Terminal:
 
     def ended(self):
         self.until("\0")
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         os.close(self.ours)
         return code
 

@@ -67,7 +67,7 @@ def messages_in(server: str, name: str) -> int:
         return int(tx.exec_driver_sql("SELECT count(*) FROM message").scalar_one())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_province_on_postgresql_killed_in_the_middle_still_ends_right(
     tmp_path: Path, postgres: str
 ) -> None:

@@ -44,7 +44,7 @@ class Company:
         """(pid, key) of what the axis has seen, in its order."""
         return noted(self.folder, "axis", what)
 
-    def until(self, holds, seconds=60):
+    def until(self, holds, seconds=120):
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, self.last_words()
@@ -58,7 +58,7 @@ class Company:
         time.sleep(1.0)
         return self.log.read_text()
 
-    def ended(self, daemon, seconds=90):
+    def ended(self, daemon, seconds=200):
         self.until(lambda: daemon.poll() is not None, seconds)
         assert daemon.returncode == 0, self.log.read_text()
 

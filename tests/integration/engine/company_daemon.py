@@ -28,14 +28,11 @@ from ebrvt_connect.model.message import Receipt
 from ebrvt_connect.ports.adapter import NotThere, Settled
 from ebrvt_connect.store import connect
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT
-from tests.integration.engine.crashing_daemon import DurableRemote
-
-SLOWLY = "slowly"
-"""While a file of this name lies in the folder, the remotes take their time: others can join in meanwhile."""
-_SLOWLY_SECONDS = 2.0
+from tests.integration.engine.crashing_daemon import SMALL_BYTES, DurableRemote
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Orders:
     locks_kept: float = 2.0
     sweep_every: float = 3600.0
     stop_within: float = 20.0
-    settle_within: float = 90.0
+    settle_within: float = 180.0
     freeze_at_call: int = 0
 
 
@@ -66,7 +63,6 @@ class PromptRemote(DurableRemote):
     """
 
     tells_back = True
-    folder: Path
 
     def feedback(self, message, record, outcome):
         return super().feedback(message, record, outcome) if self.tells_back else ()
@@ -83,8 +79,11 @@ class PromptRemote(DurableRemote):
     def _submit(self, work, payload) -> Receipt:
         del payload
         note(self.folder, self.name, "effect", work.message.idem_key)
-        self.slowness.wait(_SLOWLY_SECONDS if (self.folder / SLOWLY).exists() else self.seconds)
+        self._take_time()
         return Receipt(external_id=work.message.idem_key, raw=b"accepted")
+
+    def _effects(self) -> int:
+        return len(noted(self.folder, self.name, "effect"))
 
     def _ask_after(self, work, payload):
         del payload
@@ -131,12 +130,10 @@ def main(orders: Orders) -> int:
     clock = SystemClock()
     ledger = Ledger.open(orders.url, clock.now())
     folder = Path(orders.folder)
-    blobs = LocalBlobs(folder / "blobs")
+    blobs = LedgerBlobs(ledger.database, LocalBlobs(folder / "blobs"), clock, small_bytes=SMALL_BYTES)
     systems = {
         name: PromptRemote(name, folder, blobs, orders.items, orders.answer_after) for name in ("dms", "axis")
     }
-    for system in systems.values():
-        system.folder = folder
     systems["dms"].tells_back = orders.feedback
     limits = SystemLimits(orders.in_flight, 100_000.0)
     settings = replace(

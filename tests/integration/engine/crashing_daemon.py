@@ -18,6 +18,7 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +31,9 @@ from ebrvt_connect.engine.settings import Means
 from ebrvt_connect.errors import ReconcileFirst, RetryLater
 from ebrvt_connect.model.message import BlobRef, Kind, Payload, Receipt, State
 from ebrvt_connect.ports.adapter import AskAgain, Batch, NotThere, Pending, Settled, Sink, Source
+from ebrvt_connect.ports.blobs import Blobs
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.crash_points import CRASH_AT
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.proof import ProofLog
@@ -38,10 +41,16 @@ from ebrvt_connect.testing.memory import NoSettings
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import FAST, OUT, TROUBLE, item, told
 
+SLOWLY, HELD = "slowly", "held"
+"""Files by which a test slows the remotes of this folder: while the first lies there, calls take seconds, so
+that others can join in; while the second does, calls wait once there are so many effects as it says."""
+_SLOWLY_SECONDS = 2.0
 LANES = 7
 DECIDES_AFTER = 2
 _SOON = timedelta(milliseconds=30)
 _BATCH = 10
+_PATIENCE = timedelta(seconds=150)
+"""Only a guard against hanging: how long it takes is the machine's affair."""
 
 
 def _in_wal(journal: sqlite3.Connection) -> None:
@@ -63,8 +72,9 @@ class DurableRemote(Source, Sink):
     system_kind: ClassVar[str] = "durable"
     settings_type: ClassVar[type[BaseModel]] = NoSettings
 
-    def __init__(self, name: str, folder: Path, blobs: LocalBlobs, items: int, seconds: float = 0.0) -> None:
+    def __init__(self, name: str, folder: Path, blobs: Blobs, items: int, seconds: float = 0.0) -> None:
         self.name = name
+        self.folder = folder
         self.seconds = seconds
         self.slowness = threading.Event()
         self.blobs = blobs
@@ -108,7 +118,9 @@ class DurableRemote(Source, Sink):
                 self.journal.execute("INSERT OR IGNORE INTO acknowledged VALUES (?)", (one.external_id,))
 
     def _prepare(self, work) -> Payload:
-        content = [work.message.idem_key.encode(), work.record.model_dump_json().encode()]
+        """Every other one too large for the ledger."""
+        padding = bytes(SMALL_BYTES) if work.message.id % 2 else b""
+        content = [work.message.idem_key.encode(), work.record.model_dump_json().encode(), padding]
         blob: BlobRef = self.blobs.put(content, limit_bytes=10_000_000)
         return Payload(blob=blob, media_type="application/json")
 
@@ -128,7 +140,7 @@ class DurableRemote(Source, Sink):
         if calls % 11 == 0:
             raise RetryLater(TROUBLE, "busy", system=self.name)
         self.blobs.read(payload.blob.sha256)
-        self.slowness.wait(self.seconds)
+        self._take_time()
         with self.lock:
             self.journal.execute(
                 "INSERT INTO effect (key, lane, sha, pid) VALUES (?, ?, ?, ?)",
@@ -138,6 +150,17 @@ class DurableRemote(Source, Sink):
             raise ReconcileFirst(TROUBLE, "reply lost after acceptance", system=self.name)
         receipt = Receipt(external_id=str(calls), raw=b"accepted")
         return Pending(receipt, _SOON) if self._undecided(work) else receipt
+
+    def _take_time(self) -> None:
+        """As long as the test wants this call to last."""
+        self.slowness.wait(_SLOWLY_SECONDS if (self.folder / SLOWLY).exists() else self.seconds)
+        with suppress(FileNotFoundError):
+            while self._effects() >= int((self.folder / HELD).read_text() or 0):
+                self.slowness.wait(0.02)
+
+    def _effects(self) -> int:
+        with self.lock:
+            return int(self.journal.execute("SELECT count(*) FROM effect").fetchone()[0])
 
     def _ask_after(self, work, _payload):
         with self.lock:
@@ -152,6 +175,8 @@ class DurableRemote(Source, Sink):
             return Settled(receipt)
         return AskAgain(_SOON) if work.message.state is State.AWAITING else Pending(receipt, _SOON)
 
+
+SMALL_BYTES = 2048
 
 IN_COMPANY = replace(
     FAST,
@@ -187,13 +212,13 @@ def main(folder: Path, items: int, url: str | None = None) -> int:
     """Run until settled; the exit code is 0 then, and 1 when that takes too long."""
     clock = SystemClock()
     ledger = Ledger.open(url or f"sqlite:///{folder}/ledger.db", clock.now())
-    blobs = LocalBlobs(folder / "blobs")
+    blobs = LedgerBlobs(ledger.database, LocalBlobs(folder / "blobs"), clock, small_bytes=SMALL_BYTES)
     seconds = 0.02 if url else 0.0
     systems = {name: DurableRemote(name, folder, blobs, items, seconds) for name in ("dms", "axis")}
     settings = replace(IN_COMPANY if url else FAST, seal_every=timedelta(milliseconds=50))
     engine = Engine(ledger, systems, [OUT], {}, settings, clock, means=Means(stamp=_stamped))
     engine.start()
-    settled = engine.run_until_settled(timedelta(seconds=60))
+    settled = engine.run_until_settled(_PATIENCE)
     if os.environ.get(CRASH_AT, "").partition(":")[0] in OF_EVIDENCE:
         until_stamped(ProofLog(ledger.database))
     engine.stop()

@@ -24,7 +24,7 @@ from tests.integration.engine.bench import (
     told_of_dossier,
 )
 
-pytestmark = pytest.mark.timeout(300)  # every step commits to the disk several times
+pytestmark = pytest.mark.timeout(600)  # every step commits to the disk several times
 
 LANES = st.integers(1, 2)
 _SOON = timedelta(minutes=1)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,7 +53,7 @@ class Calls:
             seen.append(key)
             self.at_once[key] = self.at_once.get(key, 0) + 1
             self.most[key] = max(self.most.get(key, 0), self.at_once[key])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.busy.is_set() and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         with self.lock:
@@ -102,7 +103,8 @@ class Seam:
         standing = Standing(self.ledger, self.clock, timedelta(seconds=1), late_after=timedelta(seconds=30))
         instance = Instance(self.ledger.database, wanted="daemon-1", host="here")
         instance.name = "daemon-1"
-        return Sweep(self.ledger, self.dispatcher, FAST, self.clock, standing, ["axis", "dms"], instance)
+        quick = replace(FAST, heartbeat_every=timedelta(milliseconds=20))
+        return Sweep(self.ledger, self.dispatcher, quick, self.clock, standing, ["axis", "dms"], instance)
 
     def close(self):
         self.calls.busy.clear()
@@ -241,6 +243,7 @@ def test_a_flag_left_up_with_its_activation_gone_is_found_by_the_sweep(seam):
 def test_the_sweep_leaves_alone_what_waits_its_turn(seam):
     seam.launch()
     seam.change("UPDATE queues SET worker_concurrency = 0 WHERE name = :n", n=queue_of("axis"))
+    threading.Event().wait(0.5)  # ten looks of the queue's thread: it may have read the old number just now
     store(seam, item(1))
     assert seam.sweep().sweep() == 0
 
@@ -250,8 +253,7 @@ def test_a_dead_machines_drain_is_taken_over_in_its_own_queue_and_partition(seam
     seam.calls.busy.set()
     seam.activate("axis", 3, 1)
     until(lambda: seam.calls.drained)
-    seam.dispatcher.destroy()
-    seam.calls.busy.clear()
+    seam.dispatcher.destroy()  # and its work stays busy: ended, it would note so after what is written next
     seam.change(
         "UPDATE workflow_status SET status = 'PENDING', executor_id = 'daemon-2', completed_at = NULL"
     )
@@ -260,8 +262,8 @@ def test_a_dead_machines_drain_is_taken_over_in_its_own_queue_and_partition(seam
     seam.ledger.beat("daemon-1", "here", 2, seam.clock.now())
     threading.Event().wait(0.3)
     assert len(seam.calls.drained) == 1
-    seam.sweep().take_over()
-    until(lambda: len(seam.calls.drained) == 2)
+    sweep = seam.sweep()
+    until(lambda: sweep.take_over() or len(seam.calls.drained) == 2)
     assert seam.rows("SELECT queue_name, queue_partition_key FROM workflow_status") == [("out-axis", "0003")]
     assert seam.ledger.silent_executors(seam.clock.now(), timedelta(minutes=1)) == []
 
@@ -272,7 +274,6 @@ def test_our_own_unfinished_work_is_taken_up_at_start(seam):
     seam.activate("axis", 3, 1)
     until(lambda: seam.calls.drained)
     seam.dispatcher.destroy()
-    seam.calls.busy.clear()
     seam.change("UPDATE workflow_status SET status = 'PENDING', completed_at = NULL")
     seam.launch()
     until(lambda: len(seam.calls.drained) == 2)
@@ -355,3 +356,17 @@ def test_a_flag_cleared_before_reading_loses_no_message(seam):
     seam.calls.busy.clear()
     until(lambda: len(seam.calls.drained) == 2)
     assert {m.state for m in seam.ledger.messages()} == {State.RECEIVED}
+
+
+def test_daemons_together_look_for_work_as_often_and_drain_as_much_at_once_as_one(seam):
+    """Each look costs milliseconds of the processor: three daemons took a fifth of a machine while idle."""
+    seam.launch()
+    told = "SELECT polling_interval_sec, worker_concurrency FROM queues WHERE name = 'out-axis'"
+    alone = (FAST.poll.total_seconds(), 4)
+    assert seam.rows(told) == [alone]
+    seam.dispatcher.company(3)
+    assert seam.rows(told) == [((3 * FAST.poll).total_seconds(), 2)]
+    seam.dispatcher.company(1000)
+    assert seam.rows(told) == [(1.0, 1)]
+    seam.dispatcher.company(1)
+    assert seam.rows(told) == [alone]

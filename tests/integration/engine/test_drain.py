@@ -70,7 +70,7 @@ def test_a_lane_has_one_message_under_way_at_a_time(bench):
 def test_lanes_of_a_shard_are_delivered_in_parallel(bench_with):
     bench = bench_with(shards=1)
     bench.ledger.fix_shards(1)
-    meeting = threading.Barrier(4, timeout=20)
+    meeting = threading.Barrier(4, timeout=60)
     bench.axis.on_submit = lambda _work: meeting.wait()
     bench.store(*(item(n) for n in range(4)))
     bench.drain("axis")
@@ -475,18 +475,18 @@ def test_a_zombies_late_result_is_fenced(bench):
     def submit(work):
         if not frozen.is_set():
             frozen.set()
-            thaw.wait(30)
+            thaw.wait(60)
             raise rejected()
         bench.axis.accept(work)
 
     bench.axis.on_submit = submit
     zombie = threading.Thread(target=bench.drain_shard, args=("axis", bench.only().shard))
     zombie.start()
-    assert frozen.wait(30)
+    assert frozen.wait(60)
     bench.drain("axis")
     assert bench.only().state is State.DONE
     thaw.set()
-    zombie.join(30)
+    zombie.join(60)
     assert bench.only().state is State.DONE
     assert bench.only().attempts == 2
     assert [m.idem_key for m in bench.ledger.messages(link="out~feedback")] == ["out:d1:1>SENT"]

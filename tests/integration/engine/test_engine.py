@@ -32,10 +32,11 @@ from tests.integration.engine.bench import (
     told,
 )
 
-LONG = timedelta(seconds=30)
+LONG = timedelta(seconds=50)
+"""Less than it is from one sweep to the next: what only a sweep would find is not found in time."""
 
 
-def until(holds, seconds=20.0):
+def until(holds, seconds=50.0):
     """Look until it holds; fails after a deadline."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -109,9 +110,9 @@ def test_an_idle_engine_delivers_within_half_a_second(province):
     assert province.engine.run_until_settled(LONG)
     before = time.monotonic()
     province.dms.outbox.append(item(1))
-    assert arrivals.wait(10)
-    # Half a second is the aim (see docs); a busy test machine gets four.
-    assert time.monotonic() - before < 2.0
+    assert arrivals.wait(60)
+    # Half a second is the aim (see docs); a busy test machine gets ten, which is less than any sweep takes.
+    assert time.monotonic() - before < 10
 
 
 def test_a_message_turned_away_is_delivered_later_by_itself(province):
@@ -134,12 +135,12 @@ def test_an_engine_goes_on_where_the_last_one_stopped(province):
 
     def submit(_work):
         entered.set()
-        let_go.wait(20)
+        let_go.wait(60)
 
     province.axis.on_submit = submit
     province.dms.outbox = [item(n) for n in range(40)]
     province.engine.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     let_go.set()
     province.restart()
     assert province.engine.run_until_settled(LONG)

@@ -16,7 +16,7 @@ from ebrvt_connect.store.connect import STORE_BUSY
 from ebrvt_connect.testing.clock import START
 from tests.integration.engine.bench import item
 
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Slow:

@@ -13,6 +13,7 @@ from ebrvt_connect.engine.standing import Standing
 from ebrvt_connect.engine.sweep import Sweep
 from ebrvt_connect.errors import RetryLater, Scope
 from ebrvt_connect.ports.ledger import Pause
+from ebrvt_connect.store.ledger import Executor
 from ebrvt_connect.testing.clock import START, FakeClock
 from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import BACK, FAST, OUT, TROUBLE, held
@@ -30,7 +31,7 @@ class NoIntake:
 
     def fetch(self, link):
         self.fetched.append(link)
-        self.gate.wait(20)
+        self.gate.wait(60)
 
     def last(self, link):
         return self.lasts.get(link)
@@ -69,7 +70,7 @@ def test_every_link_is_ticked_at_its_pace(standing):
     ticking.schedule.start()
     until(lambda: ticking.ticks.count("out") >= 3 and ticking.ticks.count("back") >= 3)
     standing.stop()
-    ticking.schedule.join(5)
+    ticking.schedule.join(60)
 
 
 def test_a_link_that_another_daemon_has_fetched_is_ticked_again(standing):
@@ -85,7 +86,7 @@ def test_a_link_that_another_daemon_has_fetched_is_ticked_again(standing):
     at_work.clear()
     until(lambda: len(ticks) >= 2)
     standing.stop()
-    schedule.join(5)
+    schedule.join(60)
     assert intake.fetched == []
 
 
@@ -174,6 +175,11 @@ def test_a_daemon_frozen_for_long_begins_nothing_until_it_has_told_that_it_lives
     assert standing.sweep_wanted.is_set()
 
 
+def lively(now):
+    """A daemon that has just beaten."""
+    return Executor("daemon-9", "c", 9, START, now)
+
+
 class Books:
     """A ledger and dispatcher as far as housekeeping goes."""
 
@@ -184,6 +190,8 @@ class Books:
         self.revived = []
         self.beats = []
         self.silent = []
+        """Have said that they end."""
+        self.heard = [lively(SystemClock().now())]
         self.at_work = {"daemon-1", "daemon-9"}
         self.is_alone = True
         self.taken = []
@@ -208,8 +216,11 @@ class Books:
     def beat(self, executor, _host, _pid, _now):
         self.beats.append(executor)
 
-    def silent_executors(self, _now, _dead_after):
-        return self.silent
+    def executors(self):
+        return self.heard
+
+    def silent_executors(self, now, dead_after):
+        return self.silent + [one.name for one in self.heard if one.beat_at < now - dead_after]
 
     def living_executors(self, _now, _dead_after):
         return {"daemon-1", "daemon-9"}
@@ -267,6 +278,49 @@ def test_silent_machines_are_taken_over_but_never_oneself(books, standing):
     assert books.taken == ["daemon-2"]
 
 
+def watching(books, standing):
+    """A sweep on a clock of its own, which looks each second."""
+    clock = FakeClock()
+    settings = replace(FAST, heartbeat_every=timedelta(seconds=5), dead_after=timedelta(seconds=60))
+    sweep = Sweep(books, books, settings, clock, standing, ["axis"], books)
+
+    def go_on(seconds, beating=lambda _now: ()):
+        for _ in range(seconds):
+            clock.advance(timedelta(seconds=1))
+            heard = [Executor("daemon-2", "b", 2, START, at) for at in beating(clock.now())]
+            books.heard = [lively(clock.now()), *heard]
+            sweep.take_over()
+
+    return go_on
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-7), timedelta(minutes=-2), timedelta(hours=1)])
+def test_a_machine_whose_clock_is_wrong_is_left_alone_while_its_heart_beats(books, standing, ahead):
+    go_on = watching(books, standing)
+    books.at_work.add("daemon-2")
+    go_on(200, lambda now: [now + ahead])
+    assert books.taken == []
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-7), timedelta(0), timedelta(hours=1)])
+def test_a_machine_whose_heart_has_stopped_is_taken_over_within_a_minute_whatever_its_clock_said(
+    books, standing, ahead
+):
+    go_on = watching(books, standing)
+    go_on(3, lambda now: [now + ahead])
+    last = START + timedelta(seconds=3) + ahead
+    go_on(60, lambda _now: [last])
+    assert set(books.taken) == {"daemon-2"}
+
+
+def test_a_machine_that_was_silent_when_we_came_is_watched_for_three_heartbeats_first(books, standing):
+    go_on = watching(books, standing)
+    go_on(15, lambda _now: [START - timedelta(hours=1)])
+    assert books.taken == []
+    go_on(1, lambda _now: [START - timedelta(hours=1)])
+    assert books.taken == ["daemon-2"]
+
+
 def test_work_of_a_machine_nobody_has_heard_of_is_taken_over(books, standing):
     books.at_work.add("daemon-7")
     sweep_of(books, standing).take_over()
@@ -291,7 +345,7 @@ def test_the_thread_beats_sweeps_and_outlives_every_failure(books, standing, cap
     until(lambda: len(books.revived) > seen)
     assert "housekeeping failed" in caplog.text
     standing.stop()
-    sweep.join(5)
+    sweep.join(60)
 
 
 def test_a_wanted_sweep_does_not_wait_for_its_minute(books, standing):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from ebrvt_connect.errors import HeldForPerson, RetryLater, Scope
 from ebrvt_connect.model.message import State
 from ebrvt_connect.ports.alerts import Cause, What
 from ebrvt_connect.ports.ledger import Pause
+from ebrvt_connect.resilience.breaker import Breaker, Position
 from ebrvt_connect.store import schema
 from ebrvt_connect.store.choice import Choice
 from ebrvt_connect.store.connect import STORE_BUSY
@@ -83,6 +85,10 @@ def paused(bench, system="axis", code="REMOTE_UNAUTHENTICATED"):
     bench.ledger.pause(Pause(system, "engine", "Sai mật khẩu.", code, bench.clock.now()))
 
 
+def turned(bench, system, position):
+    bench.ledger.limited(system, lambda common: (replace(common, breaker=Breaker(position)), None))
+
+
 def test_a_storm_of_ten_thousand_failures_is_one_incident_and_one_alert(bench, daemon, ear):
     number = 10_000 if bench.ledger.database.dialect.name == "sqlite" else 1_000
     for part in range(4):
@@ -129,12 +135,24 @@ def test_a_system_behind_its_breaker_is_one_with_the_messages_that_wait_for_it(b
     bench.axis.on_submit = failing(lambda: RetryLater(TROUBLE, "away", system="axis"))
     bench.store(*(item(n) for n in range(5)))
     bench.drain("axis")
-    bench.ledger.note_breaker("axis", "open", bench.clock.now())
+    turned(bench, "axis", Position.OPEN)
     daemon.turn()
     (incident,) = daemon.rows.incidents()
     assert (incident.system, incident.code, incident.count) == ("axis", "SYSTEM_AWAY", 5)
     assert incident.reason_vi == "Hệ thống axis không phục vụ được. [TEST_TROUBLE]"
-    bench.ledger.note_breaker("axis", "closed", bench.clock.now())
+    turned(bench, "axis", Position.CLOSED)  # whether or not anybody could note it for people
+    daemon.turn(seconds=5)
+    daemon.turn(minutes=10)
+    assert [alert.what for alert in ear.heard] == [What.OPENED, What.CLOSED]
+
+
+def test_a_system_that_nobody_waits_for_any_more_is_no_trouble_though_its_breaker_is_open(bench, daemon, ear):
+    bench.axis.on_submit = failing(lambda: RetryLater(TROUBLE, "away", system="axis"))
+    bench.store(item(1))
+    bench.drain("axis")
+    turned(bench, "axis", Position.OPEN)
+    daemon.turn()
+    steering.skip(bench.ledger, bench.only().id, by="Lan", why="gửi giấy", now=bench.clock.now())
     daemon.turn(seconds=5)
     daemon.turn(minutes=10)
     assert [alert.what for alert in ear.heard] == [What.OPENED, What.CLOSED]
@@ -148,7 +166,7 @@ def test_a_source_that_fails_for_long_is_away_and_the_same_incident_as_its_break
     assert daemon.open() == []
     daemon.turn(minutes=10)
     assert daemon.open() == [("dms", "SYSTEM_AWAY", "")]
-    bench.ledger.note_breaker("dms", "open", bench.clock.now())
+    turned(bench, "dms", Position.OPEN)
     daemon.turn()
     assert daemon.open() == [("dms", "SYSTEM_AWAY", "")]
 
@@ -289,6 +307,21 @@ def test_what_a_person_closes_stays_closed_until_its_cause_has_been_gone(bench, 
     paused(bench)
     daemon.turn(minutes=1)
     assert [one.id for one in daemon.rows.incidents()] == [2]
+
+
+@ON_SQLITE
+def test_dead_letters_that_come_after_a_person_has_closed_the_incident_are_told_again(bench, daemon, ear):
+    many_dead(bench.ledger, 10, code="ONE", now=bench.clock.now())
+    daemon.turn()
+    few = [message.id for message in bench.ledger.messages(limit=8)]
+    steering.skip_all(bench.ledger, few, by="Lan", why="x", now=bench.clock.now())
+    daemon.rows.close(1, by="Lan", why="hai cái này để sau", now=bench.clock.now())
+    daemon.turn(minutes=20)
+    assert daemon.open() == []
+    many_dead(bench.ledger, 3, code="TWO", now=bench.clock.now())
+    daemon.turn(seconds=5)
+    assert daemon.open() == [("axis", "MESSAGES_GIVEN_UP", "")]
+    assert [alert.what for alert in ear.heard] == [What.OPENED, What.CLOSED, What.OPENED]
 
 
 @ON_SQLITE

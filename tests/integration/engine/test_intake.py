@@ -1,5 +1,6 @@
 """Fetching: stored before it is acknowledged, known when it comes again, owed acknowledgements paid."""
 
+import logging
 import threading
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from ebrvt_connect.engine.settings import LinkSpec
 from ebrvt_connect.errors import HeldForPerson, Scope, explain
 from ebrvt_connect.model.document import StatusCode
-from ebrvt_connect.model.message import Kind, State
+from ebrvt_connect.model.message import BlobRef, Kind, State
 from ebrvt_connect.ports.adapter import Batch
 from tests.integration.engine.bench import (
     IN,
@@ -414,3 +415,14 @@ def test_a_name_too_long_for_an_index_holds_its_item_and_nothing_else(bench):
     assert bench.states() == [State.HELD, State.RECEIVED, State.RECEIVED]
     assert bench.ledger.held()[0].code == "ARRIVAL_NAME_UNUSABLE"
     assert bench.dms.acknowledged.count(item(1).external_id) >= 1
+
+
+def test_the_same_version_with_other_bytes_is_told_of_and_the_first_stands(bench, caplog):
+    first, other = (BlobRef(sha256=digit * 64, size_bytes=1) for digit in "ab")
+    bench.offer(item(1, original=first))
+    bench.fetch()
+    bench.offer(item(1, original=other), item(2, original=first))
+    with caplog.at_level(logging.WARNING):
+        bench.fetch()
+    assert "other bytes (what came first stands): d1" in caplog.text
+    assert [message.original for message in bench.ledger.messages()] == [first, first]

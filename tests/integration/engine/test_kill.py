@@ -14,6 +14,9 @@ import pytest
 
 from ebrvt_connect.codec.proof import entry_facts
 from ebrvt_connect.model.message import State
+from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
+from ebrvt_connect.store.collecting import check, references
 from ebrvt_connect.store.crash_points import KILLED, POINTS
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.proof import ProofLog
@@ -27,7 +30,7 @@ A_RUN = 12
 
 
 def run(folder: Path, items: int, crash_at: str | None = None) -> int:
-    return start(folder, items, crash_at).wait(90)
+    return start(folder, items, crash_at).wait(240)
 
 
 def assert_nothing_lost_or_doubled(folder: Path, items: int) -> None:
@@ -56,6 +59,8 @@ def assert_the_books_agree(folder: Path, items: int) -> None:
     try:
         assert ledger.counts() == {"out": {State.DONE: items}, "out~feedback": {State.DONE: items}}
         assert_every_effect_is_proven_once(ledger)
+        blobs = LedgerBlobs(ledger.database, LocalBlobs(folder / "blobs"), FakeClock())
+        assert list(check(blobs, references(ledger.database))) == []
     finally:
         ledger.close()
     with closing(sqlite3.connect(folder / "ledger.db")) as database:
@@ -64,7 +69,7 @@ def assert_the_books_agree(folder: Path, items: int) -> None:
         assert database.execute("SELECT count(*) FROM message WHERE attempts = 0").fetchone() == (0,)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_killed_at_every_named_point_in_turn(tmp_path):
     chance = random.Random(20261123)
     points = list(POINTS)
@@ -83,16 +88,16 @@ def test_killed_at_every_named_point_in_turn(tmp_path):
 @pytest.mark.parametrize("seed", [1])
 def test_killed_at_random_moments(tmp_path, seed):
     chance = random.Random(seed)
-    items = 60
-    for _ in range(6):
+    items = 40
+    for _ in range(3):
         daemon = start(tmp_path, items)
         try:
             code = daemon.wait(chance.uniform(0.7, 2.0))
         except subprocess.TimeoutExpired:
             daemon.kill()
-            code = daemon.wait(30)
+            code = daemon.wait(60)
         if code == 0:
-            items += 30
+            items += 20
     assert run(tmp_path, items) == 0, (tmp_path / "daemon.log").read_text()
     assert_nothing_lost_or_doubled(tmp_path, items)
     assert_the_books_agree(tmp_path, items)

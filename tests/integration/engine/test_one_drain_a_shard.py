@@ -38,18 +38,18 @@ def sending(bench):
 
     def wait(_work):
         begun.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
     bench.axis.on_submit = wait
     drain = threading.Thread(target=bench.drain_shard, args=("axis", 0))
     drain.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     try:
         yield
     finally:
         bench.axis.on_submit = lambda _work: None
         go_on.set()
-        drain.join(20)
+        drain.join(60)
 
 
 def holder(ledger: Ledger) -> str | None:
@@ -124,17 +124,17 @@ def test_two_drains_of_one_shard_in_one_process_take_turns(bench_with):
 
     def wait(_work):
         begun.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
     bench.axis.on_submit = wait
     drains = [threading.Thread(target=bench.engine._drain, args=("axis", 0)) for _ in range(2)]
     drains[0].start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     drains[1].start()
     drains[1].join(0.3)
     assert drains[1].is_alive()
     assert bench.axis.asked == []
     go_on.set()
     for drain in drains:
-        drain.join(20)
+        drain.join(60)
     assert (bench.keys(), bench.states()) == (["out:d1:1"], [State.DONE])

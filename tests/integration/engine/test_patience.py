@@ -8,13 +8,22 @@ from itertools import pairwise
 import pytest
 
 from ebrvt_connect.engine.settings import SystemLimits
-from ebrvt_connect.errors import Scope
-from ebrvt_connect.model.message import State
-from ebrvt_connect.ports.adapter import NotThere
+from ebrvt_connect.errors import ReconcileFirst, Scope
+from ebrvt_connect.model.message import Receipt, State
+from ebrvt_connect.ports.adapter import NotThere, Settled
 from ebrvt_connect.resilience.breaker import BreakerPolicy
 from ebrvt_connect.resilience.calendar import Calendar, closing_of
 from ebrvt_connect.resilience.retry import DEFAULT_LADDER
-from tests.integration.engine.bench import OUT, Bench, failing, held, item, reconcile_first, retry_later
+from tests.integration.engine.bench import (
+    OUT,
+    TROUBLE,
+    Bench,
+    failing,
+    held,
+    item,
+    reconcile_first,
+    retry_later,
+)
 
 OPENING = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 """17:00 in Vietnam, nine hours after the clock of the tests starts."""
@@ -143,6 +152,22 @@ def _by_urgency(names):
     rank = {range(60, 65): 0, range(40, 60): 1, range(20, 40): 2, range(20): 3}
     numbers = sorted((next(r for span, r in rank.items() if int(n[1:]) in span), int(n[1:])) for n in names)
     return [f"d{number}" for _, number in numbers]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_remote_that_says_it_has_it_already_is_not_away(bench_with, caplog, answered):
+    """After an older ledger was restored every document is there already: that is no outage."""
+    bench = at_one_shard(bench_with(breaker=BreakerPolicy(threshold=3)))
+
+    def there_already():
+        return ReconcileFirst(TROUBLE, "there already", system="memory", answered=answered)
+
+    bench.axis.on_submit = failing(there_already)
+    bench.axis.on_ask = lambda work: Settled(Receipt(external_id=work.message.external_id))
+    bench.store(*(item(n) for n in range(10)))
+    bench.drain_shard("axis", 0)
+    assert ("breaker of axis: open" in caplog.text) is not answered
+    assert (set(bench.states()) == {State.DONE}) is answered
 
 
 def test_trouble_with_a_certificate_is_said_once_however_many_calls_meet_it(bench, caplog):

@@ -180,17 +180,17 @@ def storing(bench, number, *, lane):
     def raise_flags(tx, touched):
         hooked(tx, touched)
         stored.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
     bench.ledger.raise_flags = raise_flags
     held_up.start()
-    assert stored.wait(20)
+    assert stored.wait(60)
     bench.ledger.raise_flags = hooked
     try:
         yield
     finally:
         go_on.set()
-        held_up.join(20)
+        held_up.join(60)
 
 
 @pytest.mark.postgres
@@ -208,7 +208,7 @@ def test_a_drain_that_clears_a_raised_flag_waits_for_the_submitter_that_counts_o
     with storing(one, 2, lane="b"):
         drain.start()
         assert not cleared.wait(0.3)
-    drain.join(20)
+    drain.join(60)
     assert cleared.is_set()
     heads = two.ledger.heads("axis", 0, now=START, limit=9, judging_only=False)
     assert len(heads) == 2, "the message stored meanwhile is not seen"
@@ -228,7 +228,7 @@ def test_numbers_follow_the_order_of_commits_within_a_shard(pair):
     with storing(one, 1, lane="a"):
         later.start()
         assert not done.wait(0.3)
-    later.join(20)
+    later.join(60)
     assert [m.external_id for m in one.ledger.messages()] == ["d1", "d2"]
 
 
@@ -315,5 +315,5 @@ def test_a_daemon_that_stops_beats_until_its_last_call_has_ended(seam):
     standing.stop()
     seam.change("UPDATE executor SET beat_at = 0")
     until(lambda: seam.rows("SELECT beat_at FROM executor WHERE beat_at > 0"))
-    sweep.join(5)
+    sweep.join(60)
     assert not sweep._thread.is_alive()

@@ -54,7 +54,7 @@ def test_a_server_that_goes_away_and_comes_back_costs_nothing(server, tmp_path):
     engine = Engine(ledger, systems, [OUT], {}, replace(FAST, drains=2), clock)
     engine.start()
     try:
-        until(lambda: engine.trouble() is not None, 30)
+        until(lambda: engine.trouble() is not None, 60)
         assert engine.trouble().code == "BLOB_STORE_AWAY"
         assert {state for states in ledger.counts().values() for state in states} <= {State.RECEIVED}
         server(port)

@@ -180,8 +180,9 @@ def test_a_commit_that_fails_loses_and_doubles_nothing(bench, at, error):
     refusing = Refusing(bench.ledger, at, error)
     shared = replace(bench.engine._shared, ledger=refusing, commit=GroupCommit(refusing).commit)
     Drain(shared, "axis", bench.ledger.shard_of("one")).run()
-    assert bench.engine._standing.sweep_wanted.is_set()
-    assert (bench.engine.trouble() is not None) == isinstance(error, HeldForPerson)
+    full = isinstance(error, HeldForPerson)
+    assert (bench.engine.trouble() is not None) == full
+    assert bench.engine._standing.sweep_wanted.is_set() or not full
     bench.clock.advance(60)
     bench.drain()
     assert bench.keys() == [f"out:d{n}:1" for n in range(3)]
@@ -199,18 +200,18 @@ def test_a_drain_does_not_end_while_a_call_of_its_own_is_under_way(bench_with):
     def submit(work):
         if work.message.external_id == "d1":
             entered.set()
-            let_go.wait(20)
+            let_go.wait(60)
 
     bench.axis.on_submit = submit
     bench.store(item(1), item(2))
     shared = replace(bench.engine._shared, ledger=Refusing(bench.ledger, 3, RetryLater(STORE_BUSY, "locked")))
     drain = threading.Thread(target=Drain(shared, "axis", 0).run)
     drain.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     drain.join(0.3)
     assert drain.is_alive()
     let_go.set()
-    drain.join(20)
+    drain.join(60)
     assert not drain.is_alive()
     bench.drain()
     assert sorted(bench.keys()) == ["out:d1:1", "out:d2:1"]

@@ -26,7 +26,7 @@ def bundle(bench, stamp, exported):
     keeper.turn()
     bench.clock.sleep(3600)
     keeper.turn()
-    keeper._stamping.join(30)
+    keeper._stamping.join(60)
     return exported(bench, "d3")
 
 

@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 def turn(keeper):
     keeper.turn()
     if keeper._stamping is not None:
-        keeper._stamping.join(30)
+        keeper._stamping.join(60)
 
 
 class Authority:
@@ -90,7 +90,7 @@ def test_while_an_authority_takes_its_time_linking_goes_on(bench, log):
 
     def slow(_digest):
         asked.set()
-        answer.wait(30)
+        answer.wait(60)
         return b"token"
 
     keeper = keeper_of(bench, slow)
@@ -99,7 +99,7 @@ def test_while_an_authority_takes_its_time_linking_goes_on(bench, log):
     turn(keeper)
     bench.clock.advance(HOUR)
     keeper.turn()
-    assert asked.wait(30)
+    assert asked.wait(60)
     bench.store(item(2))
     bench.drain("axis")
     keeper.turn()

@@ -20,7 +20,7 @@ class Door:
     def __call__(self):
         self.asked += 1
         self.inside.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(60)
         if self.failure:
             raise self.failure
         return f"token-{self.asked}"
@@ -44,16 +44,16 @@ def all_at_once(keeper, door, count=6):
 
     first = threading.Thread(target=want)
     first.start()
-    assert door.inside.wait(20)
+    assert door.inside.wait(60)
     others = [threading.Thread(target=want) for _ in range(count - 1)]
     for thread in others:
         thread.start()
     for _ in range(count):
-        assert waiting.acquire(timeout=20)
+        assert waiting.acquire(timeout=60)
     # Those who come only after this find the session held: one login in any case.
     door.go_on.set()
     for thread in (first, *others):
-        thread.join(20)
+        thread.join(60)
     return got
 
 

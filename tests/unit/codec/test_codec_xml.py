@@ -1,6 +1,6 @@
 """XML from strangers: what is refused, and that nothing depends on how the bytes were cut."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import pairwise
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebrvt_connect.codec.xml import (
+    VALIDATING,
     End,
     Remark,
     Schema,
@@ -210,6 +211,16 @@ def test_threads_sharing_a_schema_are_told_their_own_errors():
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(validate, range(64)))
+
+
+def test_two_schemas_never_validate_at_once():
+    """libxml2 crashed one daemon and hung another for good, their first packets being checked at once."""
+    root = parse_tree(b"<edXML/>")
+    with ThreadPoolExecutor(1) as pool:
+        with VALIDATING:
+            other = pool.submit(Schema("edxml/edxml-qcvn102-draft-strict.xsd").problems, root)
+            assert not wait([other], timeout=0.05).done
+        assert other.result(timeout=30)
 
 
 def test_a_tree_refuses_a_text_too_long_for_one():

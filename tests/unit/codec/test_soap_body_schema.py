@@ -134,10 +134,10 @@ def test_an_answer_that_is_wrong_everywhere_is_judged_in_seconds(schema):
     body = etree.fromstring(status("<{0}issue/>" * 20_000))
     assert len(body) < SOAP_LIMITS.elements
 
-    started = time.perf_counter()
+    started = time.process_time()
     problems = schema.problems(body)
 
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert [problem.path for problem in problems] == [f"issue[{n}]" for n in range(1, 51)]
 
 

@@ -88,10 +88,10 @@ def test_what_is_more_or_less_than_an_element_is_not_embedded(document):
 def test_judging_a_packet_that_never_ends_takes_no_time_to_speak_of():
     hostile = b"<a>" + b"</a" * 400_000
 
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InvalidValue):
         embeddable(hostile)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 SOAP = SOAP_11.namespace.encode()

@@ -19,7 +19,7 @@ def test_sound_batch_is_the_same_batch():
     assert storable(sound, "axis") is sound
 
 
-@pytest.mark.parametrize("wrong", [LONG, "a\0b"], ids=["long", "nul"])
+@pytest.mark.parametrize("wrong", [LONG, "a\0b", "a\ud83d"], ids=["long", "nul", "half-a-pair"])
 @pytest.mark.parametrize("field", ["external_id", "version", "lane", "business_key"])
 def test_name_that_cannot_be_kept_holds_its_item_alone(field, wrong):
     bad, good = storable(batch(**{field: wrong}), "axis").items
@@ -30,6 +30,7 @@ def test_name_that_cannot_be_kept_holds_its_item_alone(field, wrong):
     kept = getattr(bad, field)
     assert len(kept) < LONGEST_NAME
     assert "\0" not in kept
+    assert kept.encode()
 
 
 def test_different_long_names_stay_different_and_the_same_one_the_same():
@@ -37,10 +38,11 @@ def test_different_long_names_stay_different_and_the_same_one_the_same():
     assert kept[0] == kept[2] != kept[1]
 
 
-@pytest.mark.parametrize("changes", [{"same_as": LONG}, {"title": LONG * 3}, {"title": "a\0b"}])
+@pytest.mark.parametrize("changes", [{"same_as": LONG}, {"title": LONG * 3}, {"title": "a\0\ud83d"}])
 def test_what_only_describes_is_shortened_and_holds_nothing(changes):
     item = storable(batch(**changes), "axis").items[0]
     assert item.fault is None
     assert len(item.same_as) < LONGEST_NAME
     assert len(item.title) <= 1000
     assert "\0" not in item.title
+    assert item.title.encode() is not None

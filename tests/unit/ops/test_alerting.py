@@ -114,3 +114,18 @@ def test_certificates_that_end_are_one_trouble_looked_for_once_an_hour(opened, m
     (cause,) = watch(START + timedelta(hours=1))
     assert (cause.code, cause.count) == ("CERTIFICATES_ENDING", 7)
     assert cause.reason_vi.endswith("Gốc 4 sắp hết hạn. …")
+
+
+def test_a_certificate_that_is_just_being_renewed_is_no_failure_of_the_watch(opened, monkeypatch):
+    """What stays unreadable is told as a renewal that cannot be used."""
+    _, made = opened("")
+    watch = made.watches["certificates"]
+    from ebrvt_connect.ops import checks
+
+    def half_written(*_):
+        raise OSError(0, "không phải tệp PEM", "ours.pem")
+
+    monkeypatch.setattr(checks, "certificates", half_written)
+    assert watch(START) == ()
+    monkeypatch.undo()
+    assert watch(START + timedelta(minutes=1)) == ()

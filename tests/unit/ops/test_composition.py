@@ -10,7 +10,7 @@ from ebrvt_connect.errors import HeldForPerson
 from ebrvt_connect.model.message import Kind
 from ebrvt_connect.ops import built_in as built_in_systems
 from ebrvt_connect.ops import composition
-from ebrvt_connect.ops.composition import composed, open_system, refuse_wrong_links
+from ebrvt_connect.ops.composition import composed, open_with, refuse_wrong_links, system_settings
 from ebrvt_connect.ops.config import ConfigInvalid, load_config
 from ebrvt_connect.ops.dossier_gate import DossierGate
 from ebrvt_connect.ops.gate import DocumentGate
@@ -106,6 +106,10 @@ def refusal(loaded) -> ConfigInvalid:
     return refused.value
 
 
+def opened(loaded, name):
+    return open_with(system_settings(loaded, name), loaded, name, FakeClock(), MemoryBlobs())
+
+
 def gate_of(province, link):
     """The gate that judges in its turn."""
     gate = province.engine._shared.steps._gates[link]
@@ -113,6 +117,24 @@ def gate_of(province, link):
 
 
 # --- put together -----------------------------------------------------------------------------------
+
+
+def test_a_renewed_secret_is_taken_up_by_the_engine_and_a_bad_one_watched_for(loaded, tmp_path):
+    clock = FakeClock()
+    with composed(loaded(), clock) as province:
+        engine, former = province.engine, province.systems["axis"]
+        (tmp_path / "secret").write_text("khoa-moi\n")
+        for _ in range(2):
+            engine._renewal.turn()
+        assert engine._systems["axis"] is not former
+        (tmp_path / "secret").write_text("")
+        for _ in range(4):
+            clock.advance(15)
+            engine._renewal.turn()
+        causes = engine._incidents._alerting.watches["renewals"](clock.now())
+        assert {(cause.system, cause.code) for cause in causes} == {
+            (system, "RENEWAL_UNUSABLE") for system in ("qlvb", "axis")
+        }
 
 
 def test_everything_named_is_opened_and_wired(loaded):
@@ -194,7 +216,7 @@ def test_a_built_in_system_is_opened_with_the_ledger_the_engine_works_on(loaded,
     wrong = '[systems.so-lieu]\nadapter = "ledger"\nsettings = { number = "x" }\n'
     assert refusal(loaded(wrong, "")).facts["key"] == "systems.so-lieu.settings.number"
     with pytest.raises(ValueError, match="made from the ledger"):
-        open_system(loaded(systems, ""), "so-lieu", FakeClock(), MemoryBlobs())
+        opened(loaded(systems, ""), "so-lieu")
 
 
 def test_a_built_in_system_has_no_dialects(loaded):
@@ -409,7 +431,7 @@ def test_an_adapter_without_credentials_can_be_opened(loaded, monkeypatch):
     monkeypatch.setattr(composition, "adapter_class", lambda _: MemorySystem)
     monkeypatch.setattr(composition, "provenance", lambda *_: "sandbox")
     province = loaded('[systems.one]\nadapter = "memory"\n', "")
-    assert isinstance(open_system(province, "one", FakeClock(), MemoryBlobs()), MemorySystem)
+    assert isinstance(opened(province, "one"), MemorySystem)
 
 
 def test_paths_of_the_transport_are_relative_to_the_file(loaded, tmp_path):

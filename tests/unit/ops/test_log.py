@@ -267,3 +267,55 @@ def test_a_level_can_be_set(log):
     structlog.get_logger().info("not this")
     structlog.get_logger().error("this")
     assert [event["event"] for event in events(log)] == ["this"]
+
+
+# --- what comes again and again ---------------------------------------------------------------------
+
+
+def said(logger, text, *, at, level=logging.WARNING):
+    record = logging.LogRecord(logger, level, __file__, 1, text, (), None)
+    record.created = at
+    logging.getLogger().handlers[0].handle(record)
+
+
+def test_a_dispatcher_that_misses_its_database_says_so_now_and_then(log):
+    """An outage of a database wrote thirty lines a second, tracebacks among them."""
+    for second in range(100):
+        for queue in ("in", "out"):
+            said(
+                "dbos",
+                f"Exception reloading queue {queue} from database: away\nTraceback ...",
+                at=float(second),
+            )
+    said("dbos", "Exception reloading queue in from database: away", at=700.0)
+    lines = [event["event"] for event in events(log)]
+    assert lines == [
+        "Exception reloading queue in from database: away",
+        "Exception reloading queue in from database: away (and 199 more like it)",
+    ]
+
+
+def test_a_traceback_of_the_dispatcher_is_told_by_its_last_line(log):
+    said("dbos", "Exception polling: Traceback (most recent call last):\n  File x\nKeyError: 'y'\n", at=0.0)
+    (event,) = events(log)
+    assert event["event"] == "Exception polling: Traceback (most recent call last): KeyError: 'y'"
+
+
+def test_our_own_lines_are_kept_back_only_where_nothing_else_was_said_in_between(log):
+    name = "ebrvt_connect.engine.standing"
+    for second, text in enumerate(
+        ["STORE_BUSY: away", "STORE_BUSY: away", "axis: open", "axis: closed", "axis: open"]
+    ):
+        said(name, text, at=float(second))
+    assert [event["event"] for event in events(log)] == [
+        "STORE_BUSY: away",
+        "axis: open",
+        "axis: closed",
+        "axis: open",
+    ]
+
+
+def test_errors_of_ours_are_never_kept_back(log):
+    for _ in range(3):
+        said("ebrvt_connect.engine.sweep", "housekeeping failed", at=1.0, level=logging.ERROR)
+    assert len(events(log)) == 3

@@ -54,8 +54,8 @@ def s3_place(s3_server):
         region="us-east-1",
         access_key="name",
         secret_key="secret",
-        connect_timeout=2.0,
-        read_timeout=5.0,
+        connect_timeout=30.0,
+        read_timeout=60.0,
         tries=1,
     )
     requests.put(f"{s3_server}/{place.bucket}", timeout=10).raise_for_status()

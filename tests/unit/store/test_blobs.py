@@ -10,8 +10,12 @@ import pytest
 from ebrvt_connect.errors import HeldForPerson, Scope
 from ebrvt_connect.ports.blobs import CHUNK_BYTES
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.blobs_s3 import S3Blobs
+from ebrvt_connect.store.ledger import Ledger
+from ebrvt_connect.testing.clock import START
 from ebrvt_connect.testing.memory import MemoryBlobs
+from ebrvt_connect.transport.clock import SystemClock
 
 BIG = os.urandom(3 * CHUNK_BYTES + 17)
 LIMIT = 10 * len(BIG)
@@ -22,10 +26,20 @@ def blobs(tmp_path):
     return LocalBlobs(tmp_path / "blobs")
 
 
-@pytest.fixture(params=["disk", "memory", "s3"])
+@pytest.fixture
+def ledger(tmp_path):
+    made = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", START)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["disk", "memory", "s3", "ledger"])
 def any_blobs(request, tmp_path):
     if request.param == "s3":
         return S3Blobs(request.getfixturevalue("s3_place"))
+    if request.param == "ledger":
+        database = request.getfixturevalue("ledger").database
+        return LedgerBlobs(database, LocalBlobs(tmp_path / "blobs"), SystemClock())
     return LocalBlobs(tmp_path / "blobs") if request.param == "disk" else MemoryBlobs()
 
 
@@ -179,16 +193,16 @@ def test_what_another_process_is_writing_is_left_alone(tmp_path):
     def slowly():
         yield b"x" * 300_000
         writing.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         yield b"y"
 
     blobs, done = LocalBlobs(folder), []
     thread = threading.Thread(target=lambda: done.append(blobs.put(slowly(), limit_bytes=1_000_000)))
     thread.start()
-    assert writing.wait(30)
+    assert writing.wait(60)
     (folder / ".tmp" / "of-a-dead-one").write_bytes(b"half")
     other = LocalBlobs(folder)
     assert len(list((folder / ".tmp").iterdir())) == 1
     go_on.set()
-    thread.join(30)
+    thread.join(60)
     assert other.read(done[0].sha256) == b"x" * 300_000 + b"y"

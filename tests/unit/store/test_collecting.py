@@ -22,6 +22,7 @@ from ebrvt_connect.model.document import Attachment
 from ebrvt_connect.model.message import BlobRef
 from ebrvt_connect.store import collecting, schema
 from ebrvt_connect.store.blobs import LocalBlobs
+from ebrvt_connect.store.blobs_in_ledger import LedgerBlobs
 from ebrvt_connect.store.blobs_s3 import S3Blobs
 from ebrvt_connect.store.collecting import (
     CollectPatience,
@@ -33,8 +34,10 @@ from ebrvt_connect.store.collecting import (
     named_blobs,
     references,
 )
+from ebrvt_connect.store.connect import writing
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.testing.clock import START
+from ebrvt_connect.transport.clock import SystemClock
 from tests.integration.engine.bench import Bench, document, item
 
 COLLECTOR = Path(__file__).with_name("endless_collector.py")
@@ -45,8 +48,22 @@ IN_A_WEEK = NOW + timedelta(days=8)
 LATER_STILL = NOW + timedelta(days=10)
 
 
-@pytest.fixture(params=["folder", "s3"])
+class WrittenAtOnce(LedgerBlobs):
+    """What is put in it is followed by a commit."""
+
+    def _put(self, chunks):
+        ref = super()._put(chunks)
+        with writing(self._database):
+            pass
+        return ref
+
+
+@pytest.fixture(params=["folder", "s3", "ledger"])
 def blobs(request, tmp_path):
+    if request.param == "ledger":
+        return WrittenAtOnce(
+            request.getfixturevalue("ledger").database, LocalBlobs(tmp_path / "blobs"), SystemClock()
+        )
     if request.param == "s3":
         return S3Blobs(request.getfixturevalue("s3_place"))
     return LocalBlobs(tmp_path / "blobs")
@@ -173,7 +190,7 @@ def test_whatever_a_row_names_stays(ledger, blobs):
 
 def test_every_column_that_holds_a_blobs_digest_is_read():
     """A new column `..._sha256` is either read for digests or named here as something else."""
-    of_something_else = {"report_snapshot.sha256"}
+    of_something_else = {"report_snapshot.sha256", "content.sha256"}
     columns = {
         f"{table.name}.{column.name}"
         for table in schema.metadata.tables.values()
@@ -273,14 +290,14 @@ def test_what_is_still_being_written_is_not_taken_for_half_written(ledger, tmp_p
     def slowly():
         yield b"x" * 300_000
         writing.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
 
     thread = threading.Thread(target=lambda: done.append(blobs.put(slowly(), limit_bytes=LIMIT)))
     thread.start()
-    assert writing.wait(30)
+    assert writing.wait(60)
     assert run(ledger, blobs, IN_A_WEEK).unfinished == 0
     go_on.set()
-    thread.join(30)
+    thread.join(60)
     assert blobs.read(done[0].sha256) == b"x" * 300_000
 
 

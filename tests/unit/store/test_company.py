@@ -3,17 +3,22 @@
 import threading
 import uuid
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from ebrvt_connect.errors import HeldForPerson
+from ebrvt_connect.errors import HeldForPerson, RetryLater
+from ebrvt_connect.model.message import Kind
+from ebrvt_connect.ports.adapter import Batch
+from ebrvt_connect.ports.ledger import Origin
 from ebrvt_connect.store.connect import open_database
 from ebrvt_connect.store.instance import Instance
 from ebrvt_connect.store.ledger import Ledger
 from ebrvt_connect.store.migrations import NEWEST
 from ebrvt_connect.testing.clock import START
+from tests.integration.engine.bench import item
 
 pytestmark = pytest.mark.postgres
 
@@ -42,6 +47,37 @@ def test_two_daemons_of_one_machine_go_by_different_names(ledgers):
     assert (one.take(), two.take()) == ("may-chu-1", "may-chu-2")
     one.leave()
     assert instance(ledgers[0]).take() == "may-chu-1"
+
+
+def test_a_name_lost_while_the_server_was_away_is_taken_again_when_it_is_back(ledgers, monkeypatch):
+    """A server that restarts is away for several heartbeats: each fails, and the next one tries anew."""
+    one = instance(ledgers[0])
+    one.take()
+    cut_all_others(ledgers[1])
+    reaching, away = ledgers[0].database.connect, sa.exc.OperationalError("SELECT 1", {}, OSError("refused"))
+
+    def refused():
+        raise away
+
+    monkeypatch.setattr(ledgers[0].database, "connect", refused)
+    for _ in range(3):
+        with pytest.raises(RetryLater, match="STORE_BUSY"):
+            one.keep()
+    monkeypatch.setattr(ledgers[0].database, "connect", reaching)
+    one.keep()
+    assert instance(ledgers[1]).take() == "may-chu-2"
+
+
+def test_a_name_that_another_has_taken_meanwhile_stays_anothers(ledgers):
+    one, two = map(instance, ledgers)
+    one.take()
+    cut_all_others(ledgers[1])
+    assert two.take() == "may-chu-1"
+    for _ in range(2):
+        with pytest.raises(HeldForPerson, match="goes by the name may-chu-1"):
+            one.keep()
+    two.leave()
+    one.keep()
 
 
 def test_a_configured_name_is_refused_to_a_second_daemon(ledgers):
@@ -177,3 +213,78 @@ def test_a_missing_right_is_told_without_the_statement(limited, url):
         ledger.close()
     assert refusal.value.code == "STORE_REFUSED"
     assert "a-name" not in str(refusal.value)
+
+
+def test_nobody_waits_for_a_daemon_that_is_deciding_on_the_limits(ledgers):
+    """It held the row's lock for as long as it waited for the processor, and all others with it."""
+    first, second = ledgers
+    first.limited("axis", taking(1))
+    asked = []
+
+    def slow(common):
+        asked.append(common.day_bytes)
+        if len(asked) == 1:
+            second.limited("axis", taking(10))
+        return taking(100)(common)
+
+    assert first.limited("axis", slow) == 111
+    assert asked == [1, 11], "of what it has become meanwhile"
+    assert second.shared_limits()["axis"].day_bytes == 111
+
+
+def test_who_is_always_too_late_for_the_limits_locks_the_others_out(ledgers):
+    first, second = ledgers
+    first.limited("axis", taking(1))
+    turns = []
+
+    def slow(common):
+        turns.append(common.day_bytes)
+        if len(turns) <= 3:
+            second.limited("axis", taking(1))
+        return taking(100)(common)
+
+    assert first.limited("axis", slow) == 104
+    assert turns == [1, 2, 3, 4]
+
+
+def test_limits_changed_by_many_at_once_lose_nothing(ledgers):
+    def many(ledger):
+        for _ in range(40):
+            ledger.limited("axis", taking(1))
+
+    threads = [threading.Thread(target=many, args=(ledger,)) for ledger in ledgers * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledgers[0].shared_limits()["axis"].day_bytes == 160
+
+
+def test_a_window_is_read_by_its_indexes_however_much_waits(ledgers):
+    """Once the server knew its tables it read all that waits, for each window of each shard."""
+    ledger, asked = ledgers[0], []
+    origin = Origin(link="out", source="dms", target="axis", kinds=(Kind.DOCUMENT,))
+    waiting = tuple(item(number, lane=f"lane{number // 2}") for number in range(2000))
+    ledger.store_batch(origin, Batch(waiting, "0"), START)
+
+    @sa.event.listens_for(ledger.database, "before_cursor_execute")
+    def note(_connection, _cursor, statement, values, _context, _many):
+        asked.append((statement, values))
+
+    assert ledger.heads("axis", 3, now=START, limit=64, judging_only=False)
+    window, values = asked[0]
+    with ledger.database.begin() as tx:
+        tx.exec_driver_sql("ANALYZE message")
+        plan = "\n".join(tx.exec_driver_sql(f"EXPLAIN {window}", values).scalars())
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
+
+
+def taking(count):
+    """A change of what all share that can be counted."""
+
+    def decide(common):
+        after = replace(common, day_bytes=common.day_bytes + count)
+        return after, after.day_bytes
+
+    return decide

@@ -34,7 +34,8 @@ def read_through(folder, statements):
     found = []
     with closing(sqlite3.connect(folder / "ledger.db")) as database:
         for statement, values in statements.items():
-            if statement.split()[0] in {"SELECT", "UPDATE", "INSERT", "WITH"}:
+            of_values = statement.startswith("INSERT") and "SELECT" not in statement
+            if statement.split()[0] in {"SELECT", "UPDATE", "INSERT", "WITH"} and not of_values:
                 plan = database.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
                 if any(_READ_THROUGH.match(row[3]) for row in plan):
                     found.append(statement)
@@ -65,3 +66,25 @@ def test_the_document_a_status_tells_of_is_found_by_its_id_and_by_its_names(aske
     bench.store(status_item(7, 2), link=BACK)
     (named,) = bench.ledger.messages(link="back")
     assert bench.ledger.origin_of(named, record).external_id == "d2"
+
+
+def test_what_people_ask_of_a_long_ledger_is_answered_from_indexes(asked, tmp_path):
+    """`ebrvt status` read every message (774 ms at a million), `explain` by a title too (299 ms)."""
+    bench, statements = asked
+    bench.store(item(1))
+    bench.drain()
+    statements.clear()
+    bench.ledger.link_statistics()
+    bench.ledger.find("1/UBND-VP")
+    bench.ledger.draining()
+    assert len(statements) > 6
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        plans = [
+            row[3]
+            for statement, values in statements.items()
+            for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    reading = [step for step in plans if _READ_THROUGH.match(step)]
+    assert [step for step in reading if "INDEX" not in step] == []
+    whole = [step for step in reading if not re.search("message_untried|message_retried|inbox_again", step)]
+    assert whole == ["SCAN message USING COVERING INDEX message_by_state"]

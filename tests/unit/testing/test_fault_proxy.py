@@ -25,7 +25,7 @@ from ebrvt_connect.testing.toxics import (
 )
 
 UP, DOWN = Direction.UPSTREAM, Direction.DOWNSTREAM
-SOON = 5.0
+SOON = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,13 @@ def said(proxy, words=b"hello"):
         return b"".join(iter(lambda: client.recv(65536), b""))
 
 
+def seconds_for(client, words):
+    begun = time.monotonic()
+    client.sendall(words)
+    assert client.recv(10) == words.upper()
+    return time.monotonic() - begun
+
+
 def test_without_a_toxic_everything_goes_through_both_ways(proxy):
     words = bytes(range(97, 123)) * 40_000
     assert said(proxy, words) == words.upper()
@@ -99,16 +106,13 @@ def test_bandwidth_is_kept_to(proxy):
 
 
 def test_slices_are_as_small_as_asked_for_and_lose_nothing(proxy):
-    proxy.add(Slicer(average_bytes=3, variation_bytes=2, delay_seconds=0.001))
+    proxy.add(Slicer(average_bytes=3, variation_bytes=2, delay_seconds=60), "one")
     with connected(proxy) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.sendall(b"hello, somebody")
-        first = client.recv(65536)
-        rest = b""
-        while len(first + rest) < 15:
-            rest += client.recv(65536)
-    assert 1 <= len(first) <= 5
-    assert first + rest == b"HELLO, SOMEBODY"
+        assert 1 <= len(client.recv(65536)) <= 5
+    proxy.remove("one")
+    proxy.add(Slicer(average_bytes=3, variation_bytes=2, delay_seconds=0.001))
+    assert said(proxy, b"hello, somebody") == b"HELLO, SOMEBODY"
 
 
 def test_a_close_is_told_late(proxy):
@@ -193,10 +197,9 @@ def test_a_toxic_added_later_meets_open_connections_and_taken_away_leaves_them(p
                 proxy.add(Latency(latency_seconds=0.05))
             if words == b"three":
                 proxy.remove("latency")
-            begun = time.monotonic()
-            client.sendall(words)
-            assert client.recv(10) == words.upper()
-            assert (time.monotonic() - begun >= 0.05) is (words == b"two")
+            # The quickest of several: on a busy machine any one may be late by itself.
+            quickest = min(seconds_for(client, words) for _ in range(5))
+            assert (quickest >= 0.05) is (words == b"two")
     assert [played.name for played in proxy.journal] == ["latency"]
 
 

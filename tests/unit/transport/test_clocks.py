@@ -25,7 +25,7 @@ def test_the_real_clock_waits_and_never_backwards():
     clock.sleep(0.02)
     clock.sleep(0)
     clock.sleep(-5)
-    assert 0.02 <= clock.monotonic() - began < 1
+    assert 0.02 <= clock.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("already", [True, False])
@@ -38,7 +38,7 @@ def test_waiting_ends_when_the_program_is_asked_to_stop(already):
         timer.start()
     began = time.monotonic()
     SystemClock(stop).sleep(30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     timer.cancel()
 
 

@@ -90,7 +90,7 @@ def test_no_more_than_four_ask_at_once(authority):
             most[0] = max(most[0], busy[0])
             if busy[0] == 4:
                 go.set()
-        go.wait(5)
+        go.wait(60)
         reply = authority.answer_timestamp(request, AT)
         with lock:
             busy[0] -= 1
@@ -109,17 +109,17 @@ def test_who_finds_no_place_in_time_comes_back_later(authority):
 
     def stuck(request):
         inside.set()
-        leave.wait(10)
+        leave.wait(60)
         return authority.answer_timestamp(request, AT)
 
     stamper = TimestampClient(stuck, at_once=1, timeout_seconds=0.05)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask_for, stamper)
-        assert inside.wait(5)
+        assert inside.wait(60)
         with pytest.raises(RetryLater) as refusal:
             ask_for(stamper)
         leave.set()
-        assert first.result(10)
+        assert first.result(60)
 
     assert refusal.value.code == "TIMESTAMP_QUEUE_FULL"
 

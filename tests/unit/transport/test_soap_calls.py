@@ -331,7 +331,7 @@ def test_eight_threads_get_their_own_answers(signer, serve):
     gate = threading.Barrier(8)
 
     def caller(number: int) -> list[str]:
-        gate.wait(10)
+        gate.wait(60)
         return [wrong for n in range(200) if (wrong := mistake(channel, f"{number}-{n}"))]
 
     with ThreadPoolExecutor(8) as pool:

@@ -161,7 +161,7 @@ def test_a_reply_that_drips_ends_with_the_deadline_wherever_it_drips(part, serve
         whole = head if part == "head" else body
         start = 0 if part == "head" else whole.index(b"\r\n\r\n") + 4
         connection.send(whole[:start])
-        connection.drip(whole[start:], 0.05)
+        connection.drip(whole[start:], 0.2)
 
     channel, clock = opened(serve(drip).url, clock=SystemClock()), SystemClock()
     started = clock.monotonic()
@@ -169,7 +169,7 @@ def test_a_reply_that_drips_ends_with_the_deadline_wherever_it_drips(part, serve
         channel.call("GetReportStatus", {"packetId": "p-1"}, safe=False, deadline_seconds=0.5)
 
     assert caught.value.code == "REMOTE_REPLY_TIMEOUT"
-    assert clock.monotonic() - started < 3
+    assert clock.monotonic() - started < 10
 
 
 # --- values that are easy to get wrong -----------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_each_thread_has_a_cheap_client_of_its_own_over_one_parsed_wsdl(serve):
     gate = Barrier(8)
 
     def client_of(_: int):
-        gate.wait(10)
+        gate.wait(60)
         return messages._of_this_thread()[0]
 
     with ThreadPoolExecutor(8) as pool:

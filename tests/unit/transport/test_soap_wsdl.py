@@ -109,7 +109,7 @@ def test_a_wsdl_is_parsed_once_however_many_threads_open_it():
     gate = threading.Barrier(8)
 
     def open_one(_: int) -> int:
-        gate.wait(10)
+        gate.wait(60)
         channel = opened("http://127.0.0.1:9", service=service(content))
         channel.close()
         return id(channel._wsdl)

@@ -299,7 +299,7 @@ def unsigned_bytes(data):
 
 
 @given(place=st.integers(min_value=0), bit=st.integers(0, 7))
-@settings(max_examples=1_500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_turned_bit_anywhere_in_the_file_does_not_pass(desk, sound, place, bit):
     place %= len(sound)
     turned = sound[:place] + bytes([sound[place] ^ (1 << bit)]) + sound[place + 1 :]
@@ -338,7 +338,7 @@ def signature_value(part):
 
 
 @given(pick=st.integers(min_value=0), bit=st.integers(0, 7))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_turned_bit_in_a_part_packed_anew_does_not_pass(desk, parts, pick, bit):
     places = [(name, n) for name, content in parts.items() for n in range(len(content))]
     name, pick = places[pick % len(places)]

@@ -314,7 +314,7 @@ EXHAUSTING = {
 }
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", EXHAUSTING)
 def test_absurd_claims_are_refused_before_they_are_believed(desk, name):
     report = desk.verdict(EXHAUSTING[name]())

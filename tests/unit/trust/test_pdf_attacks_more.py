@@ -403,7 +403,7 @@ REVISIONS = {
 
 
 @pytest.mark.parametrize("name", REVISIONS)
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(60)
 def test_a_revision_that_replaces_something_does_not_pass(desk, signed, name):
     assert refused(desk, REVISIONS[name](signed))
 

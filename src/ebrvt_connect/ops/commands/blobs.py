@@ -1,7 +1,9 @@
-"""`ebrvt blobs`: whether everything that messages need is there, and what lies there for nobody."""
+"""`ebrvt blobs`: whether all that messages need is there, one of them, and what lies there for nobody."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -51,6 +53,19 @@ def check_blobs(context: click.Context, *, config: Path | None, quick: bool, jso
     context.exit(int(ExitCode.NO if faults else ExitCode.DONE))
 
 
+@command.command(epilog="Example: ebrvt blobs show 9f86d081884c7d659a2f... > goi-tin.edxml")
+@config_path
+@click.argument("sha256", metavar="SHA256")
+def show(*, sha256: str, config: Path | None) -> None:
+    """Write out one content by its digest, byte for byte (lấy một nội dung đã lưu).
+
+    Wherever it lies: small ones are kept in the ledger itself. To write a file, redirect the output. Exit
+    code: 2 if it is not here.
+    """
+    with _opened(config) as (_, _, blobs), blobs.open(sha256.lower()) as content:
+        shutil.copyfileobj(content, sys.stdout.buffer)
+
+
 @command.command(epilog="Example: ebrvt blobs collect --dry-run")
 @config_path
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -96,13 +111,14 @@ def collected_text(done: Collected, *, dry_run: bool) -> str:
 
 @contextmanager
 def _opened(config: Path | None) -> Iterator[tuple[LoadedConfig, Ledger, CollectableBlobs]]:
-    from ebrvt_connect.ops.blob_place import open_blobs
+    from ebrvt_connect.ops.blob_place import open_contents
     from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.ledger_access import opened_ledger
+    from ebrvt_connect.transport.clock import SystemClock
 
     loaded = load_config(config)
     with opened_ledger(config) as ledger:
-        yield loaded, ledger, open_blobs(loaded)
+        yield loaded, ledger, open_contents(loaded, ledger.database, SystemClock())
 
 
 def _fault_data(fault: BlobFault) -> dict[str, Any]:

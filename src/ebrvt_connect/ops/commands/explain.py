@@ -143,6 +143,7 @@ def story_lines(story: Story, lang: str) -> Iterator[str]:
     yield f"  {KEYS_VI[message.kind]}: {message.business_key or '–'}"
     came = "tạo ra để báo lại" if message.link.endswith("~feedback") else f"lấy từ {message.source} và lưu"
     yield f"  {local_time(message.created_at)}  {came}"
+    yield from _given_up_line(story)
     yield from (_exchange_line(exchange) for exchange in story.exchanges)
     for again in story.duplicates:
         yield f"  Nhận lại lần nữa với mã {again}: nhận ra là trùng, không chuyển lần hai"
@@ -158,6 +159,18 @@ def story_lines(story: Story, lang: str) -> Iterator[str]:
     for m in story.related:
         when, said = local_time(m.updated_at), _related_words(m)
         yield f"    {when}  {said} → {m.target}: {STATES_VI[m.state]}"
+
+
+def _given_up_line(story: Story) -> Iterator[str]:
+    """Where retention has given up the lines of a story, it is not to look as if nothing had been sent."""
+    from ebrvt_connect.ops.words import local_time
+    from ebrvt_connect.ports.ledger import Step
+
+    message = story.message
+    if message.first_sent_at is None or any(one.step in {Step.SUBMIT, Step.ASK} for one in story.exchanges):
+        return
+    when = local_time(message.first_sent_at)
+    yield f"  {when}  gửi lần đầu, tất cả {message.attempts} lần; diễn biến từng lần đã hết thời hạn lưu giữ"
 
 
 def _called(message: Message) -> str:

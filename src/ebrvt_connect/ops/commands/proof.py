@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,12 @@ def export(context: click.Context, *, code: str, out: Path, config: Path | None,
     Exit code: 1 if CODE is unknown or nothing has come of it yet; 2 if a seal or stamp is still awaited or
     contents are gone (the bundle is written); 64 if there is something at the place already.
     """
-    from ebrvt_connect.ops.blob_place import open_blobs
+    from ebrvt_connect.ops.blob_place import open_contents
     from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.ledger_access import opened_ledger
     from ebrvt_connect.ops.proof_bundle import export as written
     from ebrvt_connect.store.proof import ProofLog
+    from ebrvt_connect.transport.clock import SystemClock
 
     loaded = load_config(config)
     with opened_ledger(config) as ledger:
@@ -60,7 +62,7 @@ def export(context: click.Context, *, code: str, out: Path, config: Path | None,
         if not stories or not log.entries_of([story.message.id for story in stories]):
             say(_nothing_vi(code, known=bool(stories)))
             context.exit(int(ExitCode.NO))
-        blobs = open_blobs(loaded)
+        blobs = open_contents(loaded, ledger.database, SystemClock())
         exported = written(log, blobs, stories, _pinned_roots(loaded), out)
     say_json(_export_data(exported, out)) if json_out else say(_export_text(exported, out))
     waiting = exported.unlinked or exported.unsealed or exported.unstamped or exported.absent
@@ -95,14 +97,17 @@ def _export_data(exported: Exported, out: Path) -> dict[str, Any]:
         "unlinked": exported.unlinked,
         "unsealed": exported.unsealed,
         "unstamped": exported.unstamped,
+        "signatures": exported.signatures,
         "absent": [{"entry": number, "content": role} for number, role in exported.absent],
     }
 
 
 def _export_text(exported: Exported, out: Path) -> str:
-    from ebrvt_connect.ops.proof_bundle import ROLES_VI
+    from ebrvt_connect.ops.proof_bundle import TOLD_VI
 
     lines = [f"Đã xuất {len(exported.entries)} mục bằng chứng vào {shown_path(out)}."]
+    if exported.signatures:
+        lines.append(f"  Kèm {exported.signatures} chữ ký số tách riêng để kiểm tra bằng openssl.")
     if exported.unlinked:
         lines.append(f"  {exported.unlinked} mục vừa ghi chưa vào chuỗi nên chưa được xuất; xuất lại sau.")
     if exported.unsealed:
@@ -112,7 +117,10 @@ def _export_text(exported: Exported, out: Path) -> str:
     if exported.unstamped:
         lines.append(f"  {exported.unstamped} niêm phong đang chờ dấu thời gian; xuất lại khi đã có.")
     for number, role in exported.absent:
-        lines.append(f"  Mục {number}: không còn {ROLES_VI[role]} đúng mã băm đã ghi trong kho lưu.")
+        lines.append(
+            f"  Mục {number}: không còn {TOLD_VI[role]} đúng mã băm đã ghi"
+            " (hết thời hạn lưu giữ; nếu không phải, chạy ebrvt blobs check)."
+        )
     lines.append("Người nhận kiểm tra bằng: sh check.sh CHUNG-THU-GOC.pem (xem README.txt trong đó).")
     return "\n".join(lines)
 
@@ -151,6 +159,7 @@ def _check_data(report: ProofReport) -> dict[str, Any]:
         "entries": report.entries,
         "stamped": {str(number): at for number, at in report.stamped.items()},
         "roots_sha256": list(report.roots),
+        "signatures": [asdict(told) for told in report.signatures],
         "findings": [
             {
                 "code": finding.code,
@@ -169,6 +178,10 @@ def _check_text(report: ProofReport) -> str:
     lines = [f"{f.message_vi} [{f.code}]\n  → {f.advice_vi}" for f in report.findings]
     for number, at in sorted(report.stamped.items()):
         lines.append(f"Niêm phong {number} có dấu thời gian lúc {local_time(at)} (+07:00).")
+    for told in report.signatures:
+        said = "khớp nội dung" if told.holds else "không xác nhận được (xem kết quả kiểm tra trong bộ)"
+        lines.append(f"Chữ ký {told.number} trên content/{told.file}: {said}")
+        lines.append(f"  người ký: {told.signer}, SHA-256 chứng thư {told.certificate_sha256}")
     lines += [f"Chứng thư gốc được tin cậy: SHA-256 {sha256}" for sha256 in report.roots]
     conclusions = {
         ExitCode.NO: "KẾT LUẬN: KHÔNG ĐÚNG.",
@@ -226,7 +239,9 @@ def _status_text(standing: ProofStanding, breaks: list[ProofBreak]) -> str:
     lines = [
         f"Nhật ký bằng chứng: {standing.entries} mục, {waiting}.",
         f"Niêm phong: {standing.seals}, trong đó {standing.unstamped} chờ dấu thời gian.",
-        f"Có dấu thời gian tới mục {standing.stamped_until}{last}.",
+        f"Có dấu thời gian tới mục {standing.stamped_until}{last}."
+        if standing.stamped_until
+        else "Chưa mục nào có dấu thời gian (xem ebrvt doctor).",
     ]
     lines += [f"ĐỨT CHUỖI: {_BREAKS_VI[one.what].format(n=one.number)}." for one in breaks]
     if len(breaks) == _MOST_BREAKS:

@@ -80,13 +80,14 @@ def run(*, config: Path | None, dry_run: bool, json_out: bool) -> None:
 
 
 def _round(config: Path | None, ledger: Ledger) -> UpkeepRound:
-    from ebrvt_connect.ops.blob_place import open_blobs
+    from ebrvt_connect.ops.blob_place import open_contents
     from ebrvt_connect.ops.config import load_config
     from ebrvt_connect.ops.upkeep_round import UpkeepRound
     from ebrvt_connect.transport.clock import SystemClock
 
-    loaded = load_config(config)
-    return UpkeepRound(loaded.config.retention, ledger.database, open_blobs(loaded), SystemClock())
+    loaded, clock = load_config(config), SystemClock()
+    blobs = open_contents(loaded, ledger.database, clock)
+    return UpkeepRound(loaded.config.retention, ledger.database, blobs, clock)
 
 
 def _period_vi(kept: timedelta | None) -> str:

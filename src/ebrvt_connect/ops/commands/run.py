@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from ebrvt_connect.errors import ConnectError
 from ebrvt_connect.ops.console import config_path, note
 from ebrvt_connect.ops.exit_codes import ExitCode
 from ebrvt_connect.ops.words import paused_text
@@ -75,7 +76,7 @@ def _leave(code: ExitCode) -> NoReturn:
 
 
 def _work(province: Composition, ends: Callable[[], bool], stopping: threading.Event) -> bool:
-    """Run the engine until it is told to stop or `ends` says so; whether all calls ended in time."""
+    """Run the engine until it is told to stop or `ends` says so; whether all of it ended, and is written."""
     for warning in province.warnings:
         note(f"CẢNH BÁO: {warning}")
     try:
@@ -85,8 +86,13 @@ def _work(province: Composition, ends: Callable[[], bool], stopping: threading.E
             pass
     finally:
         ended = province.engine.stop(province.loaded.config.engine.stop_within)
-    for told in _paused_lines(province.ledger):
-        note(told)
+    try:
+        for told in _paused_lines(province.ledger):
+            note(told)
+    except ConnectError as away:
+        # The dispatcher's threads would go on trying to reach the database, and keep the process from ending.
+        note(f"{away.code}: {away.explanation_vi}")
+        ended = False
     note("ebrvt đã dừng." if ended else "ebrvt đã dừng; việc dở dang sẽ được hỏi lại khi khởi động.")
     return ended
 
