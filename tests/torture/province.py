@@ -192,9 +192,10 @@ class Province:
                 daemon.wait()
 
     def until_all_is_there(self) -> None:
-        """Every issued document has arrived, and its document system knows."""
+        """Every issued document has arrived, its document system knows, and the daemon knows both."""
         wanted = self.issued
         self.until(lambda: len(self.accepted()) >= wanted and len(self.told()) >= wanted, "all is there")
+        self.until(lambda: set(self.states()) == {"done"}, "the daemon has heard of it")
 
     def until_more_is_there(self) -> None:
         """At least two more documents arrive from now on."""
@@ -205,6 +206,10 @@ class Province:
         """Of the daemon's ledger."""
         with closing(sqlite3.connect(self.folder / "ledger.db", timeout=30)) as ledger:
             return ledger.execute(query).fetchall()
+
+    def states(self) -> dict[str, int]:
+        """How many messages are in each state."""
+        return dict(self.ask("SELECT state, count(*) FROM message GROUP BY state"))
 
     def failed_calls(self) -> list[tuple[Any, ...]]:
         """The attempts that ended otherwise than well: message, effect, code, detail."""
@@ -231,7 +236,7 @@ class Province:
         outcome.messages += self.issued
         outcome.lost += len(wanted - accepted.keys()) + max(self.issued - len(told), 0)
         outcome.doubled += sum(1 for times in accepted.values() if times > 1)
-        states = dict(self.ask("SELECT state, count(*) FROM message GROUP BY state"))
+        states = self.states()
         if lost := wanted - accepted.keys():
             raise AssertionError(f"lost: {sorted(lost)[:5]} in {self.folder}")
         if accepted.keys() != wanted or accepted.total() != len(wanted) or set(states) != {"done"}:
