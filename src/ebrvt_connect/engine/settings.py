@@ -70,7 +70,7 @@ class EngineSettings:
     """Gates at work at once: judging takes the processor, and memory."""
     preparing: int = 16
     """Threads that judge and prepare: what is prepared mostly waits for the disk to have it."""
-    window: int = 64
+    window: int = 96
     """Lane heads read ahead."""
     gather: timedelta = timedelta(milliseconds=5)
     """How long results wait for others to be committed with, where many are under way."""
